@@ -25,7 +25,8 @@ export const eventBOffset = 24;
 /** Flag: the event belongs to the measured part of the workload, not to its set-up. */
 export const flagMeasured = 1;
 
-// Kinds. An index (of an object, cache, cgroup, superblock or item) may be used again after its end event.
+// Kinds. An index (of an object, cgroup, superblock or item) may be used again after its end event. A cache's index is
+// never used again, because a destroyed cache may live on for as long as the problem holds objects of it.
 
 /** A cgroup appears. group = cgroup, a = parent cgroup (itself for a root), b = CPU time that reclaiming it takes, ns. */
 export const kindCgroupCreate = 1;

@@ -7,7 +7,7 @@
 export interface WorkloadLimits {
   /** Events in all chunks together. */
   readonly events: number;
-  /** One more than the largest cache index. */
+  /** Caches ever created; one more than the largest cache index. */
   readonly caches: number;
   /** One more than the largest object index; indices are used again, so this is the most objects live at a time. */
   readonly objects: number;

@@ -1,0 +1,220 @@
+// Compiles one case's AssemblyScript to Wasm: binds the machine and the variant, and keeps the result by its content.
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import asc, { type DiagnosticMessage } from "assemblyscript/asc";
+import { InputError } from "../errors.ts";
+import { packageRoot } from "../package-root.ts";
+import { type Constants, compilerFlags, compilerVersion, type MachineForm } from "./flags.ts";
+
+/** What to compile. */
+export interface ModuleSource {
+  /** Folder of `src/kernel` that holds the harness and the variants. */
+  readonly problem: string;
+  /** Name of a variant's file in that folder, without `.ts`; or, with `variantFile`, what to call it. */
+  readonly variant: string;
+  /** A variant outside the project. It is compiled as if it lay in the problem's folder, so it may import `../machine/impl`. */
+  readonly variantFile?: string;
+  readonly machine: MachineForm;
+  readonly constants: Constants;
+  /** Adds the means to suspend a call at an access. Only for the traced form. @default false */
+  readonly fibers?: boolean;
+  /** File of the problem's folder that is compiled. @default "harness" */
+  readonly entry?: string;
+}
+
+export interface CompiledModule {
+  readonly wasm: Uint8Array<ArrayBuffer>;
+  /** Of `wasm`, as lower-case hex. */
+  readonly sha256: string;
+  readonly flags: readonly string[];
+}
+
+/** Imports of the traced machine at which a call may be suspended; the others only tell the host something. */
+const suspendingImports = [
+  "load32",
+  "storeRelaxed32",
+  "store32",
+  "exchange32",
+  "compareExchange32",
+  "add32",
+  "load64Halves",
+  "storeRelaxed64Halves",
+  "store64Halves",
+  "exchange64Halves",
+  "compareExchange64Halves",
+  "add64Halves",
+  "barrier",
+  "pause",
+  "wait",
+  "interrupt",
+  "quiescent",
+  "preemptOn",
+  "irqOn",
+  "sleepNs",
+].map((name) => `traced.${name}`);
+
+const kernelFolder = path.join(packageRoot, "src", "kernel");
+
+/** Adds Binaryen's asyncify, limited to the imports that may suspend; the command line has no way to say so. */
+class AsyncifyTransform {
+  declare binaryen: { setPassArgument(name: string, value: string): void; clearPassArguments(): void };
+
+  afterCompile(module: { runPasses(passes: string[]): void }): void {
+    this.binaryen.setPassArgument("asyncify-imports", suspendingImports.join(","));
+    module.runPasses(["asyncify"]);
+    this.binaryen.clearPassArguments();
+  }
+}
+
+/** Reads source files for the compiler: the bound `impl.ts` files, a user's variant, and the project's own. */
+class Sources {
+  readonly #source: ModuleSource;
+  readonly #variantPath: string;
+
+  constructor(source: ModuleSource) {
+    this.#source = source;
+    this.#variantPath = `${source.problem}/${source.variant}.ts`;
+  }
+
+  read(name: string): string | null {
+    const { problem, variant, machine } = this.#source;
+    const normal = path.posix.normalize(name);
+    if (normal === "machine/impl.ts") return `export * from "./${machine}";\n`;
+    if (normal === `${problem}/impl.ts`) return `export * from "./${variant}";\n`;
+    const file = this.realPath(normal);
+    return existsSync(file) ? readFileSync(file, "utf8") : null;
+  }
+
+  /** Where a file that the compiler names really lies. */
+  realPath(name: string): string {
+    const { problem, variantFile } = this.#source;
+    const normal = path.posix.normalize(name);
+    if (variantFile !== undefined) {
+      if (normal === this.#variantPath) return variantFile;
+      const inProject = path.join(kernelFolder, normal);
+      // Files that the variant imports from its own folder.
+      if (!existsSync(inProject) && path.posix.dirname(normal) === problem) {
+        return path.join(path.dirname(variantFile), path.posix.basename(normal));
+      }
+    }
+    return path.join(kernelFolder, normal);
+  }
+}
+
+/** Every file that the result can depend on; more than needed, so that nothing is missed. */
+function contentKey(source: ModuleSource, flags: readonly string[]): string {
+  const hash = createHash("sha256");
+  const add = (name: string, text: string): void => {
+    hash.update(`${name}\0${text.length}\0${text}\0`);
+  };
+  add("request", JSON.stringify([compilerVersion, asc.version, flags, source.machine, source.problem, source.variant]));
+  add("entry", JSON.stringify([source.entry ?? "harness", source.fibers === true ? suspendingImports : []]));
+  const folders = ["", "machine", "sync", "slab", source.problem].map((folder) => path.join(kernelFolder, folder));
+  if (source.variantFile !== undefined) folders.push(path.dirname(source.variantFile));
+  for (const folder of folders) {
+    for (const file of readdirSync(folder).sort()) {
+      if (file.endsWith(".ts")) add(file, readFileSync(path.join(folder, file), "utf8"));
+    }
+  }
+  return hash.digest("hex");
+}
+
+function cacheFolder(): string {
+  return path.join(packageRoot, "node_modules", ".cache", "reclaim-bench");
+}
+
+/** Keeps a module for the next time. A folder that cannot be written only costs that time again. */
+function keep(key: string, wasm: Uint8Array): void {
+  try {
+    mkdirSync(cacheFolder(), { recursive: true });
+    const temporary = path.join(cacheFolder(), `${key}.${process.pid}.tmp`);
+    writeFileSync(temporary, wasm);
+    renameSync(temporary, path.join(cacheFolder(), `${key}.wasm`));
+  } catch {
+    // Nothing depends on the cache.
+  }
+}
+
+function compiled(wasm: Uint8Array<ArrayBuffer>, flags: readonly string[]): CompiledModule {
+  return { wasm, flags, sha256: createHash("sha256").update(wasm).digest("hex") };
+}
+
+/**
+ * Compiles a module, or takes it from the cache.
+ *
+ * @throws {InputError} with the real file, line and column, when the source does not compile
+ */
+export async function compileModule(source: ModuleSource): Promise<CompiledModule> {
+  if (source.variantFile !== undefined && !existsSync(source.variantFile)) {
+    throw new InputError(`${source.variantFile}: no such file`);
+  }
+  const flags = compilerFlags(source.constants);
+  const key = contentKey(source, flags);
+  const kept = path.join(cacheFolder(), `${key}.wasm`);
+  if (existsSync(kept)) {
+    const wasm = new Uint8Array(readFileSync(kept));
+    // A damaged file is compiled again.
+    if (WebAssembly.validate(wasm)) return compiled(wasm, flags);
+  }
+  if (source.variantFile !== undefined && source.entry === undefined) {
+    await compileFresh({ ...source, entry: "contract" }, flags);
+  }
+  const wasm = await compileFresh(source, flags);
+  keep(key, wasm);
+  return compiled(wasm, flags);
+}
+
+async function compileFresh(source: ModuleSource, flags: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
+  const sources = new Sources(source);
+  const problems: DiagnosticMessage[] = [];
+  let wasm: Uint8Array<ArrayBuffer> | undefined;
+  const { error } = await asc.main(
+    [`${source.problem}/${source.entry ?? "harness"}.ts`, "--outFile", "module.wasm", ...flags],
+    {
+      readFile: (name) => sources.read(name),
+      writeFile: (name, contents) => {
+        if (name === "module.wasm" && typeof contents !== "string") wasm = new Uint8Array(contents);
+      },
+      listFiles: () => [],
+      reportDiagnostic: (message) => problems.push(message),
+      stdout: { write: () => {} },
+      stderr: { write: () => {} },
+      transforms: source.fibers === true ? [AsyncifyTransform] : [],
+    },
+  );
+  const worst =
+    problems.find((message) => message.category === 3) ?? problems.find((message) => message.category === 2);
+  if (worst !== undefined) throw new InputError(describe(worst, source, sources));
+  if (error !== null || wasm === undefined) {
+    throw new Error(`the AssemblyScript compiler failed: ${error?.message ?? "it wrote no module"}`);
+  }
+  return wasm;
+}
+
+/** One line: real file, line, column, what is wrong, and for a broken contract what the variant must export. */
+function describe(message: DiagnosticMessage, source: ModuleSource, sources: Sources): string {
+  const prefix = message.category === 3 ? "" : "warning, treated as an error: ";
+  const variantPath = source.variantFile ?? path.join(kernelFolder, source.problem, `${source.variant}.ts`);
+  const inContract = /\/(harness|contract)\.ts$/.test(message.range?.source.normalizedPath ?? "");
+  const missing = /^Module '.*\/(?:impl|[^/]+)' has no exported member '(\w+)'/.exec(message.message);
+  if (missing !== null && inContract) {
+    return `${variantPath}: export '${missing[1]}' is missing; ${contractHint(source)}`;
+  }
+  if (message.range === null) return `${variantPath}: ${prefix}${message.message}`;
+  const { normalizedPath } = message.range.source;
+  const text = sources.read(normalizedPath) ?? "";
+  const before = text.slice(0, message.range.start);
+  const line = before.split("\n").length;
+  const column = message.range.start - before.lastIndexOf("\n");
+  if (normalizedPath === `${source.problem}/contract.ts`) {
+    const name = /\b(\w+);?\s*$/.exec(text.split("\n")[line - 1] ?? "")?.[1] ?? "?";
+    return `${variantPath}: export '${name}' has the wrong type: ${message.message}; ${contractHint(source)}`;
+  }
+  return `${sources.realPath(normalizedPath)}:${line}:${column}: ${prefix}${message.message}`;
+}
+
+function contractHint(source: ModuleSource): string {
+  return `the contract is in src/kernel/${source.problem}/contract.ts`;
+}

@@ -1,0 +1,47 @@
+// Every flag that the AssemblyScript compiler gets, in one place. They are stored with each result.
+
+/** Form of the machine that a module is bound to. */
+export type MachineForm = "native" | "instrumented" | "traced";
+
+/** The only version that the canary test has looked into (`test/build/canary.test.ts`). */
+export const compilerVersion = "0.28.20";
+
+/**
+ * Compile-time constants of a module, such as `LAB_BUCKETS`. The compiler reads their values with `parseInt`, which
+ * silently misreads much, so {@link compilerFlags} refuses what is not a plain decimal.
+ */
+export type Constants = Readonly<Record<string, number>>;
+
+/**
+ * Flags for one module.
+ *
+ * The module declares one page of memory and the most that Wasm allows; the memory that it gets is made per case.
+ *
+ * @throws {RangeError} when a constant is not an integer from 0 to 2^31 - 1, or its name does not begin with `LAB_`
+ */
+export function compilerFlags(constants: Constants): string[] {
+  const flags = [
+    "-O3",
+    "--runtime",
+    "stub",
+    "--noAssert",
+    "--enable",
+    "threads",
+    "--importMemory",
+    "--sharedMemory",
+    "--noExportMemory",
+    "--initialMemory",
+    "1",
+    "--maximumMemory",
+    "65536",
+  ];
+  for (const name of Object.keys(constants).sort()) {
+    const value = constants[name];
+    if (!/^LAB_[A-Z_]+$/.test(name)) throw new RangeError(`constant '${name}': its name must begin with LAB_`);
+    if (value === undefined || !Number.isInteger(value) || value < 0 || value > 0x7fff_ffff) {
+      throw new RangeError(`constant '${name}': must be an integer from 0 to 2147483647, got ${value}`);
+    }
+    flags.push("--use", `${name}=${value}`);
+  }
+  return flags;
+}

@@ -1,0 +1,201 @@
+// Fibers: calls into a traced module that stop at an access and go on later.
+//
+// The module has to be compiled with `fibers: true`, which adds Binaryen's asyncify: to suspend, a call writes its
+// frames to memory and returns; to go on, the function is called again and finds its way back through them. What a
+// suspended fiber is lies wholly in the region of linear memory that its maker names.
+// Who runs when, what an access costs and whether it is allowed is the instrument's business, not decided here.
+
+/** The operations at which a fiber can be suspended. The compiler prepares only calls that lead to one of these. */
+export const suspendableOperations = [
+  "load32",
+  "storeRelaxed32",
+  "store32",
+  "exchange32",
+  "compareExchange32",
+  "add32",
+  "load64Halves",
+  "storeRelaxed64Halves",
+  "store64Halves",
+  "exchange64Halves",
+  "compareExchange64Halves",
+  "add64Halves",
+  "barrier",
+  "pause",
+  "wait",
+  "interrupt",
+  "quiescent",
+  "preemptOn",
+  "irqOn",
+  "sleepNs",
+] as const;
+
+export type SuspendableOperation = (typeof suspendableOperations)[number];
+
+/** Operations that only tell the host something, or ask it for something; they take no time. */
+export type ImmediateOperation =
+  | "wake"
+  | "taskStack"
+  | "preemptOff"
+  | "irqOff"
+  | "allocated"
+  | "freed"
+  | "enter"
+  | "leave"
+  | "note"
+  | "upperHalf"
+  | "clockNs"
+  | "deferNs"
+  | "runDeferredUntil";
+
+/** Performs one operation. Arguments and results are 32 bits wide and come signed, except for times, which are f64. */
+export type Perform = (a: number, b: number, c: number, d: number, e: number) => number;
+
+/** What every import of `src/kernel/machine/traced.ts` does, where arguments and results are documented. */
+export type TracedMachine = Readonly<Record<SuspendableOperation | ImmediateOperation, Perform>>;
+
+/** Whether to suspend the fiber before it performs the operation with these arguments. */
+export type SuspendBefore = (fiber: Fiber, operation: SuspendableOperation, a: number, b: number, c: number) => boolean;
+
+/** A region of linear memory for the frames of one suspended fiber, in bytes: from `base`, a multiple of 4, to `end`. */
+export interface FiberStack {
+  readonly base: number;
+  readonly end: number;
+}
+
+/** An instance of a module that was compiled with `fibers: true`. */
+export interface FiberModule {
+  readonly memory: WebAssembly.Memory;
+  readonly exports: object;
+}
+
+interface Asyncify {
+  asyncify_start_unwind(stack: number): void;
+  asyncify_stop_unwind(): void;
+  asyncify_start_rewind(stack: number): void;
+  asyncify_stop_rewind(): void;
+  asyncify_get_state(): number;
+}
+
+const stateUnwinding = 1;
+/** In front of the frames: where the next one goes, and where the region ends. */
+const stackHeaderBytes = 8;
+
+/** Stands between one instance and the instrument's machine. Used in this order: construct, instantiate, attach. */
+export class FiberHost {
+  /** To be passed at instantiation as the imports of `traced`. */
+  readonly imports: WebAssembly.ModuleImports;
+  readonly #suspendBefore: SuspendBefore;
+  #module: { readonly memory: WebAssembly.Memory; readonly exports: Asyncify } | undefined;
+  #running: Fiber | undefined;
+  #isRewinding = false;
+
+  /**
+   * @param machine performs the operations; its properties are taken when the host is made
+   * @param suspendBefore asked at each suspendable operation of a running fiber, but not again when the fiber goes on
+   */
+  constructor(machine: TracedMachine, suspendBefore: SuspendBefore) {
+    this.#suspendBefore = suspendBefore;
+    const imports: Record<string, Perform> = { ...machine };
+    for (const operation of suspendableOperations) imports[operation] = this.#suspendable(operation, machine[operation]);
+    this.imports = imports;
+  }
+
+  /** @throws {Error} when the module was compiled without fibers */
+  attach(module: FiberModule): void {
+    if (!("asyncify_start_unwind" in module.exports)) throw new Error("the module was compiled without fibers");
+    this.#module = { memory: module.memory, exports: module.exports as unknown as Asyncify };
+  }
+
+  /**
+   * Runs a fiber for the first time, or on from where it stopped. Only {@link Fiber} calls it.
+   *
+   * @returns whether the fiber is suspended
+   */
+  run(fiber: Fiber, entry: string, stack: FiberStack, begin: boolean): boolean {
+    if (this.#module === undefined) throw new Error("the fiber host is not attached to an instance");
+    if (this.#running !== undefined) throw new Error("a fiber of this instance is running already");
+    const { memory, exports } = this.#module;
+    const header = new Int32Array(memory.buffer, stack.base, 2);
+    if (begin) {
+      header[0] = stack.base + stackHeaderBytes;
+      header[1] = stack.end;
+    } else {
+      this.#isRewinding = true;
+      exports.asyncify_start_rewind(stack.base | 0);
+    }
+    this.#running = fiber;
+    try {
+      const call = (exports as unknown as Record<string, (...args: readonly number[]) => number | undefined>)[entry];
+      if (call === undefined) throw new Error(`the module has no export '${entry}'`);
+      fiber.result = call(...fiber.args);
+    } finally {
+      this.#running = undefined;
+    }
+    if (exports.asyncify_get_state() !== stateUnwinding) return false;
+    const used = ((header[0] ?? 0) >>> 0) - stack.base;
+    if (used > stack.end - stack.base) {
+      throw new Error(
+        `fiber stack exhausted: '${entry}' needs ${used} bytes, has ${stack.end - stack.base}; what lay behind it is overwritten`,
+      );
+    }
+    exports.asyncify_stop_unwind();
+    return true;
+  }
+
+  #suspendable(operation: SuspendableOperation, perform: Perform): Perform {
+    return (a, b, c, d, e) => {
+      const fiber = this.#running;
+      // A plain call of an export, outside any fiber, is never suspended.
+      if (fiber === undefined || this.#module === undefined) return perform(a, b, c, d, e);
+      const { exports } = this.#module;
+      if (this.#isRewinding) {
+        // The suspended call again: its frames are back, and its arguments with them.
+        this.#isRewinding = false;
+        exports.asyncify_stop_rewind();
+        return perform(a, b, c, d, e);
+      }
+      if (!this.#suspendBefore(fiber, operation, a, b, c)) return perform(a, b, c, d, e);
+      exports.asyncify_start_unwind(fiber.stack.base | 0);
+      return 0;
+    };
+  }
+}
+
+/** One call of an exported function that may be suspended. A fiber that has ended or failed cannot be used again. */
+export class Fiber {
+  /** `failed` after a trap, an error thrown by the machine, or an exhausted stack. */
+  status: "new" | "running" | "suspended" | "ended" | "failed" = "new";
+  /** What the function returned, once the fiber has ended; undefined if it returns nothing. */
+  result: number | undefined;
+  readonly args: readonly number[];
+  readonly stack: FiberStack;
+  readonly #host: FiberHost;
+  readonly #entry: string;
+
+  /** @param entry name of an exported function; it and its arguments are 32-bit integers or f64 */
+  constructor(host: FiberHost, stack: FiberStack, entry: string, args: readonly number[]) {
+    this.#host = host;
+    this.#entry = entry;
+    this.args = args;
+    this.stack = stack;
+  }
+
+  /** Begins the call and runs it to its first suspension or its end. Returns whether it is suspended. */
+  start(): boolean {
+    if (this.status !== "new") throw new Error(`cannot start a fiber that is ${this.status}`);
+    return this.#run(true);
+  }
+
+  /** Performs the operation that the fiber was suspended before, and goes on. Returns whether it is suspended again. */
+  resume(): boolean {
+    if (this.status !== "suspended") throw new Error(`cannot resume a fiber that is ${this.status}`);
+    return this.#run(false);
+  }
+
+  #run(begin: boolean): boolean {
+    this.status = "failed";
+    const isSuspended = this.#host.run(this, this.#entry, this.stack, begin);
+    this.status = isSuspended ? "suspended" : "ended";
+    return isSuspended;
+  }
+}

@@ -1,0 +1,251 @@
+// The native accesses: one instruction each.
+//
+// Every load is atomic, which on x86-64 is a plain `mov` that no optimiser may merge, hoist or drop. A relaxed store
+// is a plain store. Everything else is sequentially consistent and costs a locked instruction, as in the kernel.
+// Nothing weaker than x86-TSO can be expressed.
+
+import { counterOffset, cpuBlockSize, cpuBlocks, cpuCount, pageSize, taskStacks, thisCpu } from "../layout";
+
+/** Layout of one CPU's block: lines that no other structure shares. */
+@unmanaged
+class CpuBlock {
+  /** Target of `barrier` and of `sleep`. Only the owner touches it. */
+  barrierCell: u32 = 0;
+  pad0: u32 = 0;
+  pad1: u64 = 0;
+  pad2: u64 = 0;
+  pad3: u64 = 0;
+  pad4: u64 = 0;
+  pad5: u64 = 0;
+  pad6: u64 = 0;
+  pad7: u64 = 0;
+  /** A pending interrupt: its argument in the upper half, work in the lower one; 0 when there is none. Any CPU posts, the owner takes. */
+  mailbox: u64 = 0;
+  pad8: u64 = 0;
+  pad9: u64 = 0;
+  pad10: u64 = 0;
+  pad11: u64 = 0;
+  pad12: u64 = 0;
+  pad13: u64 = 0;
+  pad14: u64 = 0;
+  /** First of the CPU's deferred work items, oldest first. Only the owner touches it. */
+  deferredHead: u32 = 0;
+  /** Last of the CPU's deferred work items. Only the owner touches it. */
+  deferredTail: u32 = 0;
+  /** Counters of this CPU, see `counterCell` in `layout.ts`. */
+  counter0: u32 = 0;
+  counter1: u32 = 0;
+  pad16: u64 = 0;
+  pad17: u64 = 0;
+  pad18: u64 = 0;
+  pad19: u64 = 0;
+  pad20: u64 = 0;
+  pad21: u64 = 0;
+}
+
+if (offsetof<CpuBlock>() !== cpuBlockSize) ERROR("CpuBlock must fill its lines");
+if (offsetof<CpuBlock>("counter0") !== counterOffset) ERROR("counters must lie where layout.ts says");
+
+function blockOf(cpu: u32): usize {
+  return cpuBlocks + usize(cpu) * cpuBlockSize;
+}
+
+export function load32(cell: usize): u32 {
+  return atomic.load<u32>(cell);
+}
+
+export function load64(cell: usize): u64 {
+  return atomic.load<u64>(cell);
+}
+
+export function storeRelaxed32(cell: usize, value: u32): void {
+  store<u32>(cell, value);
+}
+
+export function storeRelaxed64(cell: usize, value: u64): void {
+  store<u64>(cell, value);
+}
+
+export function store32(cell: usize, value: u32): void {
+  atomic.store<u32>(cell, value);
+}
+
+export function store64(cell: usize, value: u64): void {
+  atomic.store<u64>(cell, value);
+}
+
+export function exchange32(cell: usize, value: u32): u32 {
+  return atomic.xchg<u32>(cell, value);
+}
+
+export function exchange64(cell: usize, value: u64): u64 {
+  return atomic.xchg<u64>(cell, value);
+}
+
+/** Returns what the cell held; it is `expected` when the exchange took place. */
+export function compareExchange32(cell: usize, expected: u32, value: u32): u32 {
+  return atomic.cmpxchg<u32>(cell, expected, value);
+}
+
+/** Returns what the cell held; it is `expected` when the exchange took place. */
+export function compareExchange64(cell: usize, expected: u64, value: u64): u64 {
+  return atomic.cmpxchg<u64>(cell, expected, value);
+}
+
+/** Returns what the cell held before. V8 compiles `atomic.add` to a loop of its own, so the loop is written here. */
+export function add32(cell: usize, delta: u32): u32 {
+  let seen = load<u32>(cell);
+  let held = atomic.cmpxchg<u32>(cell, seen, seen + delta);
+  while (held !== seen) {
+    seen = held;
+    held = atomic.cmpxchg<u32>(cell, seen, seen + delta);
+  }
+  return held;
+}
+
+/** Returns what the cell held before. */
+export function add64(cell: usize, delta: u64): u64 {
+  let seen = load<u64>(cell);
+  let held = atomic.cmpxchg<u64>(cell, seen, seen + delta);
+  while (held !== seen) {
+    seen = held;
+    held = atomic.cmpxchg<u64>(cell, seen, seen + delta);
+  }
+  return held;
+}
+
+/** Orders everything before it before everything after it. An exchange, because `atomic.fence` is not to be relied on. */
+export function barrier(): void {
+  atomic.xchg<u32>(blockOf(thisCpu), 0);
+}
+
+/** A hint inside a spin loop. Wasm has no such instruction. */
+export function pause(): void {}
+
+/** Sleeps while the cell holds `expected`. Returns 0 when woken, 1 when the cell held something else. */
+export function wait(cell: usize, expected: u32): u32 {
+  return atomic.wait<u32>(cell, expected, -1) as u32;
+}
+
+/** Wakes at most `count` sleepers of the cell and returns how many. */
+export function wake(cell: usize, count: u32): u32 {
+  return atomic.notify(cell, count as i32) as u32;
+}
+
+/** Host clock, in ns since an arbitrary moment. */
+declare function clockNs(): f64;
+
+/** Real time in ns since an arbitrary moment. Costs about 100 ns natively, so never call it per operation. */
+export function now(): u64 {
+  return clockNs() as u64;
+}
+
+/** Sleeps for so many ns of real time. */
+export function sleep(ns: u64): void {
+  atomic.wait<u32>(blockOf(thisCpu), 0, ns as i64);
+}
+
+/** The CPU that this code runs on. */
+export function cpu(): u32 {
+  return thisCpu;
+}
+
+/**
+ * The running task's own memory, one page, for what a C function would keep on its stack and pass by address. Its
+ * contents do not survive the operation. Interrupt handlers must not use it.
+ */
+export function taskStack(): usize {
+  return taskStacks + usize(thisCpu) * pageSize;
+}
+
+/** CPUs of the machine, online or not. */
+export function cpus(): u32 {
+  return cpuCount;
+}
+
+/**
+ * Asks another CPU to run `work(argument)` with its interrupts off. Returns before that has happened; who needs to
+ * know lets the work count down a cell (`sync/every-cpu.ts`). `work` is an index into the function table.
+ * Ends when the target's mailbox is free, which it becomes because every CPU takes interrupts at event boundaries
+ * and in its wait loops, this one included.
+ */
+export function interrupt(target: u32, work: u32, argument: usize): void {
+  const mailbox = blockOf(target) + offsetof<CpuBlock>("mailbox");
+  const request = (u64(argument) << 32) | u64(work);
+  while (atomic.cmpxchg<u64>(mailbox, 0, request) !== 0) deliver();
+}
+
+/** Takes a pending interrupt, if there is one. Called where interrupts are on: event boundaries and wait loops. */
+export function deliver(): void {
+  const mailbox = blockOf(thisCpu) + offsetof<CpuBlock>("mailbox");
+  if (atomic.load<u64>(mailbox) === 0) return;
+  const request = atomic.xchg<u64>(mailbox, 0);
+  call_indirect<void>(request as u32, (request >> 32) as usize);
+}
+
+/** A deferred piece of work; whoever defers it provides the memory, as with the kernel's `work_struct`. */
+@unmanaged
+class DeferredWork {
+  /** Address of the next item of the CPU's queue, or 0. */
+  next: u32 = 0;
+  /** Index into the function table. */
+  work: u32 = 0;
+  /** Handed to the work. */
+  argument: u32 = 0;
+  pad: u32 = 0;
+  /** Not to be run before this time, in ns. */
+  dueNs: u64 = 0;
+}
+
+/** Bytes of a deferred work item. */
+export const deferredWorkSize: usize = 24;
+if (offsetof<DeferredWork>() !== 24) ERROR("DeferredWork must be 24 bytes");
+
+/**
+ * Has this CPU's worker run `work(argument)` once `delayNs` have passed. The item must stay untouched until the work
+ * begins. The worker runs between events, never inside one.
+ */
+export function defer(item: usize, work: u32, argument: usize, delayNs: u64): void {
+  store<u32>(item, work, offsetof<DeferredWork>("work"));
+  store<u32>(item, argument as u32, offsetof<DeferredWork>("argument"));
+  store<u64>(item, delayNs === 0 ? 0 : now() + delayNs, offsetof<DeferredWork>("dueNs"));
+  store<u32>(item, 0, offsetof<DeferredWork>("next"));
+  const block = blockOf(thisCpu);
+  const tail = load<u32>(block, offsetof<CpuBlock>("deferredTail"));
+  if (tail === 0) store<u32>(block, item as u32, offsetof<CpuBlock>("deferredHead"));
+  else store<u32>(tail, item as u32, offsetof<DeferredWork>("next"));
+  store<u32>(block, item as u32, offsetof<CpuBlock>("deferredTail"));
+}
+
+/** Runs the deferred work of this CPU that is due at `nowNs`, oldest first, and returns how many items it ran. */
+export function runDeferred(nowNs: u64): u32 {
+  const block = blockOf(thisCpu);
+  let pending = load<u32>(block, offsetof<CpuBlock>("deferredHead"));
+  // Taken as a whole: work that defers itself again is not run twice in one call.
+  store<u32>(block, 0, offsetof<CpuBlock>("deferredHead"));
+  store<u32>(block, 0, offsetof<CpuBlock>("deferredTail"));
+  let ran: u32 = 0;
+  while (pending !== 0) {
+    const item = pending;
+    pending = load<u32>(item, offsetof<DeferredWork>("next"));
+    const work = load<u32>(item, offsetof<DeferredWork>("work"));
+    const argument = load<u32>(item, offsetof<DeferredWork>("argument"));
+    const dueNs = load<u64>(item, offsetof<DeferredWork>("dueNs"));
+    if (dueNs <= nowNs) {
+      call_indirect<void>(work, argument);
+      ran++;
+    } else {
+      store<u32>(item, 0, offsetof<DeferredWork>("next"));
+      const tail = load<u32>(block, offsetof<CpuBlock>("deferredTail"));
+      if (tail === 0) store<u32>(block, item, offsetof<CpuBlock>("deferredHead"));
+      else store<u32>(tail, item, offsetof<DeferredWork>("next"));
+      store<u32>(block, item, offsetof<CpuBlock>("deferredTail"));
+    }
+  }
+  return ran;
+}
+
+/** An event boundary: pending interrupts are taken, and nothing read before it is held on to. */
+export function quiescent(): void {
+  if (cpuCount > 1) deliver();
+}

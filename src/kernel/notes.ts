@@ -1,0 +1,22 @@
+// What code under test tells an observer besides its accesses. Notes cost nothing in the native form.
+//
+// This file is compiled by both languages, so it holds untyped integer constants only.
+
+/** A lock is taken. value = its address. */
+export const noteLockAcquired = 1;
+/** A lock is about to be given back. value = its address. */
+export const noteLockReleased = 2;
+/** A removal looked at an object of another cache. value = the object. */
+export const noteForeignVisited = 3;
+/** A removal took out an object of the cache being removed. value = the object. */
+export const noteOwnRemoved = 4;
+/** A removal looked into a batch that holds objects. value = the batch's address. */
+export const noteBatchVisited = 5;
+/** The quarantine took an object in. value = the object. */
+export const noteQuarantined = 6;
+/** The quarantine let an object go because of its age. value = the object. */
+export const noteEvicted = 7;
+/** A cache was asked to go. value = the cache. */
+export const noteRemovalBegun = 8;
+/** No object of the cache is left, and its slabs are given back. value = the cache. */
+export const noteRemovalCompleted = 9;

@@ -1,0 +1,358 @@
+// Two doubly linked lists through every object: the global FIFO, and the list of its cache's quarantined objects.
+//
+// Follows the last idea in the mailing-list thread that reported the problem ("Memory cgroup quarantine livelock",
+// linux-mm, November 2017), in the form that gives objects a second pair of links; it was never merged. The queues
+// per CPU and the sizes follow mm/kasan/quarantine.c, Linux since 4.10.
+//
+// Costs. put: constant, one link more than the reference; and once per MiB the objects of the CPU's queue are chained
+// to their caches' lists, one by one, under the lock. reduce: a batch's worth of objects, each unlinked from its
+// cache's list under the lock, a few at a time. remove: the cache's own objects; each writes to two neighbours.
+// Memory: 24 bytes more in every object, so small objects grow; two words in every cache. Order: strict, but for what
+// waits in the queues of other CPUs.
+
+import {
+  cpu,
+  cpus,
+  enter,
+  irqOff,
+  irqOn,
+  leave,
+  load32,
+  load64,
+  note,
+  quiescent,
+  storeRelaxed32,
+  storeRelaxed64,
+  taskStack,
+} from "../machine/impl";
+import { noteOwnRemoved } from "../notes";
+import { cacheOf, FreeObject, objectSizeOf, variantLineOf } from "../slab/cache";
+import { qlistMoveCache } from "../symbols";
+import { countDown, runOnEveryCpu } from "../sync/every-cpu";
+import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
+import { readLock, readUnlock, srcuSize, synchronize } from "../sync/srcu";
+import { freeChain } from "./queue";
+import { machineCell, onlineTable, variantBase } from "./region";
+import { batchBytesOf, cpuQueueBytesMax, maxBytesOf } from "./sizing";
+
+/** What the variant keeps in a quarantined object. The first word is `FreeObject.next`. */
+@unmanaged
+class Node {
+  /** Next object of the global list or of a CPU's queue. */
+  next: u32 = 0;
+  pad0: u32 = 0;
+  state: u32 = 0;
+  pad1: u32 = 0;
+  /** Object before this one. */
+  previous: u32 = 0;
+  pad2: u32 = 0;
+  /** Next quarantined object of the same cache, or 0. */
+  cacheNext: u32 = 0;
+  pad3: u32 = 0;
+  /** Quarantined object of the same cache before this one, or 0. */
+  cachePrevious: u32 = 0;
+  pad4: u32 = 0;
+}
+
+if (offsetof<Node>("next") !== offsetof<FreeObject>("next")) ERROR("Node must begin like FreeObject");
+if (offsetof<Node>("state") !== offsetof<FreeObject>("state")) ERROR("Node must keep the state of FreeObject");
+if (offsetof<Node>() > 64) ERROR("Node must fit into the smallest object");
+
+/** The cache's list, in the variant's line of its descriptor. Guarded by the global lock. */
+@unmanaged
+class CacheList {
+  /** Oldest object of the cache, or 0. */
+  head: u32 = 0;
+  pad0: u32 = 0;
+  /** Newest object of the cache, or 0. */
+  tail: u32 = 0;
+  pad1: u32 = 0;
+}
+
+/** A doubly linked list with ends. Zeroed memory is an empty list. */
+@unmanaged
+class List {
+  /** Oldest object, or 0. */
+  head: u32 = 0;
+  pad0: u32 = 0;
+  /** Newest object, or 0. */
+  tail: u32 = 0;
+  pad1: u32 = 0;
+  /** Sum of the objects' sizes. */
+  bytes: u64 = 0;
+}
+
+/** The global quarantine. */
+@unmanaged
+class Global {
+  /** Guards this line, the global list and all caches' lists. Taken with interrupts off. */
+  lock: u32 = 0;
+  pad0: u32 = 0;
+  /** The list, as a `List`; its bytes are also read without the lock. */
+  head: u32 = 0;
+  pad1: u32 = 0;
+  tail: u32 = 0;
+  pad2: u32 = 0;
+  bytes: u64 = 0;
+  /** Bytes above which the oldest objects are let go. Also read without the lock. */
+  bytesMax: u64 = 0;
+  /** Bytes that one reduction lets go. */
+  batchBytes: u64 = 0;
+  pad3: u64 = 0;
+  pad4: u64 = 0;
+}
+
+/** One CPU's queue, as a `List`. Only that CPU touches it, with interrupts off. */
+@unmanaged
+class CpuPart {
+  head: u32 = 0;
+  pad0: u32 = 0;
+  tail: u32 = 0;
+  pad1: u32 = 0;
+  bytes: u64 = 0;
+  /** Not 0 when the CPU is offline and takes no objects. */
+  offline: u32 = 0;
+  pad2: u32 = 0;
+  pad3: u64 = 0;
+  pad4: u64 = 0;
+  pad5: u64 = 0;
+  pad6: u64 = 0;
+}
+
+if (offsetof<Global>() !== 64) ERROR("Global must fill one 64-byte line");
+if (offsetof<CpuPart>() !== 64) ERROR("CpuPart must fill one 64-byte line");
+
+/** Objects that are unlinked under one hold of the lock. */
+const objectsPerHold: u32 = 32;
+
+function global(): usize {
+  return variantBase();
+}
+
+function globalList(): usize {
+  return global() + offsetof<Global>("head");
+}
+
+function srcu(): usize {
+  return global() + offsetof<Global>();
+}
+
+function cpuPart(index: u32): usize {
+  return srcu() + srcuSize(cpus()) + index * offsetof<CpuPart>();
+}
+
+/** Bytes of the global structures. */
+export function globalBytes(): usize {
+  return cpuPart(cpus()) - global();
+}
+
+/** Bytes that the variant needs in every object beyond the link that Linux keeps there: three links of 8 bytes. */
+export function extraObjectBytes(): u32 {
+  return 24;
+}
+
+/** Bytes that the variant needs in every cache's descriptor. */
+export function extraCacheBytes(): u32 {
+  return 16;
+}
+
+export function initialise(): void {
+  updateSizes();
+}
+
+function updateSizes(): void {
+  storeRelaxed64(global() + offsetof<Global>("bytesMax"), maxBytesOf(machineCell()));
+  storeRelaxed64(global() + offsetof<Global>("batchBytes"), batchBytesOf(machineCell()));
+}
+
+function headOf(list: usize): usize {
+  return load32(list + offsetof<List>("head"));
+}
+
+function bytesOf(list: usize): u64 {
+  return load64(list + offsetof<List>("bytes"));
+}
+
+/** Appends the chain from `first` to `last`, whose inner links are complete. */
+function append(list: usize, first: usize, last: usize, bytes: u64): void {
+  const tail = load32(list + offsetof<List>("tail"));
+  storeRelaxed32(first + offsetof<Node>("previous"), tail);
+  storeRelaxed32(last + offsetof<Node>("next"), 0);
+  if (tail === 0) storeRelaxed32(list + offsetof<List>("head"), first as u32);
+  else storeRelaxed32(tail + offsetof<Node>("next"), first as u32);
+  storeRelaxed32(list + offsetof<List>("tail"), last as u32);
+  storeRelaxed64(list + offsetof<List>("bytes"), bytesOf(list) + bytes);
+}
+
+/** Takes an object out of a list: two neighbours, or the list's ends, are written. */
+function unlink(list: usize, object: usize, bytes: u64): void {
+  const next = load32(object + offsetof<Node>("next"));
+  const previous = load32(object + offsetof<Node>("previous"));
+  if (previous === 0) storeRelaxed32(list + offsetof<List>("head"), next);
+  else storeRelaxed32(previous + offsetof<Node>("next"), next);
+  if (next === 0) storeRelaxed32(list + offsetof<List>("tail"), previous);
+  else storeRelaxed32(next + offsetof<Node>("previous"), previous);
+  storeRelaxed64(list + offsetof<List>("bytes"), bytesOf(list) - bytes);
+}
+
+function appendToCache(cache: usize, object: usize): void {
+  const list = variantLineOf(cache);
+  const tail = load32(list + offsetof<CacheList>("tail"));
+  storeRelaxed32(object + offsetof<Node>("cacheNext"), 0);
+  storeRelaxed32(object + offsetof<Node>("cachePrevious"), tail);
+  if (tail === 0) storeRelaxed32(list + offsetof<CacheList>("head"), object as u32);
+  else storeRelaxed32(tail + offsetof<Node>("cacheNext"), object as u32);
+  storeRelaxed32(list + offsetof<CacheList>("tail"), object as u32);
+}
+
+function unlinkFromCache(cache: usize, object: usize): void {
+  const list = variantLineOf(cache);
+  const next = load32(object + offsetof<Node>("cacheNext"));
+  const previous = load32(object + offsetof<Node>("cachePrevious"));
+  if (previous === 0) storeRelaxed32(list + offsetof<CacheList>("head"), next);
+  else storeRelaxed32(previous + offsetof<Node>("cacheNext"), next);
+  if (next === 0) storeRelaxed32(list + offsetof<CacheList>("tail"), previous);
+  else storeRelaxed32(next + offsetof<Node>("cachePrevious"), previous);
+}
+
+export function put(cache: usize, object: usize): bool {
+  // Interrupts stay off until the objects are global: a removal first has every CPU flush its queue.
+  irqOff();
+  const queue = cpuPart(cpu());
+  if (load32(queue + offsetof<CpuPart>("offline")) !== 0) {
+    irqOn();
+    return false;
+  }
+  append(queue, object, object, objectSizeOf(cache));
+  if (bytesOf(queue) > cpuQueueBytesMax) {
+    acquireInIrqOff(global());
+    flush(queue);
+    releaseInIrqOff(global());
+  }
+  irqOn();
+  return true;
+}
+
+/** Moves a CPU's queue to the end of the global list, and each object to its cache's list. Under the global lock. */
+function flush(queue: usize): void {
+  const first = headOf(queue);
+  if (first === 0) return;
+  let object = first;
+  while (object !== 0) {
+    appendToCache(cacheOf(object), object);
+    object = load32(object + offsetof<Node>("next"));
+  }
+  append(globalList(), first, load32(queue + offsetof<List>("tail")), bytesOf(queue));
+  storeRelaxed32(queue + offsetof<List>("head"), 0);
+  storeRelaxed32(queue + offsetof<List>("tail"), 0);
+  storeRelaxed64(queue + offsetof<List>("bytes"), 0);
+}
+
+export function reduce(): void {
+  if (load64(global() + offsetof<Global>("bytes")) <= load64(global() + offsetof<Global>("bytesMax"))) return;
+  // A removal waits for this section: objects that were unlinked here and not freed yet are on no list.
+  const rank = readLock(srcu());
+  acquireIrqOff(global());
+  updateSizes();
+  const batchBytes = load64(global() + offsetof<Global>("batchBytes"));
+  let evictedBytes: u64 = 0;
+  // Ends when a batch's worth is gone or the list is small enough or empty.
+  while (evictedBytes < batchBytes && bytesOf(globalList()) > load64(global() + offsetof<Global>("bytesMax"))) {
+    let chain: usize = 0;
+    let chainTail: usize = 0;
+    for (let count: u32 = 0; count < objectsPerHold && evictedBytes < batchBytes; count++) {
+      const object = headOf(globalList());
+      if (object === 0) break;
+      const cache = cacheOf(object);
+      const bytes = u64(objectSizeOf(cache));
+      unlink(globalList(), object, bytes);
+      unlinkFromCache(cache, object);
+      storeRelaxed32(object + offsetof<Node>("next"), 0);
+      if (chain === 0) chain = object;
+      else storeRelaxed32(chainTail + offsetof<Node>("next"), object as u32);
+      chainTail = object;
+      evictedBytes += bytes;
+    }
+    releaseIrqOn(global());
+    freeChain(chain, 0, true);
+    acquireIrqOff(global());
+  }
+  releaseIrqOn(global());
+  readUnlock(srcu(), rank);
+}
+
+/** What a removal hands to the interrupts that it sends, on its stack. */
+@unmanaged
+class Request {
+  /** CPUs that have not done their part. */
+  pending: u32 = 0;
+}
+
+/** The part of a removal that each CPU does in an interrupt: it makes its objects global. */
+function flushHere(request: usize): void {
+  const queue = cpuPart(cpu());
+  if (load32(queue + offsetof<CpuPart>("offline")) === 0) {
+    acquireInIrqOff(global());
+    flush(queue);
+    releaseInIrqOff(global());
+  }
+  countDown(request + offsetof<Request>("pending"));
+}
+
+export function removeCache(cache: usize): bool {
+  const request = taskStack();
+  runOnEveryCpu(onlineTable(), flushHere.index, request, request + offsetof<Request>("pending"));
+  const list = variantLineOf(cache);
+  enter(qlistMoveCache);
+  acquireIrqOff(global());
+  // Ends because nobody puts objects of a cache that is being destroyed.
+  while (load32(list + offsetof<CacheList>("head")) !== 0) {
+    let chain: usize = 0;
+    let chainTail: usize = 0;
+    for (let count: u32 = 0; count < objectsPerHold; count++) {
+      const object = load32(list + offsetof<CacheList>("head"));
+      if (object === 0) break;
+      note(noteOwnRemoved, object);
+      unlinkFromCache(cache, object);
+      unlink(globalList(), object, objectSizeOf(cache));
+      storeRelaxed32(object + offsetof<Node>("next"), 0);
+      if (chain === 0) chain = object;
+      else storeRelaxed32(chainTail + offsetof<Node>("next"), object);
+      chainTail = object;
+    }
+    releaseIrqOn(global());
+    freeChain(chain, cache, false);
+    quiescent();
+    acquireIrqOff(global());
+  }
+  releaseIrqOn(global());
+  leave();
+  synchronize(srcu());
+  return true;
+}
+
+export function cpuOnline(): void {
+  storeRelaxed32(cpuPart(cpu()) + offsetof<CpuPart>("offline"), 0);
+}
+
+export function cpuOffline(): void {
+  const queue = cpuPart(cpu());
+  // Before the drain, so that an interrupt that arrives in between leaves the queue alone.
+  storeRelaxed32(queue + offsetof<CpuPart>("offline"), 1);
+  freeChain(headOf(queue), 0, true);
+  storeRelaxed32(queue + offsetof<List>("head"), 0);
+  storeRelaxed32(queue + offsetof<List>("tail"), 0);
+  storeRelaxed64(queue + offsetof<List>("bytes"), 0);
+}
+
+/** Bytes of all quarantined objects. Exact while nobody puts or reduces. */
+export function quarantinedBytes(): u64 {
+  let bytes = bytesOf(globalList());
+  for (let index: u32 = 0; index < cpus(); index++) bytes += bytesOf(cpuPart(index));
+  return bytes;
+}
+
+/** Batches that hold objects: the list is one. */
+export function batchesInUse(): u32 {
+  return headOf(globalList()) === 0 ? 0 : 1;
+}

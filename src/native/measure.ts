@@ -1,0 +1,231 @@
+// Measures a group of variants natively on one CPU, chunk by chunk in rotating order, so that what the machine does
+// to one of them in a moment it does to all.
+
+import { setImmediate } from "node:timers/promises";
+import { measure as measureWithMitata } from "mitata";
+import type { CompiledModule } from "../build/compile.ts";
+import type { QuarantineSizes } from "../build/instance.ts";
+import { eventGroupOffset, eventSize } from "../kernel/events.ts";
+import { Histogram } from "../records/histogram.ts";
+import type { Workload } from "../workloads/workload.ts";
+import { type Batch, splitIntoBatches } from "./batches.ts";
+import { NativeSession } from "./session.ts";
+
+/** One variant with its parameters, ready to be loaded. */
+export interface Subject {
+  /** The variant's id. */
+  readonly id: string;
+  readonly compiled: CompiledModule;
+  readonly sizes: QuarantineSizes;
+  /** Whether it is the floor, which forgets its objects. */
+  readonly isFloor: boolean;
+}
+
+/** One value of one metric. `round` counts the batches of the workload, so equal rounds of two subjects are the same work. */
+export type SampleSink = (subject: string, metric: string, round: number, value: number) => void;
+
+export interface MeasureOptions {
+  readonly subjects: readonly Subject[];
+  readonly workload: Workload;
+  readonly onSample: SampleSink;
+  /** Called with each subject's distribution of removal times, when there were removals. */
+  readonly onRemovals: (subject: string, latencies: Histogram) => void;
+  /** Called after each chunk with the share of the workload that is done, 0 to 1. */
+  readonly onProgress: (share: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Thrown when the user stopped the run. What was sampled so far is real but incomplete. */
+export class StoppedError extends Error {
+  override readonly name = "StoppedError";
+}
+
+/** Longest time between two looks at the user's interrupt, in ms. */
+const breathMs = 50;
+
+/** Lets pending events of the host happen, at most every {@link breathMs}. */
+class Breath {
+  #last = performance.now();
+  readonly #signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  async take(): Promise<void> {
+    if (performance.now() - this.#last < breathMs) return;
+    await setImmediate();
+    if (this.#signal.aborted) throw new StoppedError("stopped");
+    this.#last = performance.now();
+  }
+}
+
+/** One subject while it is measured. */
+class Running {
+  readonly subject: Subject;
+  readonly session: NativeSession;
+  readonly removals = new Histogram();
+  readonly #onSample: SampleSink;
+  #teardownNs = 0;
+  #destroyed: number[] = [];
+
+  constructor(subject: Subject, workload: Workload, onSample: SampleSink) {
+    this.subject = subject;
+    this.session = new NativeSession(subject.compiled, workload, subject.sizes, subject.isFloor);
+    this.#onSample = onSample;
+  }
+
+  /** Runs one batch and samples what can be said of it. */
+  step(batch: Batch, round: number, chunk: DataView): void {
+    const { exports } = this.session.module;
+    const freedBefore = exports.freedCount();
+    const ns = this.session.run(batch);
+    const evicted = this.subject.isFloor ? 0 : (exports.freedCount() - freedBefore) >>> 0;
+    if (batch.measured) this.#sample(batch, round, ns, evicted);
+    if (batch.kind === "destroy") {
+      if (batch.measured) this.#teardownNs += ns;
+      this.#destroyed.push(chunk.getUint32(batch.first * eventSize + eventGroupOffset, true));
+    }
+    this.#defer("due", round);
+  }
+
+  #sample(batch: Batch, round: number, ns: number, evicted: number): void {
+    const emit = (metric: string, value: number): void => this.#onSample(this.subject.id, metric, round, value);
+    switch (batch.kind) {
+      case "free":
+        emit("put-ns", ns / batch.frees);
+        return;
+      case "allocate":
+        emit("allocate-ns", ns / batch.allocations);
+        emit("evicted-per-allocation", evicted / batch.allocations);
+        return;
+      case "mixed":
+        if (batch.frees > 0) emit("mixed-ns", ns / batch.frees);
+        if (batch.bogoOps > 0) emit("bogo-op-ns", ns / batch.bogoOps);
+        return;
+      case "destroy":
+        this.removals.record(ns);
+        return;
+    }
+  }
+
+  #defer(now: "due" | "all", round: number): void {
+    const ns = this.session.runDeferred(now);
+    if (ns === null) return;
+    this.#teardownNs += ns;
+    this.#onSample(this.subject.id, "worker-ns", round, ns);
+  }
+
+  /** Finishes deferred removals and samples what holds for the whole workload. */
+  finish(round: number): void {
+    this.#defer("all", round);
+    const { exports, layout } = this.session.module;
+    const emit = (metric: string, value: number): void => this.#onSample(this.subject.id, metric, 0, value);
+    if (this.removals.count > 0) emit("teardown-ns", this.#teardownNs);
+    emit("unfinished-caches", this.#destroyed.filter((index) => exports.isCachePresent(index) !== 0).length);
+    emit("object-extra-bytes", exports.extraObjectBytes());
+    emit("cache-extra-bytes", exports.extraCacheBytes());
+    emit("global-bytes", exports.extraGlobalBytes());
+    emit("slab-bytes-touched", exports.touchedPageCount() * 4096);
+    emit("true-size", layout.trueSize ? 1 : 0);
+  }
+}
+
+/**
+ * Runs the workload on every subject. All subjects are in memory at the same time.
+ *
+ * @throws {StoppedError} when the signal was raised; samples up to then have been handed out
+ * @throws {InputError} when a case does not fit into memory
+ */
+export async function measureNatively(options: MeasureOptions): Promise<void> {
+  const { workload, onSample, signal } = options;
+  const breath = new Breath(signal);
+  const running = options.subjects.map((subject) => new Running(subject, workload, onSample));
+  let round = 0;
+  let rotation = 0;
+  let events = 0;
+  for (const chunk of workload.chunks()) {
+    const batches = splitIntoBatches(chunk);
+    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    for (let position = 0; position < running.length; position++) {
+      const one = running[(position + rotation) % running.length] as Running;
+      one.session.load(chunk);
+      for (const [index, batch] of batches.entries()) {
+        one.step(batch, round + index, view);
+        await breath.take();
+      }
+    }
+    round += batches.length;
+    rotation++;
+    events += chunk.byteLength / eventSize;
+    options.onProgress(events / workload.limits.events);
+  }
+  for (const one of running) {
+    one.finish(round);
+    if (one.removals.count > 0) options.onRemovals(one.subject.id, one.removals);
+  }
+}
+
+/** What mitata found for the same batches of frees. */
+export interface CrossCheck {
+  /** Median time of one put by mitata's own clock and loop, in ns, harness included. */
+  readonly putNs: number;
+  /** Batches that mitata timed. */
+  readonly batches: number;
+}
+
+/**
+ * Times the measured runs of frees a second time with mitata, in a session of its own. Returns null when the workload
+ * has fewer than 15 such runs of equal length, too few for mitata to drop the extremes from.
+ */
+export async function crossCheckPut(
+  subject: Subject,
+  workload: Workload,
+  signal: AbortSignal,
+): Promise<CrossCheck | null> {
+  const lengths = new Map<number, number>();
+  for (const chunk of workload.chunks()) {
+    for (const batch of splitIntoBatches(chunk)) {
+      if (batch.kind === "free" && batch.measured) lengths.set(batch.frees, (lengths.get(batch.frees) ?? 0) + 1);
+    }
+  }
+  const [length, count] = [...lengths].reduce((best, entry) => (entry[1] > best[1] ? entry : best), [0, 0]);
+  if (count < 15) return null;
+
+  const session = new NativeSession(subject.compiled, workload, subject.sizes, subject.isFloor);
+  const { exports } = session.module;
+  const targets = runUpTo(session, workload, length);
+  const breath = new Breath(signal);
+  // mitata calls the function once before it begins to sample.
+  const samples = count - 1;
+  const stats = await measureWithMitata(
+    function* () {
+      yield {
+        async 0() {
+          await breath.take();
+          return targets.next().value;
+        },
+        bench: (batch: Batch) => exports.run(batch.first, batch.end),
+      } as never;
+    },
+    { min_samples: samples, max_samples: samples, warmup_samples: 0, warmup_threshold: 0, gc: false },
+  );
+  return { putNs: stats.p50 / length, batches: samples };
+}
+
+/** Runs a workload and stops in front of each measured run of `length` frees, which the caller performs. */
+function* runUpTo(session: NativeSession, workload: Workload, length: number): Generator<Batch, never> {
+  for (const chunk of workload.chunks()) {
+    session.load(chunk);
+    for (const batch of splitIntoBatches(chunk)) {
+      if (batch.kind === "free" && batch.measured && batch.frees === length) {
+        yield batch;
+        session.settle(batch);
+      } else {
+        session.run(batch);
+      }
+      session.runDeferred("due");
+    }
+  }
+  throw new Error("mitata asked for more batches than the workload has");
+}

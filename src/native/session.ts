@@ -1,0 +1,72 @@
+// One variant, loaded and running natively on one CPU.
+
+import type { CompiledModule } from "../build/compile.ts";
+import { type MachineImports, type QuarantineSizes, type RunningModule, startQuarantine } from "../build/instance.ts";
+import { InputError } from "../errors.ts";
+import type { Workload } from "../workloads/workload.ts";
+import type { Batch } from "./batches.ts";
+
+/** Imports of the native form of the machine. */
+export function nativeMachine(): MachineImports {
+  return { access: { clockNs: () => Number(process.hrtime.bigint()) } };
+}
+
+export class NativeSession {
+  readonly module: RunningModule;
+  readonly #workload: string;
+  readonly #eventBuffer: Uint8Array;
+  readonly #isFloor: boolean;
+
+  /** @param isFloor whether the variant forgets what it is given, so that the session must free it, untimed */
+  constructor(
+    compiled: CompiledModule,
+    workload: Workload,
+    sizes: QuarantineSizes,
+    isFloor: boolean,
+    machine: MachineImports = nativeMachine(),
+  ) {
+    this.module = startQuarantine(compiled, workload.limits, sizes, machine);
+    this.#workload = workload.name;
+    this.#isFloor = isFloor;
+    this.#eventBuffer = new Uint8Array(this.module.memory.buffer, this.module.layout.eventBuffer);
+  }
+
+  /** Copies a chunk of events into the event buffer. */
+  load(chunk: Uint8Array): void {
+    this.#eventBuffer.set(chunk);
+  }
+
+  /**
+   * Performs a batch of the loaded chunk and returns its time in ns. Free of allocation but for the clock's two
+   * results: it is the timed region.
+   *
+   * @throws {InputError} when the memory laid out for the case is used up
+   */
+  run(batch: Batch): number {
+    const { exports } = this.module;
+    const begin = process.hrtime.bigint();
+    const status = exports.run(batch.first, batch.end);
+    const ns = Number(process.hrtime.bigint() - begin);
+    if (status !== 0) {
+      throw new InputError(
+        `workload '${this.#workload}': the case's memory is used up; lower 'quarantine-bytes' or the number of objects`,
+      );
+    }
+    this.settle(batch);
+    return ns;
+  }
+
+  /** Frees what the floor variant forgot in a batch. Does nothing for any other variant. */
+  settle(batch: Batch): void {
+    if (this.#isFloor) this.module.exports.settle(batch.first, batch.end);
+  }
+
+  /** Runs deferred work that is due and returns its time in ns, or null when there was none. */
+  runDeferred(now: "due" | "all"): number | null {
+    const { exports } = this.module;
+    const begin = process.hrtime.bigint();
+    const ran = exports.runDeferred(now === "all" ? Number.POSITIVE_INFINITY : Number(begin));
+    const ns = Number(process.hrtime.bigint() - begin);
+    return ran === 0 ? null : ns;
+  }
+}

@@ -1,0 +1,384 @@
+// cgroups-4000: thousands of cgroups with a tmpfs each are created, used, reclaimed from and removed. After the
+// script in Qi Zheng's "mm: shrinker: make global slab shrink lockless" (linux-mm, 2023) and, for the removal, the
+// one in Shakeel Butt's "slab, kasan: skip emptiness" patch f9e13c0a5a33 (March 2018: create cgroups, run one process
+// in each, remove them). Not a model of page reclaim: only slab objects and shrinkers take part.
+
+import { InputError } from "../errors.ts";
+import {
+  flagMeasured,
+  kindCacheDestroy,
+  kindCgroupCreate,
+  kindCgroupOffline,
+  kindLruAdd,
+  kindObjectAllocate,
+  kindObjectFree,
+  kindReclaimPass,
+  kindSuperblockMount,
+  kindSuperblockUnmount,
+} from "../kernel/events.ts";
+import { addCacheCreate, Background, BackgroundPlan, slabBytes } from "./background.ts";
+import { checkLimits, churnParameters, fill, quarantineBytes, slabinfo } from "./common-parameters.ts";
+import { EventWriter } from "./event-writer.ts";
+import { checkSeed, type ParametersOf, type ParameterTable, resolveParameters } from "./parameters.ts";
+import { Random } from "./random.ts";
+import { readSlabinfo, type SlabCache } from "./slabinfo.ts";
+import type { ParameterValue, Workload, WorkloadLimits } from "./workload.ts";
+
+/**
+ * Objects that each step allocates from a cgroup's clone of a cache.
+ *
+ * `process`: one process from fork to exit, all freed at its exit. Charged allocations per fork on Linux 6.18 while
+ * the script ran with 201 cgroups (766 forks), rounded; fork and exec each take a struct mm. `mount`: root dentry and
+ * inode. `file`: dentry and inode of the file, and the page-cache tree of 1 MiB: 4 nodes of 64 pages and their root
+ * (3.8 per cgroup were measured with 3 of 4 touched). Mount and file objects live until the unmount.
+ */
+const objectsOfStep: Readonly<Record<string, { process: number; mount: number; file: number }>> = {
+  task_struct: { process: 1, mount: 0, file: 0 },
+  task_delay_info: { process: 1, mount: 0, file: 0 },
+  signal_cache: { process: 1, mount: 0, file: 0 },
+  sighand_cache: { process: 1, mount: 0, file: 0 },
+  files_cache: { process: 1, mount: 0, file: 0 },
+  fs_cache: { process: 1, mount: 0, file: 0 },
+  pid: { process: 1, mount: 0, file: 0 },
+  cred_jar: { process: 2, mount: 0, file: 0 },
+  mm_struct: { process: 2, mount: 0, file: 0 },
+  vm_area_struct: { process: 104, mount: 0, file: 0 },
+  anon_vma_chain: { process: 45, mount: 0, file: 0 },
+  anon_vma: { process: 25, mount: 0, file: 0 },
+  dentry: { process: 0, mount: 1, file: 1 },
+  shmem_inode_cache: { process: 0, mount: 1, file: 1 },
+  radix_tree_node: { process: 0, mount: 0, file: 5 },
+};
+const objectsOfOtherCaches = { process: 1, mount: 0, file: 0 };
+
+export const cgroups4000Parameters = {
+  cgroups: {
+    kind: "integer",
+    default: 4001,
+    min: 1,
+    max: 1_000_000,
+    unit: "cgroups",
+    meaning: "child cgroups of `test`, each with a tmpfs of its own; the script's `seq 0 4000`",
+  },
+  rounds: {
+    kind: "integer",
+    default: 1,
+    min: 1,
+    max: 1_000_000,
+    unit: "rounds",
+    meaning: "times that all of it is created, used and removed; 10 in the 2018 patch, with 500 cgroups",
+  },
+  slabinfo,
+  "caches-per-cgroup": {
+    kind: "text",
+    default: Object.keys(objectsOfStep).join(","),
+    unit: "names",
+    meaning:
+      "caches that a cgroup clones, out of slabinfo (derived: those of the packaged file that Linux 6.18 charged during the script, and those that every process has)",
+  },
+  touched: {
+    kind: "real",
+    default: 0.75,
+    min: 0,
+    max: 1,
+    unit: "",
+    meaning: "share of the cgroups in which a dd writes 1 MiB to the tmpfs; the script's 3001 of 4001, rounded",
+  },
+  reclaimers: {
+    kind: "integer",
+    default: 32,
+    min: 0,
+    max: 4096,
+    unit: "tasks",
+    meaning: "tasks that reclaim at once, for the concurrent dd's over the limit of `test` (our choice)",
+  },
+  "reclaim-passes": {
+    kind: "integer",
+    default: 13,
+    min: 0,
+    max: 1_000_000,
+    unit: "passes",
+    meaning: "passes of each reclaimer in a round, at priority 12 down to 0 and over again: little is reclaimable",
+  },
+  nodes: { kind: "integer", default: 1, min: 1, max: 1024, unit: "nodes", meaning: "NUMA nodes; a pass visits each" },
+  "quarantine-bytes": quarantineBytes,
+  fill,
+  ...churnParameters,
+  "churn-cycles": {
+    kind: "integer",
+    default: 8,
+    min: 0,
+    max: 1_000_000_000,
+    unit: "cycles",
+    meaning: "measured cycles (a burst of allocations, a burst of frees) before the removal",
+  },
+  "churn-between": {
+    kind: "integer",
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    unit: "cycles",
+    meaning: "measured cycles between the removals of two cgroups",
+  },
+} as const satisfies ParameterTable;
+
+type Values = ParametersOf<typeof cgroups4000Parameters>;
+type StepName = "process" | "mount" | "file";
+const stepNames: readonly StepName[] = ["process", "mount", "file"];
+
+/** What one step does to a cgroup. A cache is created at its first allocation, so by the first step that uses it. */
+interface StepPlan {
+  /** Clones that the step creates: positions in the list of the cgroup's caches. */
+  readonly creates: readonly number[];
+  /** Clone of each object that the step allocates. */
+  readonly allocates: readonly number[];
+  readonly bytes: number;
+  readonly slabBytes: number;
+}
+
+/**
+ * Program: set-up creates the root cgroup, its caches and background objects, and the cgroup `test`. Then each round:
+ *
+ * 1. measured: create every cgroup and run one process in it (the script's mkdir); mount every tmpfs from inside its
+ *    cgroup; in the touched ones run a dd that leaves a file. Processes run one after the other.
+ * 2. measured: all reclaimers walk `test` at once, in chunks of their own.
+ * 3. not measured: background churn frees `fill` times the quarantine's size, so that the processes' objects leave it.
+ * 4. measured: `churn-cycles`; then, from a new chunk on, per cgroup: unmount, free the tmpfs's objects, rmdir,
+ *    destroy its caches back to back. Most caches are empty by then, which is the case that the 2018 patch skips.
+ *
+ * Task 0 is the shell and, like the other reclaimers, reclaims in step 2 only; no event of a task depends on an event
+ * of another task in the same chunk. RCU's delay of frees is left out.
+ */
+export class Cgroups4000 implements Workload {
+  readonly name = "cgroups-4000";
+  readonly parameters: Values;
+  readonly seed: number;
+  readonly limits: WorkloadLimits;
+  /** A cgroup's caches. */
+  readonly #caches: readonly SlabCache[];
+  readonly #steps: Readonly<Record<StepName, StepPlan>>;
+  readonly #plan: BackgroundPlan;
+  readonly #fillCycles: number;
+  /** The first `touched` cgroups are touched. */
+  readonly #touched: number;
+
+  constructor(given: Readonly<Record<string, ParameterValue>>, seed: number) {
+    const values = resolveParameters(cgroups4000Parameters, given);
+    this.parameters = values;
+    this.seed = checkSeed(seed);
+    const all = readSlabinfo(values.slabinfo);
+    this.#caches = selectCaches(all, values["caches-per-cgroup"], values.slabinfo);
+    this.#steps = planSteps(this.#caches);
+    this.#plan = new BackgroundPlan({
+      slabinfo: all,
+      rootCaches: values["root-caches"],
+      objects: values["background-objects"],
+      batch: values["churn-batch"],
+    });
+    this.#fillCycles = this.#plan.cyclesToFree(values.fill * values["quarantine-bytes"]);
+    this.#touched = Math.round(values.cgroups * values.touched);
+    this.limits = this.#computeLimits();
+  }
+
+  /** Exact in events and indices; bytes as if a process ran while everything that is ever mounted is mounted. */
+  #computeLimits(): WorkloadLimits {
+    const values = this.parameters;
+    const { process, mount, file } = this.#steps;
+    const { cgroups } = values;
+    const touched = this.#touched;
+    const cycles = this.#fillCycles + values["churn-cycles"] + (cgroups - 1) * values["churn-between"];
+    const reclaim = values.reclaimers * values["reclaim-passes"] * values.nodes;
+    const stepEvents = (step: StepPlan) => 2 * (step.creates.length + step.allocates.length);
+    // Created and offline; mounted, added to the LRU, unmounted. A touched one: a second process, added to the LRU.
+    const cgroupEvents = 2 + stepEvents(process) + 3 + stepEvents(mount);
+    const touchedEvents = 2 * process.allocates.length + stepEvents(file) + 1;
+    const roundEvents = cgroups * cgroupEvents + touched * touchedEvents + reclaim + cycles * this.#plan.cycleEvents;
+    const kept = (of: "bytes" | "slabBytes") => cgroups * mount[of] + touched * file[of] + process[of];
+    return checkLimits(this.name, {
+      events: 2 + this.#plan.createEvents + values.rounds * roundEvents,
+      caches: this.#plan.caches.length + cgroups * this.#caches.length,
+      objects: this.#firstBackgroundObject() + this.#plan.objects,
+      cgroups: 2 + cgroups,
+      superblocks: cgroups,
+      tasks: Math.max(1, values["reclaim-passes"] === 0 ? 0 : values.reclaimers),
+      liveBytesMax: kept("bytes") + this.#plan.bytes,
+      slabBytesMax: kept("slabBytes") + this.#plan.slabBytes,
+    });
+  }
+
+  // Object indices: those of the one process that runs; then by cgroup those of its mount; then those of its file.
+  #firstMountObject(cgroup: number): number {
+    return this.#steps.process.allocates.length + cgroup * this.#steps.mount.allocates.length;
+  }
+
+  #firstFileObject(cgroup: number): number {
+    return this.#firstMountObject(this.parameters.cgroups) + cgroup * this.#steps.file.allocates.length;
+  }
+
+  #firstBackgroundObject(): number {
+    return this.#firstFileObject(this.#touched);
+  }
+
+  *chunks(): Generator<Uint8Array> {
+    const values = this.parameters;
+    const random = new Random(this.seed);
+    const writer = new EventWriter();
+    const background = new Background({ plan: this.#plan, random, firstObject: this.#firstBackgroundObject() });
+    writer.add(kindCgroupCreate, 0, 0, 0, 0);
+    yield* background.create(writer);
+    yield* writer.reserve(1);
+    writer.add(kindCgroupCreate, 0, testCgroup, 0, 0);
+    yield* writer.flush();
+
+    for (let round = 0; round < values.rounds; round++) {
+      writer.flags = flagMeasured;
+      yield* this.#populate(writer);
+      yield* writer.flush();
+      yield* this.#reclaim(writer);
+      yield* writer.flush();
+      writer.flags = 0;
+      for (let cycle = 0; cycle < this.#fillCycles; cycle++) yield* background.cycle(writer);
+      yield* writer.flush();
+      writer.flags = flagMeasured;
+      for (let cycle = 0; cycle < values["churn-cycles"]; cycle++) yield* background.cycle(writer);
+      yield* writer.flush();
+      for (let cgroup = 0; cgroup < values.cgroups; cgroup++) {
+        yield* this.#remove(writer, cgroup);
+        if (cgroup === values.cgroups - 1) break;
+        for (let cycle = 0; cycle < values["churn-between"]; cycle++) yield* background.cycle(writer);
+      }
+      yield* writer.flush();
+    }
+  }
+
+  *#populate(writer: EventWriter): Generator<Uint8Array> {
+    const { process, mount, file } = this.#steps;
+    for (let cgroup = 0; cgroup < this.parameters.cgroups; cgroup++) {
+      yield* writer.reserve(1);
+      writer.add(kindCgroupCreate, 0, firstCgroup + cgroup, testCgroup, 0);
+      yield* this.#createCaches(writer, cgroup, process);
+      yield* this.#objects(writer, { kind: kindObjectAllocate, cgroup, step: process, first: 0 });
+      yield* this.#objects(writer, { kind: kindObjectFree, cgroup, step: process, first: 0 });
+    }
+    for (let cgroup = 0; cgroup < this.parameters.cgroups; cgroup++) {
+      yield* writer.reserve(1);
+      writer.add(kindSuperblockMount, cgroup, 0, 0, 0);
+      yield* this.#createCaches(writer, cgroup, mount);
+      const first = this.#firstMountObject(cgroup);
+      yield* this.#objects(writer, { kind: kindObjectAllocate, cgroup, step: mount, first });
+      yield* writer.reserve(1);
+      writer.add(kindLruAdd, cgroup, firstCgroup + cgroup, lruObjects, 0);
+    }
+    for (let cgroup = 0; cgroup < this.#touched; cgroup++) {
+      yield* this.#objects(writer, { kind: kindObjectAllocate, cgroup, step: process, first: 0 });
+      yield* this.#createCaches(writer, cgroup, file);
+      const first = this.#firstFileObject(cgroup);
+      yield* this.#objects(writer, { kind: kindObjectAllocate, cgroup, step: file, first });
+      yield* writer.reserve(1);
+      writer.add(kindLruAdd, cgroup, firstCgroup + cgroup, lruObjects, 0);
+      yield* this.#objects(writer, { kind: kindObjectFree, cgroup, step: process, first: 0 });
+    }
+  }
+
+  *#reclaim(writer: EventWriter): Generator<Uint8Array> {
+    const values = this.parameters;
+    for (let pass = 0; pass < values["reclaim-passes"]; pass++) {
+      for (let node = 0; node < values.nodes; node++) {
+        // All reclaimers are at the same pass, which is where they contend.
+        yield* writer.reserve(Math.max(1, values.reclaimers));
+        for (let task = 0; task < values.reclaimers; task++) {
+          writer.task = task;
+          writer.add(kindReclaimPass, 0, testCgroup, priorityMax - (pass % (priorityMax + 1)), node);
+        }
+      }
+    }
+    writer.task = 0;
+  }
+
+  *#remove(writer: EventWriter, cgroup: number): Generator<Uint8Array> {
+    const { process, mount, file } = this.#steps;
+    const touched = cgroup < this.#touched;
+    yield* writer.reserve(1);
+    writer.add(kindSuperblockUnmount, cgroup, 0, 0, 0);
+    if (touched) {
+      const first = this.#firstFileObject(cgroup);
+      yield* this.#objects(writer, { kind: kindObjectFree, cgroup, step: file, first });
+    }
+    yield* this.#objects(writer, { kind: kindObjectFree, cgroup, step: mount, first: this.#firstMountObject(cgroup) });
+    yield* writer.reserve(1 + this.#caches.length);
+    writer.add(kindCgroupOffline, 0, firstCgroup + cgroup, 0, 0);
+    for (const step of touched ? [process, mount, file] : [process, mount]) {
+      for (const cache of step.creates) writer.add(kindCacheDestroy, 0, this.#cacheIndex(cgroup, cache), 0, 0);
+    }
+  }
+
+  #cacheIndex(cgroup: number, cache: number): number {
+    return this.#plan.caches.length + cgroup * this.#caches.length + cache;
+  }
+
+  *#createCaches(writer: EventWriter, cgroup: number, step: StepPlan): Generator<Uint8Array> {
+    if (step.creates.length === 0) return;
+    yield* writer.reserve(step.creates.length);
+    for (const cache of step.creates) {
+      const index = { cache: this.#cacheIndex(cgroup, cache), cgroup: firstCgroup + cgroup };
+      addCacheCreate(writer, this.#caches[cache] as SlabCache, index);
+    }
+  }
+
+  *#objects(
+    writer: EventWriter,
+    what: { kind: number; cgroup: number; step: StepPlan; first: number },
+  ): Generator<Uint8Array> {
+    const { allocates } = what.step;
+    const firstCache = this.#cacheIndex(what.cgroup, 0);
+    if (allocates.length > 0) yield* writer.reserve(allocates.length);
+    for (let index = 0; index < allocates.length; index++) {
+      writer.add(what.kind, what.first + index, firstCache + (allocates[index] as number), 0, 0);
+    }
+  }
+}
+
+/** Cgroup 0 is the root, 1 the script's `test`, the children follow. */
+const testCgroup = 1;
+const firstCgroup = 2;
+/** DEF_PRIORITY: a reclaim starts at 12 and becomes more urgent down to 0. */
+const priorityMax = 12;
+/** A dentry and an inode. */
+const lruObjects = 2;
+/** So that a cgroup's removal, the destruction of its caches included, fits into a chunk. */
+const cachesPerCgroupMax = 1024;
+
+function selectCaches(all: readonly SlabCache[], list: string, file: string): SlabCache[] {
+  const fail = (wrong: string) => new InputError(`parameter 'caches-per-cgroup': ${wrong}`);
+  const names = list.split(",").map((name) => name.trim());
+  if (names.length > cachesPerCgroupMax) throw fail(`must be at most ${cachesPerCgroupMax} names, got ${names.length}`);
+  if (new Set(names).size < names.length) throw fail("must not name a cache twice");
+  return names.map((name) => {
+    const cache = all.find((one) => one.name === name);
+    if (cache === undefined) throw fail(`'${name.slice(0, 40)}' is not in ${file}`);
+    return cache;
+  });
+}
+
+function planSteps(caches: readonly SlabCache[]): Record<StepName, StepPlan> {
+  const created = new Set<number>();
+  const plan = (step: StepName): StepPlan => {
+    const creates: number[] = [];
+    const allocates: number[] = [];
+    let bytes = 0;
+    let pages = 0;
+    for (const [index, cache] of caches.entries()) {
+      // `hasOwn`, because the names come from a file.
+      const known = Object.hasOwn(objectsOfStep, cache.name) ? objectsOfStep[cache.name] : undefined;
+      const count = (known ?? objectsOfOtherCaches)[step];
+      if (count === 0) continue;
+      if (!created.has(index)) creates.push(index);
+      created.add(index);
+      for (let object = 0; object < count; object++) allocates.push(index);
+      bytes += count * cache.objectSize;
+      pages += slabBytes(cache, count);
+    }
+    return { creates, allocates, bytes, slabBytes: pages };
+  };
+  return Object.fromEntries(stepNames.map((step) => [step, plan(step)])) as Record<StepName, StepPlan>;
+}

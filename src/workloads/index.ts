@@ -1,0 +1,60 @@
+// The workloads that exist, by name, with what the command line needs to list them.
+
+import { InputError } from "../errors.ts";
+import { Cgroups4000, cgroups4000Parameters } from "./cgroups-4000.ts";
+import { LibvirtTeardown, libvirtTeardownParameters } from "./libvirt-teardown.ts";
+import type { ParameterTable } from "./parameters.ts";
+import { StressNgRamfs, stressNgRamfsParameters } from "./stress-ng-ramfs.ts";
+import type { ParameterValue, Workload } from "./workload.ts";
+
+export { openWorkload, saveWorkload, workloadHash } from "./file.ts";
+export type { Parameter, ParameterTable } from "./parameters.ts";
+
+export interface WorkloadType {
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  readonly parameters: ParameterTable;
+  readonly create: (parameters: Readonly<Record<string, ParameterValue>>, seed: number) => Workload;
+}
+
+/** Every generated workload, by name. */
+export const workloadTypes: readonly WorkloadType[] = [
+  {
+    name: "cgroups-4000",
+    summary: "thousands of cgroups and tmpfs mounts are created, used, reclaimed from and removed",
+    parameters: cgroups4000Parameters,
+    create: (parameters, seed) => new Cgroups4000(parameters, seed),
+  },
+  {
+    name: "libvirt-teardown",
+    summary: "guests' slab caches are destroyed while the quarantine is full of other objects",
+    parameters: libvirtTeardownParameters,
+    create: (parameters, seed) => new LibvirtTeardown(parameters, seed),
+  },
+  {
+    name: "stress-ng-ramfs",
+    summary: "workers mount and unmount tmpfs and ramfs; no cache is ever destroyed",
+    parameters: stressNgRamfsParameters,
+    create: (parameters, seed) => new StressNgRamfs(parameters, seed),
+  },
+];
+
+/**
+ * A generated workload. Cheap: events are produced when its chunks are taken.
+ *
+ * @param seed a u32
+ * @throws {InputError} for an unknown name or parameter, a value out of range, or a bad slabinfo file
+ */
+export function createWorkload(
+  name: string,
+  parameters: Readonly<Record<string, ParameterValue>>,
+  seed: number,
+): Workload {
+  const type = workloadTypes.find((one) => one.name === name);
+  if (type === undefined) {
+    const names = workloadTypes.map((one) => one.name).join(", ");
+    throw new InputError(`workload '${name}': unknown; one of: ${names}`);
+  }
+  return type.create(parameters, seed);
+}

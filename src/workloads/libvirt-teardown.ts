@@ -1,0 +1,233 @@
+// libvirt-teardown: many guests' cgroups are destroyed one after the other while the KASAN quarantine is full of
+// other objects. From "kasan: quarantine" on linux-mm, November 2017 (A. Zhou, D. Vyukov): 46 libvirt guests with a
+// clone of 24 accounted caches each, 12 of them without a slab.
+//
+// The guests' own history of frees was never published. What the generator assumes is stated at the parameters.
+
+import {
+  flagMeasured,
+  kindCacheDestroy,
+  kindCgroupCreate,
+  kindCgroupOffline,
+  kindObjectAllocate,
+  kindObjectFree,
+} from "../kernel/events.ts";
+import { addCacheCreate, Background, BackgroundPlan, slabBytes } from "./background.ts";
+import { checkLimits, churnParameters, fill, quarantineBytes, slabinfo } from "./common-parameters.ts";
+import { EventWriter } from "./event-writer.ts";
+import { checkSeed, type ParametersOf, type ParameterTable, resolveParameters } from "./parameters.ts";
+import { Random } from "./random.ts";
+import { readSlabinfo, type SlabCache } from "./slabinfo.ts";
+import type { ParameterValue, Workload, WorkloadLimits } from "./workload.ts";
+
+export const libvirtTeardownParameters = {
+  guests: {
+    kind: "integer",
+    default: 46,
+    min: 1,
+    max: 1_000_000,
+    unit: "guests",
+    meaning: "guests, each a cgroup with a clone of every cache in slabinfo",
+  },
+  slabinfo,
+  "quarantine-bytes": quarantineBytes,
+  fill,
+  "guest-freed": {
+    kind: "real",
+    default: 0.5,
+    min: 0,
+    max: 1,
+    unit: "",
+    meaning:
+      "share of a guest's active objects that it freed before its teardown; rounded down per cache (our choice: the active counts include quarantined objects, the division is unknown)",
+  },
+  ...churnParameters,
+  "churn-cycles": {
+    kind: "integer",
+    default: 8,
+    min: 0,
+    max: 1_000_000_000,
+    unit: "cycles",
+    meaning: "measured cycles (a burst of allocations, a burst of frees) before the first teardown",
+  },
+  "churn-between": {
+    kind: "integer",
+    default: 1,
+    min: 0,
+    max: 1_000_000,
+    unit: "cycles",
+    meaning: "measured cycles between the teardowns of two guests",
+  },
+} as const satisfies ParameterTable;
+
+type Values = ParametersOf<typeof libvirtTeardownParameters>;
+
+/**
+ * Program, all by task 0:
+ *
+ * 1. set-up: the root cgroup and its caches; guests, their caches and their active objects; background churn that
+ *    frees `fill` times the quarantine's size. Over the last quarantine's worth of it, the guests free their share, in turn.
+ * 2. measured: `churn-cycles` of background churn.
+ * 3. measured, per guest, each in a new chunk: free all live objects, offline the cgroup, destroy its caches back to
+ *    back, then `churn-between` cycles.
+ *
+ * The active count of slabinfo is taken as the objects that the guest allocated and that were not really freed:
+ * the freed share of them is in the quarantine, the rest is live. Objects parked in SLAB's per-CPU arrays cannot be
+ * told apart and count as live. A cache with active objects frees at least one in its teardown (unless `guest-freed`
+ * is 1), so it has objects in the quarantine when it is destroyed; a cache without slabs never has.
+ */
+export class LibvirtTeardown implements Workload {
+  readonly name = "libvirt-teardown";
+  readonly parameters: Values;
+  readonly seed: number;
+  readonly limits: WorkloadLimits;
+  readonly #caches: readonly SlabCache[];
+  readonly #plan: BackgroundPlan;
+  /** Cycles of background churn that fill the quarantine, and how many of them, the last, the guests take part in. */
+  readonly #fillCycles: number;
+  readonly #sharedCycles: number;
+  /** Cache of each of a guest's objects, by position within the guest. Objects of one cache are neighbours. */
+  readonly #cacheOf: Uint32Array;
+  /** The same of those freed before the teardown, and of those freed in it: positions within the guest. */
+  readonly #early: Uint32Array;
+  readonly #late: Uint32Array;
+
+  constructor(given: Readonly<Record<string, ParameterValue>>, seed: number) {
+    const values = resolveParameters(libvirtTeardownParameters, given);
+    this.parameters = values;
+    this.seed = checkSeed(seed);
+    this.#caches = readSlabinfo(values.slabinfo);
+    this.#plan = new BackgroundPlan({
+      slabinfo: this.#caches,
+      rootCaches: values["root-caches"],
+      objects: values["background-objects"],
+      batch: values["churn-batch"],
+    });
+    this.#fillCycles = this.#plan.cyclesToFree(values.fill * values["quarantine-bytes"]);
+    this.#sharedCycles = Math.min(this.#fillCycles, this.#plan.cyclesToFree(values["quarantine-bytes"]));
+    this.limits = this.#computeLimits();
+
+    const active = this.#caches.reduce((sum, cache) => sum + cache.activeObjects, 0);
+    this.#cacheOf = new Uint32Array(active);
+    this.#early = new Uint32Array(this.#earlyObjects());
+    this.#late = new Uint32Array(active - this.#early.length);
+    let object = 0;
+    let early = 0;
+    let late = 0;
+    for (const [cache, { activeObjects }] of this.#caches.entries()) {
+      const freed = Math.floor(activeObjects * values["guest-freed"]);
+      for (let index = 0; index < activeObjects; index++, object++) {
+        this.#cacheOf[object] = cache;
+        if (index < freed) this.#early[early++] = object;
+        else this.#late[late++] = object;
+      }
+    }
+  }
+
+  #earlyObjects(): number {
+    const share = this.parameters["guest-freed"];
+    return this.#caches.reduce((sum, cache) => sum + Math.floor(cache.activeObjects * share), 0);
+  }
+
+  /** Exact: the live set is the plan's by construction, and its largest is reached with the first churn cycle. */
+  #computeLimits(): WorkloadLimits {
+    const { guests, "churn-cycles": churnCycles, "churn-between": between } = this.parameters;
+    const plan = this.#plan;
+    const caches = this.#caches;
+    const active = caches.reduce((sum, cache) => sum + cache.activeObjects, 0);
+    const guestBytes = caches.reduce((sum, cache) => sum + cache.activeObjects * cache.objectSize, 0);
+    const guestSlabBytes = caches.reduce((sum, cache) => sum + slabBytes(cache, cache.activeObjects), 0);
+    const cycles = this.#fillCycles + churnCycles + (guests - 1) * between;
+    // Per guest: created and taken offline; its caches created and destroyed; its objects allocated and freed.
+    const guestEvents = 2 + 2 * caches.length + 2 * active;
+    return checkLimits(this.name, {
+      events: 1 + plan.createEvents + guests * guestEvents + cycles * plan.cycleEvents,
+      caches: plan.caches.length + guests * caches.length,
+      objects: guests * active + plan.objects,
+      cgroups: 1 + guests,
+      superblocks: 0,
+      tasks: 1,
+      liveBytesMax: guests * guestBytes + plan.bytes,
+      slabBytesMax: guests * guestSlabBytes + plan.slabBytes,
+    });
+  }
+
+  *chunks(): Generator<Uint8Array> {
+    const { guests, "churn-cycles": churnCycles, "churn-between": between } = this.parameters;
+    const random = new Random(this.seed);
+    const writer = new EventWriter();
+    const background = new Background({ plan: this.#plan, random, firstObject: guests * this.#cacheOf.length });
+    // One order for all guests: each guest's frees are spread over the whole time in which they are due.
+    const early = this.#early.slice();
+    random.shuffle(early);
+
+    writer.add(kindCgroupCreate, 0, 0, 0, 0);
+    yield* background.create(writer);
+    for (let guest = 0; guest < guests; guest++) yield* this.#createGuest(writer, guest);
+    for (let cycle = 0; cycle < this.#fillCycles - this.#sharedCycles; cycle++) yield* background.cycle(writer);
+    let freed = 0;
+    for (let cycle = 1; cycle <= this.#sharedCycles; cycle++) {
+      yield* background.cycle(writer);
+      const due = Math.floor((early.length * guests * cycle) / this.#sharedCycles);
+      yield* this.#freeEarly(writer, { early, from: freed, to: due });
+      freed = due;
+    }
+    yield* this.#freeEarly(writer, { early, from: freed, to: early.length * guests });
+    yield* writer.flush();
+
+    writer.flags = flagMeasured;
+    for (let cycle = 0; cycle < churnCycles; cycle++) yield* background.cycle(writer);
+    for (let guest = 0; guest < guests; guest++) {
+      yield* writer.flush();
+      yield* this.#tearDown(writer, guest);
+      if (guest === guests - 1) break;
+      for (let cycle = 0; cycle < between; cycle++) yield* background.cycle(writer);
+    }
+    yield* writer.flush();
+  }
+
+  /** Guest g is cgroup g + 1, and its clone of the file's cache k follows those of the guests before it. */
+  #cacheIndex(guest: number, cache: number): number {
+    return this.#plan.caches.length + guest * this.#caches.length + cache;
+  }
+
+  *#createGuest(writer: EventWriter, guest: number): Generator<Uint8Array> {
+    yield* writer.reserve(1);
+    writer.add(kindCgroupCreate, 0, guest + 1, 0, 0);
+    for (const [index, cache] of this.#caches.entries()) {
+      yield* writer.reserve(1);
+      addCacheCreate(writer, cache, { cache: this.#cacheIndex(guest, index), cgroup: guest + 1 });
+    }
+    for (let object = 0; object < this.#cacheOf.length; object++) {
+      if (writer.room === 0) yield* writer.flush();
+      this.#add(writer, kindObjectAllocate, guest, object);
+    }
+  }
+
+  /** Frees the guests' early objects number `from` to `to - 1`: one of every guest, then the next of every guest. */
+  *#freeEarly(writer: EventWriter, what: { early: Uint32Array; from: number; to: number }): Generator<Uint8Array> {
+    const guests = this.parameters.guests;
+    for (let rank = what.from; rank < what.to; rank++) {
+      if (writer.room === 0) yield* writer.flush();
+      this.#add(writer, kindObjectFree, rank % guests, what.early[Math.floor(rank / guests)] as number);
+    }
+  }
+
+  *#tearDown(writer: EventWriter, guest: number): Generator<Uint8Array> {
+    for (const object of this.#late) {
+      if (writer.room === 0) yield* writer.flush();
+      this.#add(writer, kindObjectFree, guest, object);
+    }
+    yield* writer.reserve(1);
+    writer.add(kindCgroupOffline, 0, guest + 1, 0, 0);
+    for (let cache = 0; cache < this.#caches.length; cache++) {
+      yield* writer.reserve(1);
+      writer.add(kindCacheDestroy, 0, this.#cacheIndex(guest, cache), 0, 0);
+    }
+  }
+
+  #add(writer: EventWriter, kind: number, guest: number, object: number): void {
+    const cache = this.#cacheIndex(guest, this.#cacheOf[object] as number);
+    writer.add(kind, guest * this.#cacheOf.length + object, cache, 0, 0);
+  }
+}
