@@ -193,9 +193,12 @@ export class Fiber {
   }
 
   #run(begin: boolean): boolean {
-    this.status = "failed";
-    const isSuspended = this.#host.run(this, this.#entry, this.stack, begin);
-    this.status = isSuspended ? "suspended" : "ended";
-    return isSuspended;
+    this.status = "running";
+    try {
+      this.status = this.#host.run(this, this.#entry, this.stack, begin) ? "suspended" : "ended";
+    } finally {
+      if (this.status === "running") this.status = "failed";
+    }
+    return this.status === "suspended";
   }
 }

@@ -5,10 +5,12 @@ import { setImmediate } from "node:timers/promises";
 import { measure as measureWithMitata } from "mitata";
 import type { CompiledModule } from "../build/compile.ts";
 import type { QuarantineSizes } from "../build/instance.ts";
+import { StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventSize } from "../kernel/events.ts";
 import { Histogram } from "../records/histogram.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { type Batch, splitIntoBatches } from "./batches.ts";
+import type { InstrumentedMachine } from "./instrumented-machine.ts";
 import { NativeSession } from "./session.ts";
 
 /** One variant with its parameters, ready to be loaded. */
@@ -33,11 +35,6 @@ export interface MeasureOptions {
   /** Called after each chunk with the share of the workload that is done, 0 to 1. */
   readonly onProgress: (share: number) => void;
   readonly signal: AbortSignal;
-}
-
-/** Thrown when the user stopped the run. What was sampled so far is real but incomplete. */
-export class StoppedError extends Error {
-  override readonly name = "StoppedError";
 }
 
 /** Longest time between two looks at the user's interrupt, in ms. */
@@ -164,6 +161,31 @@ export async function measureNatively(options: MeasureOptions): Promise<void> {
     one.finish(round);
     if (one.removals.count > 0) options.onRemovals(one.subject.id, one.removals);
   }
+}
+
+/**
+ * Runs a workload on a module of the instrumented build; the machine keeps the longest sections of its measured part.
+ *
+ * @throws {StoppedError} when the signal was raised
+ */
+export async function measureInstrumented(
+  subject: Subject,
+  workload: Workload,
+  machine: InstrumentedMachine,
+  signal: AbortSignal,
+): Promise<void> {
+  const session = new NativeSession(subject.compiled, workload, subject.sizes, subject.isFloor, machine.imports());
+  const breath = new Breath(signal);
+  for (const chunk of workload.chunks()) {
+    session.load(chunk);
+    for (const batch of splitIntoBatches(chunk)) {
+      machine.record(batch.measured);
+      session.run(batch);
+      session.runDeferred("due");
+      await breath.take();
+    }
+  }
+  session.runDeferred("all");
 }
 
 /** What mitata found for the same batches of frees. */

@@ -53,7 +53,67 @@ export function distribution(name: string, assume: MeasuredRow["assume"], descri
 }
 
 /** Every metric of the project. */
-export const metrics = defineMetrics([]);
+export const metrics = defineMetrics([
+  // Native, per batch.
+  ["put-ns", "ns/object", "lower", "sampled", "One put, harness included: a run of frees divided by their number"],
+  ["allocate-ns", "ns/object", "lower", "sampled", "One allocation with the reduction before it, harness included"],
+  ["evicted-per-allocation", "objects", "", "exact", "Objects let go during a run of allocations, per allocation"],
+  ["mixed-ns", "ns/object", "lower", "sampled", "A batch of mixed events, harness included, per object freed in it"],
+  ["bogo-op-ns", "ns/op", "lower", "sampled", "A batch of mixed events, harness included, per bogo-op done in it"],
+  ...distribution("remove-latency-ns", "sampled", "Time of one removal, as its caller waits for it"),
+  ["worker-ns", "ns", "lower", "sampled", "One run of the worker that finishes deferred removals"],
+  ["teardown-ns", "ns", "lower", "sampled", "All removals of the workload together, workers included"],
+  ["unfinished-caches", "caches", "lower", "exact", "Caches that were asked to go and are still there at the end"],
+  ["object-extra-bytes", "bytes/object", "lower", "exact", "Bytes per object beyond the link that Linux keeps in it"],
+  ["cache-extra-bytes", "bytes/cache", "lower", "exact", "Bytes per cache"],
+  ["global-bytes", "bytes", "lower", "exact", "Bytes of the variant's global structures on this number of CPUs"],
+  ["slab-bytes-touched", "bytes", "lower", "exact", "Bytes of slab pages that were ever used"],
+  ["true-size", "boolean", "", "exact", "1: objects lie at their true size; 0: each takes one 64-byte line"],
+  // Native, the instrumented build.
+  ["lock-hold-ns-max", "ns", "lower", "sampled", "Longest time that a lock was held, marks included"],
+  ["irq-off-ns-max", "ns", "lower", "sampled", "Longest time with interrupts off without a break, marks included"],
+  // Native, timed by mitata.
+  ["put-ns-mitata", "ns/object", "lower", "sampled", "Median of one put as mitata times the same runs of frees"],
+  // Counted.
+  ["put-accesses-mean", "accesses/object", "lower", "exact", "Accesses of one put"],
+  ["put-lines-mean", "lines/object", "lower", "exact", "Distinct cache lines of one put"],
+  ["put-bytes-mean", "bytes/object", "lower", "exact", "Bytes loaded and stored by one put"],
+  ["reduce-accesses-mean", "accesses/object", "lower", "exact", "Accesses of all reductions, per object let go"],
+  ["reduce-lines-mean", "lines/object", "lower", "exact", "Distinct cache lines of each reduction, per object let go"],
+  ["reduce-bytes-mean", "bytes/object", "lower", "exact", "Bytes loaded and stored by reductions, per object let go"],
+  ["remove-accesses-mean", "accesses", "lower", "exact", "Accesses of one removal's own call"],
+  ["remove-lines-mean", "lines", "lower", "exact", "Distinct cache lines of one removal's own call"],
+  ["remove-bytes-mean", "bytes", "lower", "exact", "Bytes loaded and stored by one removal's own call"],
+  ["remove-accesses", "accesses", "lower", "exact", "Accesses of this removal's own call"],
+  ["remove-lines", "lines", "lower", "exact", "Distinct cache lines of this removal's own call"],
+  ["remove-foreign", "objects", "lower", "exact", "Objects of other caches that this removal looked at"],
+  ["remove-own", "objects", "", "exact", "Objects that this removal took out"],
+  ["remove-batches", "batches", "lower", "exact", "Batches that this removal looked into"],
+  [
+    "worker-accesses",
+    "accesses",
+    "lower",
+    "exact",
+    "Accesses of one run of the worker that finishes deferred removals",
+  ],
+  ["removal-delay-puts", "objects", "lower", "exact", "Objects put between the request to remove a cache and its end"],
+  ["removals-deferred", "removals", "lower", "exact", "Removals that were not complete when their call returned"],
+  ["pinned-bytes-max", "bytes", "lower", "exact", "Most bytes of slabs held by caches that were asked to go"],
+  ["pinned-bytes-end", "bytes", "lower", "exact", "Bytes of slabs still held by such caches at the end"],
+  [
+    "fifo-rank-error-max",
+    "objects",
+    "lower",
+    "exact",
+    "Largest distance between order of eviction and order of putting",
+  ],
+  ["fifo-rank-error-p99", "objects", "lower", "exact", "Distance that 99 % of the evicted objects stay within"],
+  ["objects-put", "objects", "", "exact", "Objects that entered the quarantine"],
+  ["evicted-at-once-max", "objects", "", "exact", "Most objects that one reduction let go"],
+  ["objects-evicted", "objects", "", "exact", "Objects let go because of their age"],
+  ["lock-hold-accesses-max", "accesses", "lower", "exact", "Most accesses made while one lock was held"],
+  ["irq-off-accesses-max", "accesses", "lower", "exact", "Most accesses made with interrupts off without a break"],
+]);
 
 /**
  * Looks a metric up; that of a bucket (`remove-latency-ns[1024,1056)`) gives the definition of its distribution.

@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { quantileSorted } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
 import { type QuarantineSizes, startQuarantine } from "../build/instance.ts";
-import { InputError } from "../errors.ts";
+import { InputError, StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventKindOffset, eventSize, kindCacheDestroy } from "../kernel/events.ts";
 import { kasanQuarantinePut, kasanQuarantineReduce, kasanQuarantineRemoveCache, kworker } from "../kernel/symbols.ts";
 import type { Workload } from "../workloads/workload.ts";
@@ -78,11 +78,13 @@ export async function countExactly(
   const reduce = newTotals();
   const remove = newTotals();
   const worker = newTotals();
+  let evictedAtOnceMax = 0;
   const machine = new CountingMachine((symbol, counts) => {
     if (symbol === kasanQuarantinePut) {
       addTo(put, counts);
     } else if (symbol === kasanQuarantineReduce) {
       addTo(reduce, counts);
+      if (counts.evicted > evictedAtOnceMax) evictedAtOnceMax = counts.evicted;
     } else if (symbol === kasanQuarantineRemoveCache) {
       emit("remove-accesses", remove.operations, counts.accesses);
       emit("remove-lines", remove.operations, counts.lines);
@@ -137,7 +139,7 @@ export async function countExactly(
     runTo(count);
     exports.runDeferred(0);
     await setImmediate();
-    if (signal.aborted) return;
+    if (signal.aborted) throw new StoppedError("stopped");
   }
   if (remove.operations > 0) {
     emit("pinned-bytes-end", 0, pinned.bytes);
@@ -162,6 +164,7 @@ export async function countExactly(
   }
   emit("objects-put", 0, put.operations);
   emit("objects-evicted", 0, machine.evictedPutOrder.length);
+  emit("evicted-at-once-max", 0, evictedAtOnceMax);
   emit("lock-hold-accesses-max", 0, machine.lockHoldAccessesMax);
   emit("irq-off-accesses-max", 0, machine.irqOffAccessesMax);
 }

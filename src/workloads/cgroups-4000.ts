@@ -1,7 +1,7 @@
 // cgroups-4000: thousands of cgroups with a tmpfs each are created, used, reclaimed from and removed. After the
 // script in Qi Zheng's "mm: shrinker: make global slab shrink lockless" (linux-mm, 2023) and, for the removal, the
-// one in Shakeel Butt's "slab, kasan: skip emptiness" patch f9e13c0a5a33 (March 2018: create cgroups, run one process
-// in each, remove them). Not a model of page reclaim: only slab objects and shrinkers take part.
+// one in Shakeel Butt's "slab, slub: skip unnecessary kasan_cache_shutdown()" (March 2018, f9e13c0a5a33: create
+// cgroups, run one process in each, remove them). Not a model of page reclaim: only slab objects and shrinkers take part.
 
 import { InputError } from "../errors.ts";
 import {
@@ -133,7 +133,6 @@ interface StepPlan {
   /** Clone of each object that the step allocates. */
   readonly allocates: readonly number[];
   readonly bytes: number;
-  readonly slabBytes: number;
 }
 
 /**
@@ -193,17 +192,26 @@ export class Cgroups4000 implements Workload {
     const cgroupEvents = 2 + stepEvents(process) + 3 + stepEvents(mount);
     const touchedEvents = 2 * process.allocates.length + stepEvents(file) + 1;
     const roundEvents = cgroups * cgroupEvents + touched * touchedEvents + reclaim + cycles * this.#plan.cycleEvents;
-    const kept = (of: "bytes" | "slabBytes") => cgroups * mount[of] + touched * file[of] + process[of];
+    // A process is never live together with another, and uses other caches than mounts and files do.
+    const slabBytesMax =
+      (cgroups - touched) * this.#slabBytes(mount) + touched * this.#slabBytes(mount, file) + this.#slabBytes(process);
     return checkLimits(this.name, {
       events: 2 + this.#plan.createEvents + values.rounds * roundEvents,
-      caches: this.#plan.caches.length + cgroups * this.#caches.length,
+      caches: this.#plan.caches.length + values.rounds * cgroups * this.#caches.length,
       objects: this.#firstBackgroundObject() + this.#plan.objects,
       cgroups: 2 + cgroups,
       superblocks: cgroups,
       tasks: Math.max(1, values["reclaim-passes"] === 0 ? 0 : values.reclaimers),
-      liveBytesMax: kept("bytes") + this.#plan.bytes,
-      slabBytesMax: kept("slabBytes") + this.#plan.slabBytes,
+      liveBytesMax: cgroups * mount.bytes + touched * file.bytes + process.bytes + this.#plan.bytes,
+      slabBytesMax: slabBytesMax + this.#plan.slabBytes,
     });
+  }
+
+  /** Bytes of one cgroup's slab pages while the objects of these steps are live. */
+  #slabBytes(...steps: readonly StepPlan[]): number {
+    const counts = this.#caches.map(() => 0);
+    for (const cache of steps.flatMap((step) => step.allocates)) counts[cache] = (counts[cache] as number) + 1;
+    return this.#caches.reduce((sum, cache, index) => sum + slabBytes(cache, counts[index] as number), 0);
   }
 
   // Object indices: those of the one process that runs; then by cgroup those of its mount; then those of its file.
@@ -232,7 +240,7 @@ export class Cgroups4000 implements Workload {
 
     for (let round = 0; round < values.rounds; round++) {
       writer.flags = flagMeasured;
-      yield* this.#populate(writer);
+      yield* this.#populate(writer, round);
       yield* writer.flush();
       yield* this.#reclaim(writer);
       yield* writer.flush();
@@ -243,7 +251,7 @@ export class Cgroups4000 implements Workload {
       for (let cycle = 0; cycle < values["churn-cycles"]; cycle++) yield* background.cycle(writer);
       yield* writer.flush();
       for (let cgroup = 0; cgroup < values.cgroups; cgroup++) {
-        yield* this.#remove(writer, cgroup);
+        yield* this.#remove(writer, round, cgroup);
         if (cgroup === values.cgroups - 1) break;
         for (let cycle = 0; cycle < values["churn-between"]; cycle++) yield* background.cycle(writer);
       }
@@ -251,32 +259,32 @@ export class Cgroups4000 implements Workload {
     }
   }
 
-  *#populate(writer: EventWriter): Generator<Uint8Array> {
+  *#populate(writer: EventWriter, round: number): Generator<Uint8Array> {
     const { process, mount, file } = this.#steps;
     for (let cgroup = 0; cgroup < this.parameters.cgroups; cgroup++) {
       yield* writer.reserve(1);
       writer.add(kindCgroupCreate, 0, firstCgroup + cgroup, testCgroup, 0);
-      yield* this.#createCaches(writer, cgroup, process);
-      yield* this.#objects(writer, { kind: kindObjectAllocate, cgroup, step: process, first: 0 });
-      yield* this.#objects(writer, { kind: kindObjectFree, cgroup, step: process, first: 0 });
+      yield* this.#createCaches(writer, round, cgroup, process);
+      yield* this.#objects(writer, { kind: kindObjectAllocate, round, cgroup, step: process, first: 0 });
+      yield* this.#objects(writer, { kind: kindObjectFree, round, cgroup, step: process, first: 0 });
     }
     for (let cgroup = 0; cgroup < this.parameters.cgroups; cgroup++) {
       yield* writer.reserve(1);
       writer.add(kindSuperblockMount, cgroup, 0, 0, 0);
-      yield* this.#createCaches(writer, cgroup, mount);
+      yield* this.#createCaches(writer, round, cgroup, mount);
       const first = this.#firstMountObject(cgroup);
-      yield* this.#objects(writer, { kind: kindObjectAllocate, cgroup, step: mount, first });
+      yield* this.#objects(writer, { kind: kindObjectAllocate, round, cgroup, step: mount, first });
       yield* writer.reserve(1);
       writer.add(kindLruAdd, cgroup, firstCgroup + cgroup, lruObjects, 0);
     }
     for (let cgroup = 0; cgroup < this.#touched; cgroup++) {
-      yield* this.#objects(writer, { kind: kindObjectAllocate, cgroup, step: process, first: 0 });
-      yield* this.#createCaches(writer, cgroup, file);
+      yield* this.#objects(writer, { kind: kindObjectAllocate, round, cgroup, step: process, first: 0 });
+      yield* this.#createCaches(writer, round, cgroup, file);
       const first = this.#firstFileObject(cgroup);
-      yield* this.#objects(writer, { kind: kindObjectAllocate, cgroup, step: file, first });
+      yield* this.#objects(writer, { kind: kindObjectAllocate, round, cgroup, step: file, first });
       yield* writer.reserve(1);
       writer.add(kindLruAdd, cgroup, firstCgroup + cgroup, lruObjects, 0);
-      yield* this.#objects(writer, { kind: kindObjectFree, cgroup, step: process, first: 0 });
+      yield* this.#objects(writer, { kind: kindObjectFree, round, cgroup, step: process, first: 0 });
     }
   }
 
@@ -295,42 +303,49 @@ export class Cgroups4000 implements Workload {
     writer.task = 0;
   }
 
-  *#remove(writer: EventWriter, cgroup: number): Generator<Uint8Array> {
+  *#remove(writer: EventWriter, round: number, cgroup: number): Generator<Uint8Array> {
     const { process, mount, file } = this.#steps;
     const touched = cgroup < this.#touched;
     yield* writer.reserve(1);
     writer.add(kindSuperblockUnmount, cgroup, 0, 0, 0);
     if (touched) {
       const first = this.#firstFileObject(cgroup);
-      yield* this.#objects(writer, { kind: kindObjectFree, cgroup, step: file, first });
+      yield* this.#objects(writer, { kind: kindObjectFree, round, cgroup, step: file, first });
     }
-    yield* this.#objects(writer, { kind: kindObjectFree, cgroup, step: mount, first: this.#firstMountObject(cgroup) });
+    yield* this.#objects(writer, {
+      kind: kindObjectFree,
+      round,
+      cgroup,
+      step: mount,
+      first: this.#firstMountObject(cgroup),
+    });
     yield* writer.reserve(1 + this.#caches.length);
     writer.add(kindCgroupOffline, 0, firstCgroup + cgroup, 0, 0);
     for (const step of touched ? [process, mount, file] : [process, mount]) {
-      for (const cache of step.creates) writer.add(kindCacheDestroy, 0, this.#cacheIndex(cgroup, cache), 0, 0);
+      for (const cache of step.creates) writer.add(kindCacheDestroy, 0, this.#cacheIndex(round, cgroup, cache), 0, 0);
     }
   }
 
-  #cacheIndex(cgroup: number, cache: number): number {
-    return this.#plan.caches.length + cgroup * this.#caches.length + cache;
+  /** A destroyed cache's index is not used again, so every round has its own. */
+  #cacheIndex(round: number, cgroup: number, cache: number): number {
+    return this.#plan.caches.length + (round * this.parameters.cgroups + cgroup) * this.#caches.length + cache;
   }
 
-  *#createCaches(writer: EventWriter, cgroup: number, step: StepPlan): Generator<Uint8Array> {
+  *#createCaches(writer: EventWriter, round: number, cgroup: number, step: StepPlan): Generator<Uint8Array> {
     if (step.creates.length === 0) return;
     yield* writer.reserve(step.creates.length);
     for (const cache of step.creates) {
-      const index = { cache: this.#cacheIndex(cgroup, cache), cgroup: firstCgroup + cgroup };
+      const index = { cache: this.#cacheIndex(round, cgroup, cache), cgroup: firstCgroup + cgroup };
       addCacheCreate(writer, this.#caches[cache] as SlabCache, index);
     }
   }
 
   *#objects(
     writer: EventWriter,
-    what: { kind: number; cgroup: number; step: StepPlan; first: number },
+    what: { kind: number; round: number; cgroup: number; step: StepPlan; first: number },
   ): Generator<Uint8Array> {
     const { allocates } = what.step;
-    const firstCache = this.#cacheIndex(what.cgroup, 0);
+    const firstCache = this.#cacheIndex(what.round, what.cgroup, 0);
     if (allocates.length > 0) yield* writer.reserve(allocates.length);
     for (let index = 0; index < allocates.length; index++) {
       writer.add(what.kind, what.first + index, firstCache + (allocates[index] as number), 0, 0);
@@ -345,7 +360,7 @@ const firstCgroup = 2;
 const priorityMax = 12;
 /** A dentry and an inode. */
 const lruObjects = 2;
-/** So that a cgroup's removal, the destruction of its caches included, fits into a chunk. */
+/** So that the destruction of all of a cgroup's caches fits into one chunk. */
 const cachesPerCgroupMax = 1024;
 
 function selectCaches(all: readonly SlabCache[], list: string, file: string): SlabCache[] {
@@ -366,7 +381,6 @@ function planSteps(caches: readonly SlabCache[]): Record<StepName, StepPlan> {
     const creates: number[] = [];
     const allocates: number[] = [];
     let bytes = 0;
-    let pages = 0;
     for (const [index, cache] of caches.entries()) {
       // `hasOwn`, because the names come from a file.
       const known = Object.hasOwn(objectsOfStep, cache.name) ? objectsOfStep[cache.name] : undefined;
@@ -376,9 +390,8 @@ function planSteps(caches: readonly SlabCache[]): Record<StepName, StepPlan> {
       created.add(index);
       for (let object = 0; object < count; object++) allocates.push(index);
       bytes += count * cache.objectSize;
-      pages += slabBytes(cache, count);
     }
-    return { creates, allocates, bytes, slabBytes: pages };
+    return { creates, allocates, bytes };
   };
   return Object.fromEntries(stepNames.map((step) => [step, plan(step)])) as Record<StepName, StepPlan>;
 }

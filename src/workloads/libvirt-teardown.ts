@@ -1,6 +1,6 @@
 // libvirt-teardown: many guests' cgroups are destroyed one after the other while the KASAN quarantine is full of
-// other objects. From "kasan: quarantine" on linux-mm, November 2017 (A. Zhou, D. Vyukov): 46 libvirt guests with a
-// clone of 24 accounted caches each, 12 of them without a slab.
+// other objects. From a report to linux-mm in November 2017, answered by Dmitry Vyukov: quarantine_remove_cache ran for
+// minutes on a host with 46 libvirt guests, each with a clone of 24 accounted caches, 12 of them without a slab.
 //
 // The guests' own history of frees was never published. What the generator assumes is stated at the parameters.
 

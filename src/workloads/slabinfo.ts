@@ -1,4 +1,4 @@
-// Reads /proc/slabinfo and memory.kmem.slabinfo text, version 2.1 (Linux 2.6.10 and later): the column layout of
+// Reads /proc/slabinfo and memory.kmem.slabinfo text, version 2.1: the columns of slabinfo(5) and of
 // print_slabinfo_header in mm/slab_common.c. SLAB fills the tunables, SLUB leaves them 0. A cache that SLUB merged
 // into another has no line of its own, so a name never appears twice.
 
@@ -121,12 +121,7 @@ export function parseSlabinfo(text: string, file: string): SlabCache[] {
     throw fail(1, "version", "no 'slabinfo - version: 2.1' in the first line", "give a copy of /proc/slabinfo");
   }
   if (version !== "2.1") {
-    throw fail(
-      1,
-      "version",
-      `is ${show(version)}, not 2.1`,
-      "record it on Linux 2.6.10 or later without slab statistics",
-    );
+    throw fail(1, "version", `is ${show(version)}, not 2.1`, "record it on a newer kernel without slab statistics");
   }
   if (!/^# name\s+<active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables /.test(lines[1] ?? "")) {
     throw fail(2, "header", "no '# name <active_objs> ...' in the second line", "copy the whole file");

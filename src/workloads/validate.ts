@@ -239,7 +239,7 @@ export class Validator {
     for (const cells of [this.#objectSizes, this.#objectsPerSlab, this.#slabSizes, this.#live, this.#peaks]) {
       cells.reach(cache);
     }
-    if (this.#objectSizes.items[cache] !== 0) throw this.#problem("group", `cache ${cache} exists already`);
+    if (this.#slabSizes.items[cache] !== 0) throw this.#problem("group", `cache ${cache} was created before`);
     if (objectsPerSlab === 0) throw this.#problem("object", "0 objects per slab");
     if (objectSize === 0 || objectSize > objectSizeMax) {
       throw this.#problem("a", `object size ${objectSize} is not 1 to ${objectSizeMax}`);

@@ -1,0 +1,108 @@
+// The quarantine's suite. A new variant is one file in src/kernel/quarantine and one line in `variants` here.
+
+import type { Suite } from "../src/plan/suite.ts";
+
+const mebibyte = 1024 * 1024;
+
+export const quarantine: Suite = {
+  problem: "quarantine",
+  statement:
+    "KASAN delays the reuse of freed slab objects in a quarantine. Before a slab cache can be destroyed, its objects must be taken out of it, and Linux finds them by walking the whole quarantine: with many cgroups, each with caches of its own, a teardown walks it thousands of times.",
+  reference: "singly-linked-fifo",
+  floor: "floor",
+  variants: [
+    { name: "single-list", summary: "one global list under one lock (Linux 4.7)" },
+    { name: "singly-linked-fifo", summary: "a ring of batches, walked on removal (Linux since 4.10; the reference)" },
+    {
+      name: "hash-buckets",
+      summary: "every batch is an array of lists, one per hash of the cache (proposed in the report)",
+      parameters: {
+        buckets: { constant: "LAB_BUCKETS", default: 16, meaning: "lists per batch, a power of two from 2 to 128" },
+      },
+    },
+    { name: "doubly-linked", summary: "objects are also on a list of their cache (proposed in the report)" },
+    {
+      name: "batched-async",
+      summary: "removals are put off and done together, or when the cache is empty (proposed in the report)",
+      parameters: {
+        form: {
+          constant: "LAB_FORM",
+          default: "scan",
+          values: { scan: 1, deferred: 2 },
+          meaning: "scan: one walk for a group of caches; deferred: a cache goes once it is empty",
+        },
+        group: { constant: "LAB_GROUP", default: 24, meaning: "dead caches that start a walk, with form=scan" },
+        "timeout-ms": {
+          constant: "LAB_TIMEOUT_MS",
+          default: 1000,
+          meaning: "longest time that a dead cache waits for a walk, with form=scan",
+        },
+      },
+    },
+    { name: "floor", summary: "does nothing: the cost of the harness" },
+  ],
+  lines: [
+    "singly-linked-fifo",
+    "singly-linked-fifo skip-when-empty=true",
+    "single-list",
+    "single-list skip-when-empty=true",
+    "hash-buckets buckets=16",
+    "hash-buckets buckets=16 skip-when-empty=true",
+    "doubly-linked",
+    "doubly-linked skip-when-empty=true",
+    "batched-async form=scan",
+    "batched-async form=scan skip-when-empty=true",
+    "batched-async form=deferred",
+    "batched-async form=deferred skip-when-empty=true",
+    "floor",
+  ],
+  workloads: [
+    {
+      name: "libvirt-teardown",
+      question: "How long does it take to shut down virtual machines whose caches are mostly empty?",
+      scales: {
+        quick: { guests: 4, "quarantine-bytes": 32 * mebibyte, "churn-cycles": 40 },
+        standard: { guests: 46, "quarantine-bytes": 64 * mebibyte, "churn-cycles": 100 },
+        full: { guests: 46, "quarantine-bytes": 3_646_449_664, "churn-cycles": 200, fill: 1.05 },
+      },
+      exact: { guests: 2, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 8 },
+      instrumented: { guests: 1, "churn-cycles": 8 },
+      growth: {
+        native: { guests: 1, "churn-cycles": 0 },
+        exact: { guests: 1, "churn-cycles": 0 },
+        nativeBytes: {
+          quick: [8 * mebibyte, 16 * mebibyte, 32 * mebibyte, 64 * mebibyte],
+          standard: [16 * mebibyte, 32 * mebibyte, 64 * mebibyte, 128 * mebibyte, 256 * mebibyte],
+          full: [64 * mebibyte, 256 * mebibyte, 1024 * mebibyte, 2048 * mebibyte],
+        },
+        exactBytes: {
+          quick: [4 * mebibyte, 8 * mebibyte, 16 * mebibyte],
+          standard: [8 * mebibyte, 16 * mebibyte, 32 * mebibyte],
+          full: [16 * mebibyte, 32 * mebibyte, 64 * mebibyte],
+        },
+      },
+    },
+    {
+      name: "cgroups-4000",
+      question: "What does it cost to create, use and remove thousands of cgroups?",
+      scales: {
+        quick: { cgroups: 40, "quarantine-bytes": 16 * mebibyte },
+        standard: { cgroups: 400, "quarantine-bytes": 32 * mebibyte },
+        full: { "quarantine-bytes": 1024 * mebibyte },
+      },
+      exact: { cgroups: 12, "quarantine-bytes": 4 * mebibyte },
+      instrumented: { cgroups: 8 },
+    },
+    {
+      name: "stress-ng-ramfs",
+      question: "What does the quarantine cost where no cache is ever destroyed?",
+      scales: {
+        quick: { "bogo-ops": 200, "quarantine-bytes": 32 * mebibyte },
+        standard: { "bogo-ops": 2000, "quarantine-bytes": 128 * mebibyte },
+        full: { "bogo-ops": 10_000, "quarantine-bytes": 1024 * mebibyte },
+      },
+      exact: { "bogo-ops": 40, "quarantine-bytes": 4 * mebibyte },
+      instrumented: { "bogo-ops": 50 },
+    },
+  ],
+};
