@@ -90,13 +90,15 @@ export class FiberHost {
   #isRewinding = false;
 
   /**
-   * @param machine performs the operations; its properties are taken when the host is made
+   * @param machine performs the operations; its own properties are taken when the host is made. What it calls in the
+   *   instance meanwhile, such as deferred work, is never suspended; to be suspended it has to be a fiber of its own.
    * @param suspendBefore asked at each suspendable operation of a running fiber, but not again when the fiber goes on
    */
   constructor(machine: TracedMachine, suspendBefore: SuspendBefore) {
     this.#suspendBefore = suspendBefore;
-    const imports: Record<string, Perform> = { ...machine };
-    for (const operation of suspendableOperations) imports[operation] = this.#suspendable(operation, machine[operation]);
+    const imports: Record<string, Perform> = {};
+    for (const operation of suspendableOperations)
+      imports[operation] = this.#suspendable(operation, machine[operation]);
     this.imports = imports;
   }
 
@@ -142,7 +144,19 @@ export class FiberHost {
     return true;
   }
 
-  #suspendable(operation: SuspendableOperation, perform: Perform): Perform {
+  /** What the machine calls in turn while it performs an operation is outside the fiber: host frames cannot unwind. */
+  #unsuspended(perform: Perform): Perform {
+    return (a, b, c, d, e) => {
+      const fiber = this.#running;
+      this.#running = undefined;
+      const result = perform(a, b, c, d, e);
+      this.#running = fiber;
+      return result;
+    };
+  }
+
+  #suspendable(operation: SuspendableOperation, immediately: Perform): Perform {
+    const perform = this.#unsuspended(immediately);
     return (a, b, c, d, e) => {
       const fiber = this.#running;
       // A plain call of an export, outside any fiber, is never suspended.

@@ -66,7 +66,7 @@ export class Program {
   /** Object index and cache of each live object, in two parallel lists. */
   readonly #liveObject: number[] = [];
   readonly #liveCache: number[] = [];
-  /** Free object indices, oldest first, so that none is used twice within a chunk. */
+  /** Free object indices, oldest first. A ring: they lie from `#taken` on, and come back at `#returned`. */
   readonly #freeObjects: Uint32Array;
   #taken = 0;
   #returned = 0;
@@ -78,7 +78,6 @@ export class Program {
     this.#sizes = sizes;
     this.#random = new Random(sizes.seed);
     const objects = sizes.liveObjects + 2 * chunkEventsMax;
-    // A ring: the object indices that are free lie from `#taken` on, and come back at `#returned`.
     this.#freeObjects = Uint32Array.from({ length: objects }, (_, index) => index);
     const caches = sizes.caches + sizes.removals;
     const liveMax = sizes.liveObjects + chunkEventsMax;

@@ -184,12 +184,14 @@ struct event {
 	uint32_t task;
 	uint32_t object;
 	uint32_t group;
-	uint64_t a;
+	// First operand. A free leaves the object's address here, for `settle`.
+	uint32_t a;
+	uint32_t a_upper;
 	uint64_t b;
 };
 _Static_assert(sizeof(struct event) == 32, "event record");
 
-enum { CACHE_CREATE = 3, CACHE_DESTROY = 4, OBJECT_ALLOCATE = 5, OBJECT_FREE_EVENT = 6 };
+enum { EVENT_CREATE = 3, EVENT_DESTROY = 4, EVENT_ALLOCATE = 5, EVENT_FREE = 6 };
 
 // What a removal keeps on its task's stack.
 struct task_stack {
@@ -412,7 +414,7 @@ static inline struct cache *cache_of(const struct object *object)
 
 static void create_cache(struct cache *cache, const struct event *event)
 {
-	uint32_t object_size = (uint32_t)event->a;
+	uint32_t object_size = event->a;
 	uint32_t pages = (uint32_t)event->b;
 	uint32_t order = pages <= 1 ? 0 : 32 - (uint32_t)__builtin_clz(pages - 1);
 	uint32_t rounded = (object_size + 7) & ~7u;
@@ -673,22 +675,23 @@ static void remove_cache(struct cache *cache)
 static bool run(uint32_t first, uint32_t end)
 {
 	for (uint32_t index = first; index < end; index++) {
-		const struct event *event = &events[index];
+		struct event *event = &events[index];
 		struct cache *cache = &caches[event->group];
-		if (event->kind == OBJECT_FREE_EVENT) {
+		if (event->kind == EVENT_FREE) {
 			struct object *object = pointer(object, object_table[event->object]);
+			event->a = link_to(object);
 			store(object->state, OBJECT_QUARANTINED);
 			if (!put(cache, object))
 				free_object(cache, object);
-		} else if (event->kind == OBJECT_ALLOCATE) {
+		} else if (event->kind == EVENT_ALLOCATE) {
 			reduce();
 			struct object *object = allocate_object(cache);
 			if (object == NULL)
 				return false;
 			object_table[event->object] = link_to(object);
-		} else if (event->kind == CACHE_CREATE) {
+		} else if (event->kind == EVENT_CREATE) {
 			create_cache(cache, event);
-		} else if (event->kind == CACHE_DESTROY) {
+		} else if (event->kind == EVENT_DESTROY) {
 			remove_cache(cache);
 			destroy_cache(cache);
 		}
@@ -700,8 +703,8 @@ static bool run(uint32_t first, uint32_t end)
 static void settle(uint32_t first, uint32_t end)
 {
 	for (uint32_t index = first; index < end; index++) {
-		if (events[index].kind == OBJECT_FREE_EVENT)
-			free_object(&caches[events[index].group], pointer(object, object_table[events[index].object]));
+		if (events[index].kind == EVENT_FREE)
+			free_object(&caches[events[index].group], pointer(object, events[index].a));
 	}
 }
 

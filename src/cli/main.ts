@@ -1,0 +1,122 @@
+// The command line: what there is to say, and which exit code an error becomes.
+
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { Command, CommanderError } from "commander";
+import { InputError } from "../errors.ts";
+import { packageRoot } from "../package-root.ts";
+import { doctor } from "./doctor.ts";
+import type { Io } from "./io.ts";
+import { list } from "./list.ts";
+import { makeReport, showReport } from "./report.ts";
+import { type RunOptions, runCommand } from "./run.ts";
+import { save } from "./save.ts";
+
+const exitCodes = `
+Exit codes: 0 done; 1 regression; 2 wrong use or bad input; 3 this machine cannot answer; 4 correctness violation;
+5 the harness itself failed; 130 stopped by the user, and can be resumed.`;
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+/** The command line as it is recorded: without the program's own path. */
+function commandText(argv: readonly string[]): string {
+  const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+  return ["reclaim-bench", ...argv.map(quote)].join(" ");
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(path.join(packageRoot, "package.json"), "utf8")) as { version: string }).version;
+}
+
+function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit: (code: number) => void): Command {
+  const program = new Command("reclaim-bench")
+    .description("Compares data structures and locking schemes for kernel memory reclaim before they are written in C.")
+    .version(version())
+    .addHelpText("after", exitCodes)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.write(text), writeErr: (text) => io.warn(text) });
+
+  program
+    .command("list")
+    .description("show problems, variants, workloads and their parameters")
+    .option("--json", "as JSON", false)
+    .action((options: { json: boolean }) => exit(list(options, io)));
+
+  program
+    .command("run")
+    .description("measure variants under workloads, record every sample and report")
+    .argument("[problems...]", "problems; all when none is named")
+    .option("--variant <id>", "variant with its parameters, as 'list' shows them; repeatable", collect, [])
+    .option("--variant-file <file>", "a variant of your own; repeatable", collect, [])
+    .option("--workload <name>", "workload; repeatable", collect, [])
+    .option("--workload-file <file>", "run a workload that 'save' wrote")
+    .option("--slabinfo <file>", "slabinfo 2.1 file, such as a copy of /proc/slabinfo")
+    .option("--set <key=value>", "parameter of a workload; repeatable", collect, [])
+    .option("--cpus <count>", "CPUs", "1")
+    .option("--seed <number>", "seed of the workloads, from 0 to 4294967295", "1")
+    .option("--quick", "small sizes, under a minute", false)
+    .option("--full", "the sizes that were reported, hours", false)
+    .option("--out <folder>", "folder for results/ and reports/", ".")
+    .option("--json", "print the answers as JSON", false)
+    .option("--resume [run]", "go on with a run that was stopped; the newest when none is named")
+    .action(async (problems: string[], options: RunOptions) =>
+      exit(await runCommand(problems, options, commandText(argv), io, signal)),
+    );
+
+  program
+    .command("report")
+    .description("make the report of a run again from its records")
+    .argument("<folder>", "the run's folder in results/")
+    .option("--out <folder>", "folder for the report", "reports")
+    .option("--json", "print the answers as JSON", false)
+    .action(async (folder: string, options: { out: string; json: boolean }) => {
+      showReport(await makeReport(folder, options.out), folder, options, io);
+      exit(0);
+    });
+
+  program
+    .command("save")
+    .description("write a workload to a file")
+    .argument("<workload>", "its name")
+    .argument("<file>", "the file to write")
+    .option("--set <key=value>", "parameter of the workload; repeatable", collect, [])
+    .option("--seed <number>", "seed, from 0 to 4294967295", "1")
+    .action((name: string, file: string, options: { set: string[]; seed: string }) =>
+      exit(save(name, file, options, io)),
+    );
+
+  program
+    .command("doctor")
+    .description("tell whether this machine is fit to measure, and what to do about it")
+    .action(async () => exit(await doctor(io)));
+  return program;
+}
+
+/**
+ * Runs one command.
+ *
+ * @param argv arguments without node and script
+ * @param signal raised when the user wants to stop
+ * @returns the exit code
+ */
+export async function main(argv: readonly string[], io: Io, signal: AbortSignal): Promise<number> {
+  let code = 0;
+  const program = buildProgram(argv, io, signal, (exitCode) => {
+    code = exitCode;
+  });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    // Commander has said what was wrong.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof InputError) {
+      io.warn(`reclaim-bench: ${error.message}\n`);
+      return 2;
+    }
+    io.warn(`reclaim-bench: the harness failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+    return 5;
+  }
+}

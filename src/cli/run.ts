@@ -1,0 +1,246 @@
+// `reclaim-bench run`: plans, measures, records and reports.
+
+import { existsSync } from "node:fs";
+import { mkdir, readdir } from "node:fs/promises";
+import path from "node:path";
+import { suites } from "../../bench/index.ts";
+import { InputError } from "../errors.ts";
+import { caseId, planUnits, type Unit } from "../plan/plan.ts";
+import type { Scale, Suite } from "../plan/suite.ts";
+import { readEnvironment } from "../records/environment.ts";
+import { newRunId, type Run, readRun } from "../records/run-file.ts";
+import { checkSeed } from "../workloads/parameters.ts";
+import type { ParameterValue } from "../workloads/workload.ts";
+import { compileUnits, execute, type Modules, newRun } from "./execute.ts";
+import type { Io } from "./io.ts";
+import { makeReport, showReport } from "./report.ts";
+
+/** Options as the command line gives them. */
+export interface RunOptions {
+  readonly variant: readonly string[];
+  readonly variantFile: readonly string[];
+  readonly workload: readonly string[];
+  readonly workloadFile?: string;
+  readonly slabinfo?: string;
+  readonly set: readonly string[];
+  readonly cpus: string;
+  readonly seed: string;
+  readonly quick: boolean;
+  readonly full: boolean;
+  /** Folder that holds `results/` and `reports/`. */
+  readonly out: string;
+  readonly json: boolean;
+  /** A run id, or true for the newest incomplete run. */
+  readonly resume?: string | true;
+}
+
+/** Exit code of a run that the user stopped: 128 and the number of SIGINT. */
+export const stoppedCode = 130;
+
+function integerOf(option: string, text: string): number {
+  if (!/^\d+$/.test(text)) throw new InputError(`${option}: must be a whole number, got '${text}'`);
+  return Number(text);
+}
+
+/** Reads `--set key=value`. Numbers become numbers; each workload checks its own. */
+export function readSettings(pairs: readonly string[]): Record<string, ParameterValue> {
+  const settings: Record<string, ParameterValue> = {};
+  for (const pair of pairs) {
+    const [, key, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
+    if (key === undefined || value === undefined) throw new InputError(`--set ${pair}: not of the form key=value`);
+    if (Object.hasOwn(settings, key)) throw new InputError(`--set ${key}: given twice`);
+    settings[key] = /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  }
+  return settings;
+}
+
+/** Names of the user's variant files, by which they are shown. */
+function outsideVariants(suite: Suite, files: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const file of files) {
+    const name = path.basename(file, ".ts");
+    if (!file.endsWith(".ts")) throw new InputError(`--variant-file ${file}: must be a .ts file`);
+    if (!existsSync(file)) throw new InputError(`--variant-file ${file}: no such file`);
+    if (!/^[a-z0-9][a-z0-9-]*$/i.test(name)) {
+      throw new InputError(`--variant-file ${file}: the file's name must be letters, digits and hyphens`);
+    }
+    const taken = [
+      "harness",
+      "impl",
+      "contract",
+      "region",
+      "sizing",
+      "queue",
+      ...suite.variants.map((one) => one.name),
+    ];
+    if (taken.includes(name) || found.has(name)) {
+      throw new InputError(`--variant-file ${file}: the name '${name}' is taken; rename the file`);
+    }
+    found.set(name, path.resolve(file));
+  }
+  return found;
+}
+
+function suiteOf(problems: readonly string[]): Suite {
+  const chosen =
+    problems.length === 0
+      ? suites
+      : problems.map((problem) => {
+          const suite = suites.find((one) => one.problem === problem);
+          if (suite === undefined) {
+            throw new InputError(
+              `problem '${problem}': unknown; one of: ${suites.map((one) => one.problem).join(", ")}`,
+            );
+          }
+          return suite;
+        });
+  return chosen[0] as Suite;
+}
+
+interface Prepared {
+  readonly units: readonly Unit[];
+  readonly modules: Modules;
+  readonly run: Run;
+}
+
+async function prepare(problems: readonly string[], options: RunOptions, command: string, io: Io): Promise<Prepared> {
+  if (options.quick && options.full) throw new InputError("--quick and --full exclude each other");
+  if (options.cpus !== "1") throw new InputError(`--cpus ${options.cpus}: this version measures on 1 CPU`);
+  const scale: Scale = options.quick ? "quick" : options.full ? "full" : "standard";
+  const seed = checkSeed(integerOf("--seed", options.seed));
+  const suite = suiteOf(problems);
+  const parameters = readSettings(options.set);
+  if (options.slabinfo !== undefined) {
+    if (Object.hasOwn(parameters, "slabinfo"))
+      throw new InputError("--slabinfo and --set slabinfo=... exclude each other");
+    parameters.slabinfo = options.slabinfo;
+  }
+  if (options.workloadFile !== undefined && (options.workload.length > 0 || Object.keys(parameters).length > 0)) {
+    throw new InputError(
+      "--workload-file: brings its own workload and parameters; leave out --workload, --set and --slabinfo",
+    );
+  }
+  const units = planUnits(suite, {
+    scale,
+    variants: options.variant,
+    outside: outsideVariants(suite, options.variantFile),
+    workloads: options.workload,
+    ...(options.workloadFile === undefined ? {} : { workloadFile: options.workloadFile }),
+    parameters,
+    seed,
+  });
+  const modules = await compileUnits(units, io);
+  const startedAt = io.clock();
+  const run = newRun(units, modules, {
+    runId: newRunId(() => startedAt),
+    command,
+    startedAt: startedAt.toISOString(),
+    environment: await readEnvironment(),
+    seed,
+    parameters: {
+      problem: suite.problem,
+      scale,
+      cpus: 1,
+      variants: options.variant.join(", "),
+      variantFiles: options.variantFile.join(", "),
+      workloads: options.workload.join(", "),
+      workloadFile: options.workloadFile ?? "",
+      set: options.set.join(", "),
+      slabinfo: options.slabinfo ?? "",
+    },
+  });
+  return { units, modules, run };
+}
+
+/** The run to go on with: the one named, or the newest that is incomplete. */
+async function findIncomplete(results: string, wanted: string | true): Promise<Run> {
+  if (wanted !== true) {
+    const run = await readRun(path.join(results, wanted));
+    if (run.state === "complete")
+      throw new InputError(`--resume ${wanted}: the run is complete; nothing is left to do`);
+    return run;
+  }
+  const names = existsSync(results) ? (await readdir(results)).sort().reverse() : [];
+  for (const name of names) {
+    if (!existsSync(path.join(results, name, "run.json"))) continue;
+    const run = await readRun(path.join(results, name));
+    if (run.state === "incomplete") return run;
+  }
+  throw new InputError(`--resume: no incomplete run in ${results}`);
+}
+
+/** A list that was joined by `prepare`. */
+function listOf(run: Run, key: string): string[] {
+  const text = String(run.parameters[key] ?? "");
+  return text === "" ? [] : text.split(", ");
+}
+
+/** Plans an interrupted run again from what it recorded, and checks that it is still the same work. */
+async function prepareResumed(options: RunOptions, results: string, io: Io): Promise<Prepared> {
+  const before = await findIncomplete(results, options.resume as string | true);
+  const text = (key: string): string => String(before.parameters[key] ?? "");
+  const { units, modules, run } = await prepare(
+    [text("problem")],
+    {
+      ...options,
+      variant: listOf(before, "variants"),
+      variantFile: listOf(before, "variantFiles"),
+      workload: listOf(before, "workloads"),
+      set: listOf(before, "set"),
+      seed: String(before.seed),
+      quick: text("scale") === "quick",
+      full: text("scale") === "full",
+      ...(text("workloadFile") === "" ? {} : { workloadFile: text("workloadFile") }),
+      ...(text("slabinfo") === "" ? {} : { slabinfo: text("slabinfo") }),
+    },
+    before.command,
+    io,
+  );
+  const same = (key: "modules" | "workloads"): boolean => JSON.stringify(before[key]) === JSON.stringify(run[key]);
+  if (!same("modules"))
+    throw new InputError(`run ${before.runId}: the variants have changed since it began; begin a new run`);
+  if (!same("workloads"))
+    throw new InputError(`run ${before.runId}: its workloads have changed since it began; begin a new run`);
+  if (before.environment.id !== run.environment.id) {
+    throw new InputError(`run ${before.runId}: it was begun on another machine or Node.js; begin a new run`);
+  }
+  const planned = new Set(units.flatMap((unit) => unit.variants.map((variant) => caseId(unit, variant))));
+  if (before.cases.length !== planned.size || before.cases.some(({ id }) => !planned.has(id))) {
+    throw new InputError(`run ${before.runId}: its cases are not those of this version; begin a new run`);
+  }
+  const cases = before.cases.map((one) => (one.state === "failed" ? { id: one.id, state: "pending" as const } : one));
+  return { units, modules, run: { ...before, cases } };
+}
+
+/**
+ * Runs and reports.
+ *
+ * @param command the command line, for the record
+ * @param signal raised when the user stops the run
+ * @returns exit code
+ */
+export async function runCommand(
+  problems: readonly string[],
+  options: RunOptions,
+  command: string,
+  io: Io,
+  signal: AbortSignal,
+): Promise<number> {
+  const results = path.join(options.out, "results");
+  const reports = path.join(options.out, "reports");
+  const { units, modules, run } =
+    options.resume === undefined
+      ? await prepare(problems, options, command, io)
+      : await prepareResumed(options, results, io);
+  const folder = path.join(results, run.runId);
+  io.warn(`run ${run.runId}, seed ${run.seed}\n`);
+  const finished = await execute({ units, modules, folder, run, io, signal });
+  await mkdir(reports, { recursive: true });
+  const reported = await makeReport(folder, reports);
+  showReport(reported, folder, options, io);
+  if (finished.state === "incomplete") {
+    io.warn(`reclaim-bench: stopped; go on with: reclaim-bench run --resume ${run.runId}\n`);
+    return stoppedCode;
+  }
+  return finished.cases.some((one) => one.state === "failed") ? 2 : 0;
+}

@@ -1,0 +1,47 @@
+// How numbers are written for people. Unknown values are `–`, never 0.
+
+const none = "–";
+
+/** Three significant digits, with thousands separated. */
+function digits(value: number): string {
+  if (value === 0) return "0";
+  const magnitude = Math.abs(value);
+  if (magnitude >= 100) return Math.round(value).toLocaleString("en-US");
+  return value.toPrecision(magnitude >= 10 ? 3 : magnitude >= 0.01 ? 3 : 2);
+}
+
+export function formatNumber(value: number | null | undefined): string {
+  return value === null || value === undefined ? none : digits(value);
+}
+
+/** A duration with its unit, from ns up to hours. */
+export function formatNs(ns: number | null | undefined): string {
+  if (ns === null || ns === undefined) return none;
+  const magnitude = Math.abs(ns);
+  if (magnitude < 1e3) return `${digits(ns)} ns`;
+  if (magnitude < 1e6) return `${digits(ns / 1e3)} µs`;
+  if (magnitude < 1e9) return `${digits(ns / 1e6)} ms`;
+  if (magnitude < 120e9) return `${digits(ns / 1e9)} s`;
+  return `${digits(ns / 60e9)} min`;
+}
+
+export function formatBytes(bytes: number | null | undefined): string {
+  if (bytes === null || bytes === undefined) return none;
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 ** 2) return `${digits(bytes / 1024)} KiB`;
+  if (bytes < 1024 ** 3) return `${digits(bytes / 1024 ** 2)} MiB`;
+  return `${digits(bytes / 1024 ** 3)} GiB`;
+}
+
+/** A ratio to the reference: `0.0021×`. */
+export function formatRatio(ratio: number | null | undefined): string {
+  if (ratio === null || ratio === undefined || Number.isNaN(ratio)) return none;
+  if (!Number.isFinite(ratio)) return "∞";
+  return `${digits(ratio)}×`;
+}
+
+/** Ratio of two values; unknown when either is unknown or the base is 0. */
+export function ratioOf(value: number | null | undefined, base: number | null | undefined): number | null {
+  if (value === null || value === undefined || base === null || base === undefined || base === 0) return null;
+  return value / base;
+}

@@ -1,0 +1,142 @@
+// What follows from the answers: who wins on what, who breaks which of the constraints, what to choose.
+//
+// The constraints are those that the thread in which the problem was reported set for any solution: the queue stays a
+// best-effort global FIFO, put stays cheap, and memory, above all per object, is scarce.
+
+import type { VariantAnswers, WorkloadAnswers } from "./answers.ts";
+
+export type Constraint = "global FIFO" | "cheap put" | "little memory";
+
+export interface Violation {
+  readonly constraint: Constraint;
+  readonly reason: string;
+}
+
+/** A put may cost this much of the reference's before it no longer counts as cheap. */
+const putRatioMax = 1.25;
+/** Global structures may take this many bytes. */
+const globalBytesMax = 4 * 1024 * 1024;
+/** Eviction may stray from FIFO by this many of the reference's batches: one being filled and one CPU's queue. */
+const strayBatchesMax = 2;
+
+/** Constraints that a variant breaks, over all workloads. */
+export function violationsOf(id: string, workloads: readonly WorkloadAnswers[]): Violation[] {
+  const found = new Map<string, Violation>();
+  const add = (constraint: Constraint, reason: string): void => {
+    if (!found.has(constraint)) found.set(constraint, { constraint, reason });
+  };
+  for (const workload of workloads) {
+    const variant = workload.variants.find((one) => one.id === id);
+    const reference = workload.variants.find((one) => one.role === "reference");
+    if (variant === undefined || reference === undefined) continue;
+    const stray = variant.exact.get("fifo-rank-error-max");
+    const batch = reference.exact.get("evicted-at-once-max");
+    if (stray !== undefined && batch !== undefined && stray > strayBatchesMax * batch) {
+      add(
+        "global FIFO",
+        `an object left ${stray} places out of order; ${strayBatchesMax} batches are ${strayBatchesMax * batch} objects`,
+      );
+    }
+    const ratio = variant.put?.ratio;
+    if (ratio != null && ratio.low !== null && ratio.low > putRatioMax) {
+      add("cheap put", `a put costs at least ${ratio.low.toFixed(2)} times the reference's (${workload.name})`);
+    }
+    const perObject = variant.exact.get("object-extra-bytes");
+    if (perObject !== undefined && perObject > 0) add("little memory", `${perObject} bytes more in every object`);
+    const global = variant.exact.get("global-bytes");
+    if (global !== undefined && global > globalBytesMax) add("little memory", `${global} bytes of global structures`);
+  }
+  return [...found.values()];
+}
+
+/** One question, with the value that each variant gives to it; lower is better. */
+export interface Contest {
+  readonly question: string;
+  readonly unit: "ns" | "bytes" | "objects";
+  /** Best first; the floor takes no part. */
+  readonly ranking: readonly { readonly id: string; readonly value: number }[];
+  /** Those that cannot be told from the best: within a tenth of it, for times; equal, for exact values. */
+  readonly winners: readonly string[];
+}
+
+type Value = (variant: VariantAnswers) => number | null | undefined;
+
+const contests: readonly { question: string; unit: Contest["unit"]; exact: boolean; value: Value }[] = [
+  { question: "Whole teardown, workers included", unit: "ns", exact: false, value: (one) => one.teardownNs },
+  { question: "Longest wait for one removal", unit: "ns", exact: false, value: (one) => one.removals?.maxNs },
+  { question: "Put", unit: "ns", exact: false, value: (one) => one.put?.ns },
+  {
+    question: "Free and later eviction, mixed with allocations",
+    unit: "ns",
+    exact: false,
+    value: (one) => one.mixed?.ns,
+  },
+  { question: "Longest lock hold (soft lockup)", unit: "ns", exact: false, value: (one) => one.lockHoldNsMax },
+  { question: "Order of eviction", unit: "objects", exact: true, value: (one) => one.exact.get("fifo-rank-error-max") },
+  { question: "Memory per object", unit: "bytes", exact: true, value: (one) => one.exact.get("object-extra-bytes") },
+  { question: "Global memory", unit: "bytes", exact: true, value: (one) => one.exact.get("global-bytes") },
+  {
+    question: "Memory pinned by dying caches",
+    unit: "bytes",
+    exact: true,
+    value: (one) => one.exact.get("pinned-bytes-max"),
+  },
+];
+
+/** Times closer than this to the best are not told apart: single values of a noisy machine. */
+const tieRatio = 1.1;
+
+/** Who wins on what in one workload. */
+export function contestsOf(workload: WorkloadAnswers): Contest[] {
+  const found: Contest[] = [];
+  for (const { question, unit, exact, value } of contests) {
+    const ranking = workload.variants
+      .filter((one) => one.role !== "floor")
+      .map((one) => ({ id: one.id, value: value(one) }))
+      .filter((one): one is { id: string; value: number } => one.value !== null && one.value !== undefined)
+      .sort((a, b) => a.value - b.value);
+    const best = ranking[0];
+    if (best === undefined || ranking.length < 2) continue;
+    const limit = exact ? best.value : Math.max(best.value, 0) * tieRatio;
+    found.push({ question, unit, ranking, winners: ranking.filter((one) => one.value <= limit).map((one) => one.id) });
+  }
+  return found;
+}
+
+export interface Choice {
+  readonly id: string;
+  /** One sentence. */
+  readonly reason: string;
+}
+
+/** Time that decides a workload: the teardown where something is removed, else the cost of freeing. */
+function decisive(variant: VariantAnswers): number | null {
+  return variant.teardownNs ?? variant.mixed?.ns ?? variant.put?.ns ?? null;
+}
+
+/**
+ * What to choose for a workload: the fastest of those that break no constraint and finish every removal. Null when the
+ * workload was measured for the reference alone.
+ */
+export function chooseFor(workload: WorkloadAnswers, all: readonly WorkloadAnswers[]): Choice | null {
+  const fit = workload.variants
+    .filter((one) => one.role !== "floor" && decisive(one) !== null)
+    .filter((one) => violationsOf(one.id, all).length === 0)
+    .filter((one) => (one.exact.get("unfinished-caches") ?? 0) === 0)
+    .sort((a, b) => decisive(a)! - decisive(b)!);
+  const best = fit[0];
+  const reference = workload.variants.find((one) => one.role === "reference");
+  if (best === undefined || reference === undefined || workload.variants.length < 3) return null;
+  const ratio = decisive(best)! / decisive(reference)!;
+  const what = best.teardownNs !== null ? "teardown" : "cost of a free with its eviction";
+  if (best.teardownNs === null && ratio > 1 / tieRatio) {
+    return {
+      id: reference.id,
+      reason: `no variant that keeps all constraints is more than a tenth cheaper here; nothing is gained by leaving the reference`,
+    };
+  }
+  return {
+    id: best.id,
+    reason: `least ${what} (${ratio.toPrecision(2)}× the reference's) of the variants that keep all three constraints and finish every removal`,
+  };
+}
