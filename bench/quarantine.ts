@@ -61,11 +61,11 @@ export const quarantine: Suite = {
       name: "libvirt-teardown",
       question: "How long does it take to shut down virtual machines whose caches are mostly empty?",
       scales: {
-        quick: { guests: 4, "quarantine-bytes": 32 * mebibyte, "churn-cycles": 40 },
+        quick: { guests: 6, "quarantine-bytes": 16 * mebibyte, "churn-cycles": 40 },
         standard: { guests: 46, "quarantine-bytes": 64 * mebibyte, "churn-cycles": 100 },
         full: { guests: 46, "quarantine-bytes": 3_646_449_664, "churn-cycles": 200, fill: 1.05 },
       },
-      exact: { guests: 2, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 8 },
+      exact: { guests: 1, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 8 },
       instrumented: { guests: 1, "churn-cycles": 8 },
       growth: {
         native: { guests: 1, "churn-cycles": 0 },
@@ -76,7 +76,7 @@ export const quarantine: Suite = {
           full: [64 * mebibyte, 256 * mebibyte, 1024 * mebibyte, 2048 * mebibyte],
         },
         exactBytes: {
-          quick: [4 * mebibyte, 8 * mebibyte, 16 * mebibyte],
+          quick: [2 * mebibyte, 4 * mebibyte, 8 * mebibyte],
           standard: [8 * mebibyte, 16 * mebibyte, 32 * mebibyte],
           full: [16 * mebibyte, 32 * mebibyte, 64 * mebibyte],
         },
@@ -86,18 +86,18 @@ export const quarantine: Suite = {
       name: "cgroups-4000",
       question: "What does it cost to create, use and remove thousands of cgroups?",
       scales: {
-        quick: { cgroups: 40, "quarantine-bytes": 16 * mebibyte },
-        standard: { cgroups: 400, "quarantine-bytes": 32 * mebibyte },
+        quick: { cgroups: 24, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 40 },
+        standard: { cgroups: 400, "quarantine-bytes": 32 * mebibyte, "churn-cycles": 100 },
         full: { "quarantine-bytes": 1024 * mebibyte },
       },
-      exact: { cgroups: 12, "quarantine-bytes": 4 * mebibyte },
-      instrumented: { cgroups: 8 },
+      exact: { cgroups: 8, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 8 },
+      instrumented: { cgroups: 8, "churn-cycles": 8 },
     },
     {
       name: "stress-ng-ramfs",
       question: "What does the quarantine cost where no cache is ever destroyed?",
       scales: {
-        quick: { "bogo-ops": 200, "quarantine-bytes": 32 * mebibyte },
+        quick: { "bogo-ops": 400, "quarantine-bytes": 8 * mebibyte },
         standard: { "bogo-ops": 2000, "quarantine-bytes": 128 * mebibyte },
         full: { "bogo-ops": 10_000, "quarantine-bytes": 1024 * mebibyte },
       },

@@ -42,7 +42,8 @@ function plain(_key: string, value: unknown): unknown {
 export async function makeReport(folder: string, reports: string): Promise<Reported> {
   const run = await readRun(folder);
   const suite = suiteOf(run);
-  const workloads = await answerAll(readRecords(path.join(folder, recordsFile)), suite);
+  const order = [...new Set(run.modules.map((one) => one.variant))];
+  const workloads = await answerAll(readRecords(path.join(folder, recordsFile)), { ...suite, order });
   const text = renderMarkdown(run, workloads, {
     problem: suite.problem,
     statement: suite.statement,

@@ -11,7 +11,7 @@ import { readEnvironment } from "../records/environment.ts";
 import { newRunId, type Run, readRun } from "../records/run-file.ts";
 import { checkSeed } from "../workloads/parameters.ts";
 import type { ParameterValue } from "../workloads/workload.ts";
-import { compileUnits, execute, type Modules, newRun } from "./execute.ts";
+import { compileUnits, execute, type Modules, newRun, v8Flags } from "./execute.ts";
 import type { Io } from "./io.ts";
 import { makeReport, showReport } from "./report.ts";
 
@@ -141,6 +141,7 @@ async function prepare(problems: readonly string[], options: RunOptions, command
       problem: suite.problem,
       scale,
       cpus: 1,
+      v8Flags,
       variants: options.variant.join(", "),
       variantFiles: options.variantFile.join(", "),
       workloads: options.workload.join(", "),

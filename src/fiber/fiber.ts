@@ -97,8 +97,8 @@ export class FiberHost {
   constructor(machine: TracedMachine, suspendBefore: SuspendBefore) {
     this.#suspendBefore = suspendBefore;
     const imports: Record<string, Perform> = {};
-    for (const operation of suspendableOperations)
-      imports[operation] = this.#suspendable(operation, machine[operation]);
+    for (const [name, perform] of Object.entries(machine)) imports[name] = this.#unsuspended(perform);
+    for (const name of suspendableOperations) imports[name] = this.#suspendable(name, machine[name]);
     this.imports = imports;
   }
 
@@ -126,21 +126,28 @@ export class FiberHost {
       exports.asyncify_start_rewind(stack.base | 0);
     }
     this.#running = fiber;
+    let result: number | undefined;
     try {
       const call = (exports as unknown as Record<string, (...args: readonly number[]) => number | undefined>)[entry];
       if (call === undefined) throw new Error(`the module has no export '${entry}'`);
-      fiber.result = call(...fiber.args);
+      result = call(...fiber.args);
     } finally {
       this.#running = undefined;
     }
-    if (exports.asyncify_get_state() !== stateUnwinding) return false;
+    if (exports.asyncify_get_state() !== stateUnwinding) {
+      fiber.result = result;
+      return false;
+    }
     const used = ((header[0] ?? 0) >>> 0) - stack.base;
-    if (used > stack.end - stack.base) {
+    const has = stack.end - stack.base;
+    // Asyncify looks at the end only now, and traps; so look first, and let it pass.
+    if (used > has) header[0] = stack.base + stackHeaderBytes;
+    exports.asyncify_stop_unwind();
+    if (used > has) {
       throw new Error(
-        `fiber stack exhausted: '${entry}' needs ${used} bytes, has ${stack.end - stack.base}; what lay behind it is overwritten`,
+        `fiber stack exhausted: '${entry}' needs ${used} bytes, has ${has}; what lay behind is overwritten`,
       );
     }
-    exports.asyncify_stop_unwind();
     return true;
   }
 

@@ -2,6 +2,8 @@
 //
 // This file is compiled by both languages, so it holds untyped integer constants only.
 
+// The notes of locks come first: the instrumented machine passes on these and no others.
+
 /** A lock is taken. value = its address. */
 export const noteLockAcquired = 1;
 /** A lock is about to be given back. value = its address. */

@@ -38,7 +38,7 @@ export class InstrumentedMachine {
           const ns = Number(now() - this.#irqOffSince);
           if (ns > this.irqOffNsMax) this.irqOffNsMax = ns;
         },
-        note: (kind: number, value: number) => {
+        lockNote: (kind: number, value: number) => {
           if (kind === noteLockAcquired) {
             this.#since.set(value, now());
           } else if (kind === noteLockReleased && this.#recording) {

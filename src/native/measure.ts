@@ -1,13 +1,16 @@
-// Measures a group of variants natively on one CPU, chunk by chunk in rotating order, so that what the machine does
-// to one of them in a moment it does to all.
+// Measures a group of variants natively on one CPU: batch by batch each of them in turn, in an order drawn anew for
+// every batch. So what the machine does in a moment it does to all of them, none always follows the same other one,
+// and every batch begins with caches that hold the others' data.
 
 import { setImmediate } from "node:timers/promises";
 import { measure as measureWithMitata } from "mitata";
+import { median } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
 import type { QuarantineSizes } from "../build/instance.ts";
 import { StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventSize } from "../kernel/events.ts";
 import { Histogram } from "../records/histogram.ts";
+import { Random } from "../workloads/random.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { type Batch, splitIntoBatches } from "./batches.ts";
 import type { InstrumentedMachine } from "./instrumented-machine.ts";
@@ -57,14 +60,20 @@ class Breath {
   }
 }
 
+/** Removals whose time, workers included, makes one sample: a guest's caches in the libvirt teardown. */
+const removalsPerGroup = 24;
+
 /** One subject while it is measured. */
 class Running {
   readonly subject: Subject;
   readonly session: NativeSession;
   readonly removals = new Histogram();
   readonly #onSample: SampleSink;
-  #teardownNs = 0;
-  #destroyed: number[] = [];
+  /** Time of the present group of removals, and how many there are in it. */
+  #groupNs = 0;
+  #groupSize = 0;
+  #groups = 0;
+  readonly #destroyed: number[] = [];
 
   constructor(subject: Subject, workload: Workload, onSample: SampleSink) {
     this.subject = subject;
@@ -80,10 +89,20 @@ class Running {
     const evicted = this.subject.isFloor ? 0 : (exports.freedCount() - freedBefore) >>> 0;
     if (batch.measured) this.#sample(batch, round, ns, evicted);
     if (batch.kind === "destroy") {
-      if (batch.measured) this.#teardownNs += ns;
+      if (batch.measured) {
+        this.#groupNs += ns;
+        this.#groupSize++;
+      }
       this.#destroyed.push(chunk.getUint32(batch.first * eventSize + eventGroupOffset, true));
     }
     this.#defer("due", round);
+    if (this.#groupSize === removalsPerGroup) this.#closeGroup();
+  }
+
+  #closeGroup(): void {
+    this.#onSample(this.subject.id, "teardown-ns", this.#groups++, this.#groupNs);
+    this.#groupNs = 0;
+    this.#groupSize = 0;
   }
 
   #sample(batch: Batch, round: number, ns: number, evicted: number): void {
@@ -109,7 +128,7 @@ class Running {
   #defer(now: "due" | "all", round: number): void {
     const ns = this.session.runDeferred(now);
     if (ns === null) return;
-    this.#teardownNs += ns;
+    this.#groupNs += ns;
     this.#onSample(this.subject.id, "worker-ns", round, ns);
   }
 
@@ -118,7 +137,7 @@ class Running {
     this.#defer("all", round);
     const { exports, layout } = this.session.module;
     const emit = (metric: string, value: number): void => this.#onSample(this.subject.id, metric, 0, value);
-    if (this.removals.count > 0) emit("teardown-ns", this.#teardownNs);
+    if (this.#groupNs > 0) this.#closeGroup();
     emit("unfinished-caches", this.#destroyed.filter((index) => exports.isCachePresent(index) !== 0).length);
     emit("object-extra-bytes", exports.extraObjectBytes());
     emit("cache-extra-bytes", exports.extraCacheBytes());
@@ -138,22 +157,19 @@ export async function measureNatively(options: MeasureOptions): Promise<void> {
   const { workload, onSample, signal } = options;
   const breath = new Breath(signal);
   const running = options.subjects.map((subject) => new Running(subject, workload, onSample));
+  const random = new Random(workload.seed);
+  const order = Uint32Array.from(running.keys());
   let round = 0;
-  let rotation = 0;
   let events = 0;
   for (const chunk of workload.chunks()) {
-    const batches = splitIntoBatches(chunk);
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    for (let position = 0; position < running.length; position++) {
-      const one = running[(position + rotation) % running.length] as Running;
-      one.session.load(chunk);
-      for (const [index, batch] of batches.entries()) {
-        one.step(batch, round + index, view);
-        await breath.take();
-      }
+    for (const one of running) one.session.load(chunk);
+    for (const batch of splitIntoBatches(chunk)) {
+      random.shuffle(order);
+      for (const position of order) running[position]!.step(batch, round, view);
+      round++;
+      await breath.take();
     }
-    round += batches.length;
-    rotation++;
     events += chunk.byteLength / eventSize;
     options.onProgress(events / workload.limits.events);
   }
@@ -191,7 +207,9 @@ export async function measureInstrumented(
 /** What mitata found for the same batches of frees. */
 export interface CrossCheck {
   /** Median time of one put by mitata's own clock and loop, in ns, harness included. */
-  readonly putNs: number;
+  readonly mitataNs: number;
+  /** Median of the same runs of frees by our clock, read inside mitata's. */
+  readonly oursNs: number;
   /** Batches that mitata timed. */
   readonly batches: number;
 }
@@ -220,6 +238,7 @@ export async function crossCheckPut(
   const breath = new Breath(signal);
   // mitata calls the function once before it begins to sample.
   const samples = count - 1;
+  const ours: number[] = [];
   const stats = await measureWithMitata(
     function* () {
       yield {
@@ -227,12 +246,16 @@ export async function crossCheckPut(
           await breath.take();
           return targets.next().value;
         },
-        bench: (batch: Batch) => exports.run(batch.first, batch.end),
+        bench: (batch: Batch) => {
+          const begin = process.hrtime.bigint();
+          exports.run(batch.first, batch.end);
+          ours.push(Number(process.hrtime.bigint() - begin));
+        },
       } as never;
     },
     { min_samples: samples, max_samples: samples, warmup_samples: 0, warmup_threshold: 0, gc: false },
   );
-  return { putNs: stats.p50 / length, batches: samples };
+  return { mitataNs: stats.p50 / length, oursNs: median(ours) / length, batches: samples };
 }
 
 /** Runs a workload and stops in front of each measured run of `length` frees, which the caller performs. */

@@ -1,11 +1,12 @@
 // From the rows of a run to the answers that a report gives. Nothing here is measured, and nothing is rounded.
 
-import { median, sum } from "simple-statistics";
+import { mean, median, sum } from "simple-statistics";
 import { Histogram, parseBucketMetric } from "../records/histogram.ts";
 import type { MeasuredRow } from "../records/record.ts";
 import { type Fit, fitLinear, growthExponent } from "../statistics/least-squares.ts";
 import { medianWithInterval, type PairedRatio, pairedRatio } from "../statistics/paired.ts";
 import { summarise } from "../statistics/summary.ts";
+import { type ParameterTable, workloadTypes } from "../workloads/index.ts";
 
 /** A time per operation with the harness subtracted, and its ratio to the reference. */
 export interface NetTime {
@@ -20,6 +21,16 @@ export interface NetTime {
   readonly marginPercent: number;
   /** 99th percentile of the raw batches, harness included, in ns. */
   readonly rawP99Ns: number;
+}
+
+/**
+ * A mean time per operation, the floor's subtracted. A mean, because evictions come in bursts that a median of batches
+ * would not see.
+ */
+export interface MeanTime {
+  readonly ns: number;
+  /** To the reference, by blocks of consecutive batches. */
+  readonly ratio: PairedRatio | null;
 }
 
 /** Distribution of the time that callers of a removal waited. */
@@ -42,15 +53,17 @@ export interface VariantAnswers {
   readonly id: string;
   readonly role: "reference" | "floor" | "";
   readonly put: NetTime | null;
-  /** Time per object let go during runs of allocations, the floor's allocations subtracted, in ns. */
+  /** Median time per object let go in a run of allocations, the floor's allocations subtracted, in ns. */
   readonly reduceNs: number | null;
   /** Mixed batches, per object freed. */
-  readonly mixed: NetTime | null;
+  readonly mixed: MeanTime | null;
   /** Mixed batches, per bogo-op. */
-  readonly bogoOp: NetTime | null;
+  readonly bogoOp: MeanTime | null;
   readonly removals: Removals | null;
   /** All removals and their workers, in ns. */
   readonly teardownNs: number | null;
+  /** Its parts: 24 removals each, in order, the same work for every variant. */
+  readonly teardownParts: ReadonlyMap<number, number>;
   /** Of it, the workers' part. */
   readonly workerNs: number;
   readonly lockHoldNsMax: number | null;
@@ -64,7 +77,7 @@ export interface VariantAnswers {
 
 export interface WorkloadAnswers {
   readonly name: string;
-  /** Parameters of the timed run, of the instrumented one and of the counted one. */
+  /** Parameters that are not at their defaults, and the quarantine's size: of the timed, instrumented and counted runs. */
   readonly parameters: Readonly<Record<"timed" | "instrumented" | "counted", string>>;
   readonly variants: readonly VariantAnswers[];
   /** The harness alone, from the floor, in ns; null where the workload has no such batches. */
@@ -190,26 +203,61 @@ async function netTime(
   };
 }
 
-/** Time of all runs of allocations above the floor's, over all objects let go in them. */
+/** Blocks that a series of batches is cut into, so that each holds several bursts of evictions. */
+const blockCount = 10;
+
+/** Means of blocks of consecutive rounds. */
+function blockMeans(series: Series): Series {
+  const values = [...series].sort(([a], [b]) => a - b).map(([, value]) => value);
+  const size = Math.ceil(values.length / blockCount);
+  const means: Series = new Map();
+  for (let first = 0; first + size <= values.length; first += size) {
+    means.set(means.size, mean(values.slice(first, first + size)));
+  }
+  return means;
+}
+
+function meanTime(rows: VariantRows, floor: VariantRows, reference: VariantRows, metric: string): MeanTime | null {
+  const harness = floor.series("timed", metric);
+  const net = minus(rows.series("timed", metric), harness);
+  if (net.size === 0) return null;
+  const base = minus(reference.series("timed", metric), harness);
+  return {
+    ns: mean([...net.values()]),
+    ratio: rows === floor ? null : pairedRatio(blockMeans(net), blockMeans(base)),
+  };
+}
+
+/** Median over the runs of allocations that let objects go: time above the floor's, per object let go. */
 function reduceTime(rows: VariantRows, floor: VariantRows): number | null {
   const evicted = rows.series("timed", "evicted-per-allocation");
   const net = minus(rows.series("timed", "allocate-ns"), floor.series("timed", "allocate-ns"));
-  const evictedSum = sum([...evicted.values()]);
-  if (evictedSum === 0) return null;
-  return sum([...net.values()]) / evictedSum;
+  const perObject: number[] = [];
+  for (const [round, ns] of net) {
+    const objects = evicted.get(round) ?? 0;
+    if (objects > 0) perObject.push(ns / objects);
+  }
+  return perObject.length === 0 ? null : median(perObject);
 }
 
-/** The timed put of the batches that mitata timed too: those are all of them but the last few. */
 function crossCheck(rows: VariantRows): CrossChecked | null {
   const mitataNs = rows.only("mitata", "put-ns-mitata");
-  const ours = rows.values("timed", "put-ns");
-  if (mitataNs === null || ours.length === 0) return null;
-  const oursNs = median(ours);
+  const oursNs = rows.only("mitata", "put-ns-checked");
+  if (mitataNs === null || oursNs === null) return null;
   return { oursNs, mitataNs, difference: mitataNs / oursNs - 1 };
 }
 
 /** Largest difference at which two timers of the same work are taken to agree. */
 export const crossCheckTolerance = 0.1;
+
+/** The least of several runs' longest sections: what is above it was the machine's doing, not the variant's. */
+function leastOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : Math.min(...values);
+}
+
+function totalOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : sum([...values]);
+}
 
 async function answersOf(
   id: string,
@@ -224,13 +272,14 @@ async function answersOf(
     role,
     put: await netTime(rows, floor, reference, "put-ns"),
     reduceNs: role === "floor" ? null : reduceTime(rows, floor),
-    mixed: await netTime(rows, floor, reference, "mixed-ns"),
-    bogoOp: await netTime(rows, floor, reference, "bogo-op-ns"),
+    mixed: meanTime(rows, floor, reference, "mixed-ns"),
+    bogoOp: meanTime(rows, floor, reference, "bogo-op-ns"),
     removals: rows.removals(),
-    teardownNs: rows.only("timed", "teardown-ns"),
+    teardownNs: totalOf(rows.values("timed", "teardown-ns")),
+    teardownParts: rows.series("timed", "teardown-ns"),
     workerNs: sum(rows.values("timed", "worker-ns")),
-    lockHoldNsMax: rows.only("instrumented", "lock-hold-ns-max"),
-    irqOffNsMax: rows.only("instrumented", "irq-off-ns-max"),
+    lockHoldNsMax: leastOf(rows.values("instrumented", "lock-hold-ns-max")),
+    irqOffNsMax: leastOf(rows.values("instrumented", "irq-off-ns-max")),
     trueSize: trueSize === null ? null : trueSize === 1,
     exact: rows.exact(),
     crossChecked: crossCheck(rows),
@@ -244,7 +293,7 @@ function growthOf(id: string, sizes: ReadonlyMap<number, VariantRows>): Growth {
   const accesses: number[] = [];
   let byWorker = false;
   for (const [bytes, rows] of [...sizes].sort(([a], [b]) => a - b)) {
-    const teardownNs = rows.only("timed", "teardown-ns");
+    const teardownNs = totalOf(rows.values("timed", "teardown-ns"));
     const removals = rows.removals();
     if (teardownNs !== null && removals !== null) native.push([bytes, teardownNs / removals.count]);
     const ofRemovals = rows.series("counted", "remove-accesses");
@@ -271,6 +320,12 @@ function growthOf(id: string, sizes: ReadonlyMap<number, VariantRows>): Growth {
   };
 }
 
+/** Whether a row's parameter is one of the workload's and not at its default. */
+function isChanged(defaults: ParameterTable, key: string, value: string): boolean {
+  const parameter = Object.hasOwn(defaults, key) ? defaults[key] : undefined;
+  return parameter !== undefined && String(parameter.default) !== value;
+}
+
 /** Groups rows by a key and keeps the order in which keys first appear. */
 function within<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const found = map.get(key);
@@ -283,11 +338,11 @@ function within<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 /**
  * Answers of every workload of a run.
  *
- * @param roles ids of the reference and of the floor variant
+ * @param roles ids of the reference and of the floor variant, and of all variants in the order in which to show them
  */
 export async function answerAll(
   rows: AsyncIterable<MeasuredRow>,
-  roles: { readonly reference: string; readonly floor: string },
+  roles: { readonly reference: string; readonly floor: string; readonly order: readonly string[] },
 ): Promise<WorkloadAnswers[]> {
   interface Collected {
     readonly variants: Map<string, VariantRows>;
@@ -317,13 +372,16 @@ export async function answerAll(
     const floor = variants.get(roles.floor) ?? new VariantRows();
     const reference = variants.get(roles.reference) ?? new VariantRows();
     const all: VariantAnswers[] = [];
-    for (const [id, ofVariant] of variants) {
+    for (const id of roles.order) {
+      const ofVariant = variants.get(id);
+      if (ofVariant === undefined) continue;
       const role = id === roles.reference ? "reference" : id === roles.floor ? "floor" : "";
       all.push(await answersOf(id, ofVariant, floor, reference, role));
     }
+    const defaults = workloadTypes.find((type) => type.name === name)?.parameters ?? {};
     const shown = (stage: string): string =>
       [...(parameters.get(stage) ?? [])]
-        .filter(([key]) => !["stage", "purpose", "skip-when-empty"].includes(key))
+        .filter(([key, value]) => key === "quarantine-bytes" || isChanged(defaults, key, value))
         .map(([key, value]) => `${key}=${value}`)
         .join(" ");
     const middle = (metric: string): number | null => {
@@ -340,7 +398,7 @@ export async function answerAll(
         mixedNs: middle("mixed-ns"),
         removeNs: floor.removals()?.p50Ns ?? null,
       },
-      growth: [...growth].map(([id, sizes]) => growthOf(id, sizes)),
+      growth: roles.order.filter((id) => growth.has(id)).map((id) => growthOf(id, growth.get(id)!)),
     });
   }
   return answers;

@@ -4,10 +4,10 @@ const none = "–";
 
 /** Three significant digits, with thousands separated. */
 function digits(value: number): string {
-  if (value === 0) return "0";
+  if (Number.isInteger(value)) return value.toLocaleString("en-US");
   const magnitude = Math.abs(value);
   if (magnitude >= 100) return Math.round(value).toLocaleString("en-US");
-  return value.toPrecision(magnitude >= 10 ? 3 : magnitude >= 0.01 ? 3 : 2);
+  return value.toPrecision(magnitude >= 0.01 ? 3 : 2);
 }
 
 export function formatNumber(value: number | null | undefined): string {

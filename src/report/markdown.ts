@@ -20,7 +20,10 @@ import { chooseFor } from "./verdict.ts";
 
 function render(table: Table): string {
   const cells = table.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
-  return markdownTable(cells, { align: table[0]!.map((_, column) => (column === 0 ? "l" : "r")) });
+  return markdownTable(cells, {
+    align: table[0]!.map((_, column) => (column === 0 ? "l" : "r")),
+    alignDelimiters: false,
+  });
 }
 
 /** What the report of a problem needs besides the numbers. */
@@ -38,7 +41,7 @@ function crossCheckText(workload: WorkloadAnswers): string {
     return "mitata was given no batches here: the workload has too few runs of frees of one length.";
   const apart = checked.filter((one) => Math.abs(one.crossChecked!.difference) > crossCheckTolerance);
   if (apart.length === 0) {
-    return `mitata, timing the same runs of frees in a session of its own, agrees within 10 % for all ${checked.length} variants that it was given.`;
+    return `mitata, which timed the same runs of frees around our clock, agrees within 10 % with our clock for all ${checked.length} variants that it was given.`;
   }
   const list = apart.map(({ id, crossChecked }) => {
     const { oursNs, mitataNs, difference } = crossChecked!;

@@ -1,6 +1,6 @@
 // The tables of a report, as rows of text, for Markdown and for the terminal alike.
 
-import type { Growth, NetTime, VariantAnswers, WorkloadAnswers } from "./answers.ts";
+import type { Growth, MeanTime, NetTime, VariantAnswers, WorkloadAnswers } from "./answers.ts";
 import { formatBytes, formatNs, formatNumber, formatRatio, ratioOf } from "./format.ts";
 import { type Contest, chooseFor, contestsOf, violationsOf } from "./verdict.ts";
 
@@ -8,7 +8,7 @@ import { type Contest, chooseFor, contestsOf, violationsOf } from "./verdict.ts"
 export type Table = readonly (readonly string[])[];
 
 /** `~` marks a ratio that the rounds do not tell from 1. */
-function timeAndRatio(time: NetTime | null): [string, string] {
+function timeAndRatio(time: NetTime | MeanTime | null): [string, string] {
   if (time === null) return [formatNs(null), formatRatio(null)];
   const { ratio } = time;
   const unsure = ratio !== null && ratio.low !== null && ratio.high !== null && ratio.low <= 1 && ratio.high >= 1;
@@ -29,12 +29,19 @@ function name(variant: VariantAnswers): string {
   return variant.role === "" ? variant.id : `${variant.id} (${variant.role})`;
 }
 
+/** Constraints that a variant breaks, and removals that it never finished. */
+function faults(variant: VariantAnswers, all: readonly WorkloadAnswers[]): string {
+  const found: string[] = violationsOf(variant.id, all).map((one) => one.constraint);
+  const unfinished = variant.exact.get("unfinished-caches") ?? 0;
+  if (unfinished > 0) found.push(`${unfinished} caches never went`);
+  return found.join(", ") || "none";
+}
+
 /** The short table of the terminal: what each variant costs, and which constraints it breaks. */
 export function overviewTable(workload: WorkloadAnswers, all: readonly WorkloadAnswers[]): Table {
   const reference = referenceOf(workload);
   const rows = workload.variants.map((one) => {
     const [put] = timeAndRatio(one.put);
-    const [mixed] = timeAndRatio(one.mixed);
     return [
       name(one),
       formatNs(one.teardownNs),
@@ -43,14 +50,10 @@ export function overviewTable(workload: WorkloadAnswers, all: readonly WorkloadA
       formatNs(one.removals?.maxNs),
       one.role === "floor" ? "–" : put,
       formatNs(one.reduceNs),
-      one.role === "floor" ? "–" : mixed,
+      one.role === "floor" ? "–" : formatNs(one.mixed?.ns),
       one.role === "floor" ? "–" : formatNs(one.lockHoldNsMax),
       one.role === "floor" ? "–" : formatBytes(one.exact.get("object-extra-bytes")),
-      one.role === "floor"
-        ? ""
-        : violationsOf(one.id, all)
-            .map((one) => one.constraint)
-            .join(", ") || "none",
+      one.role === "floor" ? "" : faults(one, all),
     ];
   });
   return withoutEmptyColumns([
@@ -88,7 +91,11 @@ export function contestTable(workload: WorkloadAnswers): Table {
       const everybody = winners.length === ranking.length;
       return [
         question,
-        everybody ? "not separated" : winners.join("; "),
+        everybody
+          ? "all alike"
+          : winners.length > 3
+            ? `${winners.length} of ${ranking.length} alike`
+            : winners.join("; "),
         format(best.value),
         ofReference === undefined ? "–" : format(ofReference),
         formatRatio(ratioOf(best.value, ofReference)),

@@ -3,6 +3,7 @@
 // The constraints are those that the thread in which the problem was reported set for any solution: the queue stays a
 // best-effort global FIFO, put stays cheap, and memory, above all per object, is scarce.
 
+import { pairedRatio } from "../statistics/paired.ts";
 import type { VariantAnswers, WorkloadAnswers } from "./answers.ts";
 
 export type Constraint = "global FIFO" | "cheap put" | "little memory";
@@ -109,34 +110,61 @@ export interface Choice {
   readonly reason: string;
 }
 
-/** Time that decides a workload: the teardown where something is removed, else the cost of freeing. */
-function decisive(variant: VariantAnswers): number | null {
-  return variant.teardownNs ?? variant.mixed?.ns ?? variant.put?.ns ?? null;
-}
-
 /**
- * What to choose for a workload: the fastest of those that break no constraint and finish every removal. Null when the
- * workload was measured for the reference alone.
+ * What to choose for a workload: the fastest of those that break no constraint and finish every removal; by the whole
+ * teardown, or where nothing is removed, by the cost of freeing. The reference stays where nothing is shown to be
+ * better. Null when too few variants were measured.
  */
 export function chooseFor(workload: WorkloadAnswers, all: readonly WorkloadAnswers[]): Choice | null {
-  const fit = workload.variants
-    .filter((one) => one.role !== "floor" && decisive(one) !== null)
-    .filter((one) => violationsOf(one.id, all).length === 0)
-    .filter((one) => (one.exact.get("unfinished-caches") ?? 0) === 0)
-    .sort((a, b) => decisive(a)! - decisive(b)!);
-  const best = fit[0];
   const reference = workload.variants.find((one) => one.role === "reference");
-  if (best === undefined || reference === undefined || workload.variants.length < 3) return null;
-  const ratio = decisive(best)! / decisive(reference)!;
-  const what = best.teardownNs !== null ? "teardown" : "cost of a free with its eviction";
-  if (best.teardownNs === null && ratio > 1 / tieRatio) {
+  const fit = workload.variants
+    .filter((one) => one.role !== "floor")
+    .filter((one) => violationsOf(one.id, all).length === 0)
+    .filter((one) => (one.exact.get("unfinished-caches") ?? 0) === 0);
+  if (reference === undefined || fit.length < 2) return null;
+  return reference.teardownNs === null ? chooseByFree(reference, fit) : chooseByTeardown(reference, fit);
+}
+
+function chooseByTeardown(reference: VariantAnswers, fit: readonly VariantAnswers[]): Choice | null {
+  const timed = fit.filter((one) => one.teardownNs !== null).sort((a, b) => a.teardownNs! - b.teardownNs!);
+  const best = timed[0];
+  if (best === undefined) return null;
+  const alike = timed
+    .slice(1)
+    .filter((one) => !isSlower(one, best))
+    .map((one) => one.id);
+  const tie = alike.length === 0 ? "" : `; not separated from it: ${alike.map((id) => `\`${id}\``).join(", ")}`;
+  if (best === reference || alike.includes(reference.id)) {
+    return { id: reference.id, reason: `no variant that keeps all constraints has a shorter teardown${tie}` };
+  }
+  const ratio = (best.teardownNs! / reference.teardownNs!).toPrecision(2);
+  return {
+    id: best.id,
+    reason: `least teardown (${ratio}× the reference's) of the variants that keep all three constraints and finish every removal${tie}`,
+  };
+}
+
+/** Whether the parts of the teardown tell the two apart. With too few parts the totals decide. */
+function isSlower(one: VariantAnswers, best: VariantAnswers): boolean {
+  const ratio = pairedRatio(one.teardownParts, best.teardownParts);
+  if (ratio === null || ratio.low === null) return one.teardownNs! > best.teardownNs! * tieRatio;
+  return ratio.low > 1 && one.teardownNs! > best.teardownNs! * tieRatio;
+}
+
+function chooseByFree(reference: VariantAnswers, fit: readonly VariantAnswers[]): Choice {
+  const cheaper = fit
+    .map((one) => ({ id: one.id, ratio: (one.mixed ?? one.put)?.ratio ?? null }))
+    .filter(({ ratio }) => ratio !== null && ratio.high !== null && ratio.high < 1 / tieRatio)
+    .sort((a, b) => a.ratio!.ratio - b.ratio!.ratio);
+  const best = cheaper[0];
+  if (best === undefined) {
     return {
       id: reference.id,
-      reason: `no variant that keeps all constraints is more than a tenth cheaper here; nothing is gained by leaving the reference`,
+      reason: "no variant that keeps all constraints is shown to free a tenth cheaper, evictions included",
     };
   }
   return {
     id: best.id,
-    reason: `least ${what} (${ratio.toPrecision(2)}× the reference's) of the variants that keep all three constraints and finish every removal`,
+    reason: `a free with its eviction costs ${best.ratio!.ratio.toPrecision(2)}× the reference's (95 % interval to ${best.ratio!.high!.toPrecision(2)}×), the least of the variants that keep all three constraints`,
   };
 }

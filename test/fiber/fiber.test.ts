@@ -164,12 +164,14 @@ function startRig(wasm: Uint8Array<ArrayBuffer>, suspendBefore: SuspendBefore): 
   return { rig, host };
 }
 
-/** One cache, and so many of its objects allocated; then the objects before `freeing` are freed. */
-function prepare(rig: Rig, freeing: number): void {
+/** One cache with three objects; those before `firstLeft` are freed, and the others' frees lie in the event buffer. */
+function prepare(rig: Rig, firstLeft: number): void {
   perform(rig, 0, { kind: "create", cache: 0, objectSize: 100, pages: 1 });
-  for (let object = 0; object <= freeing; object++) perform(rig, 0, { kind: "allocate", object, cache: 0 });
-  for (let object = 0; object < freeing; object++) perform(rig, 0, { kind: "free", object, cache: 0 });
-  writeEvent(rig, { kind: "free", object: freeing, cache: 0 });
+  for (let object = 0; object < 3; object++) perform(rig, 0, { kind: "allocate", object, cache: 0 });
+  for (let object = 0; object < firstLeft; object++) perform(rig, 0, { kind: "free", object, cache: 0 });
+  for (let object = firstLeft; object < 3; object++) {
+    writeEvent(rig, object - firstLeft, { kind: "free", object, cache: 0 });
+  }
 }
 
 test("putting an object into quarantine, suspended at any access or at all, does what it does unsuspended", () => {
@@ -216,18 +218,17 @@ test("putting an object into quarantine, suspended at any access or at all, does
   expect(everywhere.memory.equals(plain.memory)).toBe(true);
 });
 
-test("two fibers that put objects into one queue with interrupts left on lose one", () => {
-  // The harness, not the variant, is wrong here: `put` relies on its interrupts being off, which this host ignores.
+test("two fibers inside one CPU's queue at a time lose an object's bytes, which interrupts turned off would prevent", () => {
   const { rig, host } = startRig(quarantine, (_fiber, operation) => operation === "storeRelaxed64Halves");
   prepare(rig, 1);
-  const half = (rig.spare.end - rig.spare.base) / 2;
-  const first = new Fiber(host, { base: rig.spare.base, end: rig.spare.base + half }, "run", [0, 1]);
-  expect(first.start()).toBe(true);
-  writeEvent(rig, { kind: "boundary" });
   expect(rig.exports[0]?.quarantinedBytes()).toBe(100);
-  const second = new Fiber(host, { base: rig.spare.base + half, end: rig.spare.end }, "run", [1, 2]);
-  expect(second.start()).toBe(false);
-  expect(first.resume()).toBe(false);
+  const { base, end } = rig.spare;
+  const middle = (base + end) / 2;
+  // Both have loaded the queue's 100 bytes and are about to store 200.
+  const first = new Fiber(host, { base, end: middle }, "run", [0, 1]);
+  const second = new Fiber(host, { base: middle, end }, "run", [1, 2]);
+  expect([first.start(), second.start()]).toEqual([true, true]);
+  expect([second.resume(), first.resume()]).toEqual([false, false]);
   expect(rig.exports[0]?.quarantinedBytes()).toBe(200);
 });
 

@@ -91,8 +91,8 @@ export type Step =
   | { readonly kind: "offline" | "online"; readonly cpu: number }
   | { readonly kind: "boundary" };
 
-/** Writes a step as the first event of the event buffer. */
-export function writeEvent(rig: Rig, step: Step): void {
+/** Writes a step as the event with that index of the event buffer. */
+export function writeEvent(rig: Rig, index: number, step: Step): void {
   const writer = new EventWriter();
   if (step.kind === "create") {
     const objects = Math.floor((step.pages * 4096) / step.objectSize);
@@ -103,13 +103,11 @@ export function writeEvent(rig: Rig, step: Step): void {
   else if (step.kind === "offline") writer.add(kindCpuOffline, 0, 0, step.cpu, 0);
   else if (step.kind === "online") writer.add(kindCpuOnline, 0, 0, step.cpu, 0);
   else writer.add(kindBogoOp, 0, 0, 0, 0);
-  const index = step.kind === "boundary" ? 1 : 0;
   for (const chunk of writer.flush()) rig.bytes.set(chunk, rig.layout.eventBuffer + index * eventSize);
 }
 
 /** Performs a step on a CPU. */
 export function perform(rig: Rig, cpu: number, step: Step): void {
-  writeEvent(rig, step);
-  const index = step.kind === "boundary" ? 1 : 0;
-  if (rig.exports[cpu]?.run(index, index + 1) !== 0) throw new Error(`CPU ${cpu} ran out of memory`);
+  writeEvent(rig, 0, step);
+  if (rig.exports[cpu]?.run(0, 1) !== 0) throw new Error(`CPU ${cpu} ran out of memory`);
 }

@@ -1,6 +1,6 @@
 // Compares the reference quarantine, compiled to Wasm, with the same structure in C, operation by operation.
 //
-// Both run the same events on the same memory layout in processes of their own, one range of events at a time in
+// Both run the same events on the same memory layout in processes of their own, one batch of events at a time in
 // rotating order, and must end with the same memory. Times within a round are compared with each other only.
 // Not a record and not a gate: it shows what Wasm adds to the native figures.
 
@@ -13,7 +13,7 @@ import { parseArgs } from "node:util";
 import { markdownTable } from "markdown-table";
 import { compileModule } from "../../../src/build/compile.ts";
 import { packageRoot } from "../../../src/package-root.ts";
-import { type Chunk, Program, type ProgramSizes, type Range } from "./program.ts";
+import { type Chunk, Program, type ProgramSizes } from "./program.ts";
 import { Side, type SideKind } from "./side.ts";
 import type { StartRequest } from "./wasm-side.ts";
 
@@ -136,16 +136,10 @@ class Bench {
     await Promise.all(this.sides.map((side) => side.ask(`load ${this.#chunkFile}`)));
   }
 
-  /** Runs a range on every side, one after the other, beginning with another one each time. */
-  async run(range: Range): Promise<ReadonlyMap<Side, number>> {
-    const elapsed = new Map<Side, number>();
-    const count = this.sides.length;
-    for (let step = 0; step < count; step++) {
-      const side = this.sides[(this.#turn + step) % count] as Side;
-      elapsed.set(side, await side.run(range));
-    }
-    this.#turn++;
-    return elapsed;
+  /** All sides, beginning with another one each time. */
+  rotated(): Side[] {
+    const first = this.#turn++ % this.sides.length;
+    return [...this.sides.slice(first), ...this.sides.slice(0, first)];
   }
 
   /** @throws {Error} when two sides of a kind have come to different memories */
@@ -164,6 +158,27 @@ class Bench {
   }
 }
 
+/** Runs one chunk on one side: ns of each timed operation, and what was in quarantine before the timed removals. */
+async function runRound(
+  side: Side,
+  chunk: Chunk,
+  program: Program,
+): Promise<{ perOperation: ReadonlyMap<string, number>; quarantined: number }> {
+  const totals = new Map<string, { ns: number; operations: number }>();
+  let quarantined = 0;
+  for (const range of chunk.ranges) {
+    if (range.operation === "remove") quarantined = program.putCount - Number(await side.ask("freed"));
+    const ns = await side.run(range);
+    if (range.operation === "set-up") continue;
+    const total = totals.get(range.operation) ?? { ns: 0, operations: 0 };
+    total.ns += ns;
+    total.operations += range.operation === "remove" ? program.walked(quarantined, range) : range.end - range.first;
+    totals.set(range.operation, total);
+  }
+  const perOperation = new Map([...totals].map(([operation, { ns, operations }]) => [operation, ns / operations]));
+  return { perOperation, quarantined };
+}
+
 async function measure(size: Size, commands: readonly SideCommand[], chunkFile: string): Promise<Measured> {
   const program = new Program(size.program);
   const bench = new Bench(commands, chunkFile);
@@ -171,24 +186,23 @@ async function measure(size: Size, commands: readonly SideCommand[], chunkFile: 
     const trueSize = await bench.start({ limits: program.limits, quarantineBytes: size.program.quarantineBytes });
     for (const chunk of program.fill()) {
       await bench.load(chunk);
-      for (const range of chunk.ranges) await bench.run(range);
+      for (const side of bench.rotated()) for (const range of chunk.ranges) await side.run(range);
     }
     const series = new Map<string, Series>(bench.sides.map(({ name }) => [name, new Map()]));
     let quarantinedObjects = 0;
-    const reference = bench.sides.find(({ kind }) => kind === "quarantine") as Side;
     for (let round = -size.warmUpRounds; round < size.rounds; round++) {
       const chunk = program.round();
       await bench.load(chunk);
-      for (const range of chunk.ranges) {
-        if (range.operation === "remove") quarantinedObjects = program.putCount - Number(await reference.ask("freed"));
-        const elapsed = await bench.run(range);
-        if (range.operation === "set-up" || round < 0) continue;
-        for (const [side, ns] of elapsed) {
-          const operations =
-            range.operation === "remove" ? program.walkedPerRound(quarantinedObjects) : range.end - range.first;
-          const ofSide = series.get(side.name) as Series;
-          const values = ofSide.get(range.operation) ?? [];
-          ofSide.set(range.operation, [...values, ns / operations]);
+      // A side does its whole round before the next one: what it put is still in its caches when it walks.
+      for (const side of bench.rotated()) {
+        const { perOperation, quarantined } = await runRound(side, chunk, program);
+        if (side.kind === "quarantine") quarantinedObjects = quarantined;
+        if (round < 0) continue;
+        const ofSide = series.get(side.name) as Series;
+        for (const [operation, ns] of perOperation) {
+          const values = ofSide.get(operation) ?? [];
+          values.push(ns);
+          ofSide.set(operation, values);
         }
       }
     }
@@ -271,7 +285,8 @@ async function main(): Promise<number> {
         quarantineBytes: mebibytes(number("small-mib", 64)),
         liveObjects: 0,
         roundObjects: 4000,
-        removals: 8,
+        repetitions: 6,
+        removals: 9,
         seed,
       },
       rounds: number("small-rounds", 100_000),
@@ -284,6 +299,7 @@ async function main(): Promise<number> {
         quarantineBytes: mebibytes(number("large-mib", 1024)),
         liveObjects: 200_000,
         roundObjects: 20_000,
+        repetitions: 1,
         removals: 1,
         seed,
       },

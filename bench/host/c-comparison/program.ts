@@ -27,6 +27,9 @@ const shapes: readonly Shape[] = [
   { objectBytes: 848, objectsPerSlab: 9, pages: 2 },
 ];
 
+/** Bytes that an object counts for on average: the shapes are dealt out evenly. */
+export const objectBytesMean = shapes.reduce((sum, { objectBytes }) => sum + objectBytes, 0) / shapes.length;
+
 /** Objects of each cache that a timed removal finds in the quarantine. */
 const removedPerCache = 4;
 
@@ -37,9 +40,11 @@ export interface ProgramSizes {
   readonly quarantineBytes: number;
   /** Objects in use between rounds; what is freed is drawn from them, so more of them make it colder. */
   readonly liveObjects: number;
-  /** Objects that a round allocates, and then frees. At most 30,000. */
+  /** Objects that a round allocates, and then frees, each time. `roundObjects * repetitions` is at most 30,000. */
   readonly roundObjects: number;
-  /** Removals that a round times together. 1 to 64. */
+  /** Times that a round does so. Of several, the first only warms the caches up and is not timed. At least 1. */
+  readonly repetitions: number;
+  /** Removals of a round. Of several, the first only warms the caches up and is not timed. 1 to 64. */
   readonly removals: number;
   readonly seed: number;
 }
@@ -123,26 +128,32 @@ export class Program {
     }
   }
 
-  /** One round: allocations, puts, and removals of caches that hold a few quarantined objects each. */
+  /** One round: allocations and puts, and then removals of caches that hold a few quarantined objects each. */
   round(): Chunk {
-    const { caches, removals, roundObjects } = this.#sizes;
-    for (let count = 0; count < roundObjects; count++) this.#allocate(this.#random.below(caches));
-    this.#endRange("allocate");
-    for (let count = 0; count < roundObjects; count++) this.#freeAny();
-    this.#endRange("put");
+    const { caches, removals, repetitions, roundObjects } = this.#sizes;
+    for (let repetition = 0; repetition < repetitions; repetition++) {
+      const warmUp = repetition === 0 && repetitions > 1;
+      for (let count = 0; count < roundObjects; count++) this.#allocate(this.#random.below(caches));
+      this.#endRange(warmUp ? "set-up" : "allocate");
+      for (let count = 0; count < roundObjects; count++) this.#freeAny();
+      this.#endRange(warmUp ? "set-up" : "put");
+    }
     for (let index = 0; index < removals; index++) {
       this.#create(caches + index);
       for (let count = 0; count < removedPerCache; count++) this.#allocate(caches + index);
       for (let count = 0; count < removedPerCache; count++) this.#free(this.#liveObject.length - 1);
     }
     this.#endRange("set-up");
-    for (let index = 0; index < removals; index++) this.#writer.add(kindCacheDestroy, 0, caches + index, 0, 0);
+    for (let index = 0; index < removals; index++) {
+      if (index === 1) this.#endRange("set-up");
+      this.#writer.add(kindCacheDestroy, 0, caches + index, 0, 0);
+    }
     return this.#chunk("remove");
   }
 
-  /** Objects that all removals of a round look at, when the first one finds `quarantined` objects. */
-  walkedPerRound(quarantined: number): number {
-    const { removals } = this.#sizes;
+  /** Objects that the removals of one range look at, when the first one finds `quarantined` objects. */
+  walked(quarantined: number, { first, end }: Range): number {
+    const removals = end - first;
     return removals * quarantined - (removedPerCache * removals * (removals - 1)) / 2;
   }
 

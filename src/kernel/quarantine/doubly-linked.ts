@@ -25,7 +25,7 @@ import {
   storeRelaxed64,
   taskStack,
 } from "../machine/impl";
-import { noteOwnRemoved } from "../notes";
+import { noteForeignVisited, noteOwnRemoved } from "../notes";
 import { cacheOf, FreeObject, objectSizeOf, variantLineOf } from "../slab/cache";
 import { qlistMoveCache } from "../symbols";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
@@ -239,6 +239,7 @@ function flush(queue: usize): void {
   if (first === 0) return;
   let object = first;
   while (object !== 0) {
+    note(noteForeignVisited, object);
     appendToCache(cacheOf(object), object);
     object = load32(object + offsetof<Node>("next"));
   }
