@@ -8,6 +8,7 @@ export const quarantine: Suite = {
   problem: "quarantine",
   statement:
     "KASAN delays the reuse of freed slab objects in a quarantine. Before a slab cache can be destroyed, its objects must be taken out of it, and Linux finds them by walking the whole quarantine: with many cgroups, each with caches of its own, a teardown walks it thousands of times.",
+  takes: { "libvirt-teardown": "yes", "cgroups-4000": "yes", "stress-ng-ramfs": "yes" },
   reference: "singly-linked-fifo",
   floor: "floor",
   variants: [

@@ -9,7 +9,10 @@ import {
   eventSize,
   flagMeasured,
   kindBogoOp,
+  kindCacheCreate,
   kindCacheDestroy,
+  kindCpuOffline,
+  kindCpuOnline,
   kindObjectAllocate,
   kindObjectFree,
 } from "../kernel/events.ts";
@@ -37,6 +40,26 @@ export interface Batch {
 const runEventsMin = 256;
 /** A mixed batch ends after so many events. */
 const mixedEventsMax = 4096;
+
+/** Kinds that the quarantine acts on or counts; its harness skips all others. */
+const knownKinds: ReadonlySet<number> = new Set([
+  kindCacheCreate,
+  kindCacheDestroy,
+  kindObjectAllocate,
+  kindObjectFree,
+  kindBogoOp,
+  kindCpuOffline,
+  kindCpuOnline,
+]);
+
+/** Events of a chunk that the quarantine has no use for. */
+export function countSkipped(chunk: DataView): number {
+  let skipped = 0;
+  for (let offset = eventKindOffset; offset < chunk.byteLength; offset += eventSize) {
+    if (!knownKinds.has(chunk.getUint16(offset, true))) skipped++;
+  }
+  return skipped;
+}
 
 /** The batches of a chunk, in order; together they are the whole chunk. */
 export function splitIntoBatches(chunk: Uint8Array): Batch[] {

@@ -12,7 +12,7 @@ import { eventGroupOffset, eventSize } from "../kernel/events.ts";
 import { Histogram } from "../records/histogram.ts";
 import { Random } from "../workloads/random.ts";
 import type { Workload } from "../workloads/workload.ts";
-import { type Batch, splitIntoBatches } from "./batches.ts";
+import { type Batch, countSkipped, splitIntoBatches } from "./batches.ts";
 import type { InstrumentedMachine } from "./instrumented-machine.ts";
 import { NativeSession } from "./session.ts";
 
@@ -133,7 +133,7 @@ class Running {
   }
 
   /** Finishes deferred removals and samples what holds for the whole workload. */
-  finish(round: number): void {
+  finish(round: number, skipped: number): void {
     this.#defer("all", round);
     const { exports, layout } = this.session.module;
     const emit = (metric: string, value: number): void => this.#onSample(this.subject.id, metric, 0, value);
@@ -143,6 +143,7 @@ class Running {
     emit("cache-extra-bytes", exports.extraCacheBytes());
     emit("global-bytes", exports.extraGlobalBytes());
     emit("slab-bytes-touched", exports.touchedPageCount() * 4096);
+    emit("events-skipped", skipped);
     emit("true-size", layout.trueSize ? 1 : 0);
   }
 }
@@ -161,8 +162,10 @@ export async function measureNatively(options: MeasureOptions): Promise<void> {
   const order = Uint32Array.from(running.keys());
   let round = 0;
   let events = 0;
+  let skipped = 0;
   for (const chunk of workload.chunks()) {
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    skipped += countSkipped(view);
     for (const one of running) one.session.load(chunk);
     for (const batch of splitIntoBatches(chunk)) {
       random.shuffle(order);
@@ -174,7 +177,7 @@ export async function measureNatively(options: MeasureOptions): Promise<void> {
     options.onProgress(events / workload.limits.events);
   }
   for (const one of running) {
-    one.finish(round);
+    one.finish(round, skipped);
     if (one.removals.count > 0) options.onRemovals(one.subject.id, one.removals);
   }
 }

@@ -2,6 +2,8 @@
 // its cases, one per variant, are done or pending together.
 
 import { InputError } from "../errors.ts";
+import { flagMeasured, kindCacheDestroy, kindObjectFree } from "../kernel/events.ts";
+import { decodeEvents } from "../workloads/event-reader.ts";
 import { createWorkload, openWorkload, workloadTypes } from "../workloads/index.ts";
 import type { ParameterValue, Workload } from "../workloads/workload.ts";
 import type { Scale, Suite, SuiteWorkload } from "./suite.ts";
@@ -62,6 +64,18 @@ const quarantineBytesMin = 2 * 1024 * 1024;
 /** What 32-bit Wasm can hold at all, less what the tables take. */
 const quarantineBytesMax = 4 * 1024 * 1024 * 1024;
 
+/** Refuses a workload that would measure nothing and look fast. */
+function checkExercised(workload: Workload): void {
+  for (const chunk of workload.chunks()) {
+    for (const { kind, flags } of decodeEvents(chunk)) {
+      if ((flags & flagMeasured) !== 0 && (kind === kindObjectFree || kind === kindCacheDestroy)) return;
+    }
+  }
+  throw new InputError(
+    `workload '${workload.name}': exercises nothing of the problem: it frees no object and destroys no cache in its measured part`,
+  );
+}
+
 function checkQuarantineBytes(workload: Workload): void {
   const bytes = quarantineBytesOf(workload);
   if (bytes < quarantineBytesMin || bytes > quarantineBytesMax) {
@@ -113,6 +127,7 @@ export function planUnits(suite: Suite, choices: Choices): Unit[] {
   const units: Unit[] = [];
   const add = (stage: Stage, purpose: Unit["purpose"], workload: Workload, some: readonly PlannedVariant[]): void => {
     checkQuarantineBytes(workload);
+    checkExercised(workload);
     const weight = weigh(stage, workload, some);
     units.push({ problem: suite.problem, stage, purpose, workload, variants: some, weight });
   };
@@ -163,6 +178,9 @@ export function planUnits(suite: Suite, choices: Choices): Unit[] {
 }
 
 function findWorkload(suite: Suite, name: string): SuiteWorkload {
+  if (suite.takes[name] === "refused") {
+    throw new InputError(`workload '${name}': exercises nothing of problem '${suite.problem}', which refuses it`);
+  }
   const workload = suite.workloads.find((one) => one.name === name);
   if (workload === undefined) {
     const known = suite.workloads.map((one) => one.name).join(", ");

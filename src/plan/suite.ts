@@ -46,8 +46,13 @@ export interface SuiteWorkload {
   };
 }
 
+/** Whether a problem can be asked with a workload. */
+export type Taken = "yes" | "needs parameters" | "refused";
+
 export interface Suite {
   readonly problem: string;
+  /** Every workload that exists, and whether the problem takes it. */
+  readonly takes: Readonly<Record<string, Taken>>;
   /** What the problem is, in one or two sentences, for the report. */
   readonly statement: string;
   readonly reference: string;

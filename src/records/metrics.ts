@@ -68,6 +68,7 @@ export const metrics = defineMetrics([
   ["cache-extra-bytes", "bytes/cache", "lower", "exact", "Bytes per cache"],
   ["global-bytes", "bytes", "lower", "exact", "Bytes of the variant's global structures on this number of CPUs"],
   ["slab-bytes-touched", "bytes", "lower", "exact", "Bytes of slab pages that were ever used"],
+  ["events-skipped", "events", "", "exact", "Events of the workload that the problem has no use for"],
   ["true-size", "boolean", "", "exact", "1: objects lie at their true size; 0: each takes one 64-byte line"],
   // Native, the instrumented build.
   ["lock-hold-ns-max", "ns", "lower", "sampled", "Longest time that a lock was held, marks included"],

@@ -199,8 +199,8 @@ class ScanModel extends RingModel {
 
   protected override remove(cache: number, nowNs: number): void {
     this.#dead.push(cache);
-    if (this.#groupPending) return;
-    if (this.#dead.length >= (this.options.constants.LAB_GROUP ?? 24)) this.#groupPending = true;
+    const isGroup = this.#dead.length >= (this.options.constants.LAB_GROUP ?? 24);
+    if (isGroup && !this.#groupPending) this.#groupPending = true;
     else this.#timerDueNs ??= nowNs + (this.options.constants.LAB_TIMEOUT_MS ?? 1000) * 1_000_000;
   }
 
