@@ -6,7 +6,14 @@ import path from "node:path";
 import asc, { type DiagnosticMessage } from "assemblyscript/asc";
 import { InputError } from "../errors.ts";
 import { packageRoot } from "../package-root.ts";
-import { type Constants, compilerFlags, compilerVersion, type MachineForm } from "./flags.ts";
+import {
+  type Constants,
+  compilerFlags,
+  compilerVersion,
+  type MachineForm,
+  neverInlined,
+  suspendableOperations,
+} from "./flags.ts";
 
 /** What to compile. */
 export interface ModuleSource {
@@ -31,35 +38,28 @@ export interface CompiledModule {
   readonly flags: readonly string[];
 }
 
-/** Imports of the traced machine at which a call may be suspended; the others only tell the host something. */
-const suspendingImports = [
-  "load32",
-  "storeRelaxed32",
-  "store32",
-  "exchange32",
-  "compareExchange32",
-  "add32",
-  "load64Halves",
-  "storeRelaxed64Halves",
-  "store64Halves",
-  "exchange64Halves",
-  "compareExchange64Halves",
-  "add64Halves",
-  "barrier",
-  "pause",
-  "wait",
-  "interrupt",
-  "quiescent",
-  "preemptOn",
-  "irqOn",
-  "sleepNs",
-].map((name) => `traced.${name}`);
+const suspendingImports = suspendableOperations.map((name) => `traced.${name}`);
 
 const kernelFolder = path.join(packageRoot, "src", "kernel");
 
+type BinaryenOptions = { setPassArgument(name: string, value: string): void; clearPassArguments(): void };
+
+/** Marks what is not to be inlined; the command line has no way to say so. */
+class NoInlineTransform {
+  declare binaryen: BinaryenOptions;
+
+  afterCompile(module: { runPasses(passes: string[]): void }): void {
+    for (const pattern of neverInlined) {
+      this.binaryen.setPassArgument("no-inline", pattern);
+      module.runPasses(["no-inline"]);
+      this.binaryen.clearPassArguments();
+    }
+  }
+}
+
 /** Adds Binaryen's asyncify, limited to the imports that may suspend; the command line has no way to say so. */
 class AsyncifyTransform {
-  declare binaryen: { setPassArgument(name: string, value: string): void; clearPassArguments(): void };
+  declare binaryen: BinaryenOptions;
 
   afterCompile(module: { runPasses(passes: string[]): void }): void {
     this.binaryen.setPassArgument("asyncify-imports", suspendingImports.join(","));
@@ -110,7 +110,11 @@ function contentKey(source: ModuleSource, flags: readonly string[]): string {
     hash.update(`${name}\0${text.length}\0${text}\0`);
   };
   add("request", JSON.stringify([compilerVersion, asc.version, flags, source.machine, source.problem, source.variant]));
-  add("entry", JSON.stringify([source.entry ?? "harness", source.fibers === true ? suspendingImports : []]));
+  add("variantFile", source.variantFile === undefined ? "" : path.basename(source.variantFile));
+  add(
+    "entry",
+    JSON.stringify([source.entry ?? "harness", neverInlined, source.fibers === true ? suspendingImports : []]),
+  );
   const folders = ["", "machine", "sync", "slab", source.problem].map((folder) => path.join(kernelFolder, folder));
   if (source.variantFile !== undefined) folders.push(path.dirname(source.variantFile));
   for (const folder of folders) {
@@ -181,7 +185,7 @@ async function compileFresh(source: ModuleSource, flags: readonly string[]): Pro
       reportDiagnostic: (message) => problems.push(message),
       stdout: { write: () => {} },
       stderr: { write: () => {} },
-      transforms: source.fibers === true ? [AsyncifyTransform] : [],
+      transforms: source.fibers === true ? [NoInlineTransform, AsyncifyTransform] : [NoInlineTransform],
     },
   );
   const worst =

@@ -45,3 +45,36 @@ export function compilerFlags(constants: Constants): string[] {
   }
   return flags;
 }
+
+/**
+ * Functions that are never inlined, as patterns of their names: what is seldom run would otherwise end up in the middle
+ * of what is run for every event, and keep that from being inlined (`bench/host/c-comparison` measures the difference).
+ */
+export const neverInlined = ["*/flushOwn", "*/harness/runFrees", "*/access/deliver"] as const;
+
+/** The operations at which a fiber can be suspended. The compiler prepares only calls that lead to one of these. */
+export const suspendableOperations = [
+  "load32",
+  "storeRelaxed32",
+  "store32",
+  "exchange32",
+  "compareExchange32",
+  "add32",
+  "load64Halves",
+  "storeRelaxed64Halves",
+  "store64Halves",
+  "exchange64Halves",
+  "compareExchange64Halves",
+  "add64Halves",
+  "barrier",
+  "pause",
+  "wait",
+  "wake",
+  "interrupt",
+  "quiescent",
+  "preemptOn",
+  "irqOn",
+  "sleepNs",
+] as const;
+
+export type SuspendableOperation = (typeof suspendableOperations)[number];

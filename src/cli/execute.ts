@@ -96,7 +96,12 @@ export async function compileUnits(units: readonly Unit[], io: Io): Promise<Modu
   const progress = new Progress(io, { unitsTotal: wanted.size });
   for (const [key, compile] of wanted) {
     progress.begin(`compile ${key}`);
-    await compile();
+    try {
+      await compile();
+    } catch (error) {
+      progress.clear();
+      throw error;
+    }
     progress.finish(1);
   }
   progress.clear();
@@ -275,10 +280,10 @@ async function openRecords(
 ): Promise<RecordWriter> {
   await mkdir(folder, { recursive: true });
   const previous = path.join(folder, "records.previous.csv");
-  for (const name of [recordsFile, `${recordsFile}.partial`]) {
-    const file = path.join(folder, name);
-    if (existsSync(file)) await rename(file, previous);
-  }
+  const partial = path.join(folder, `${recordsFile}.partial`);
+  // When it is there, an attempt was killed while it copied: the copy lacks rows that only the original has.
+  if (existsSync(previous)) await rm(partial, { force: true });
+  for (const file of [path.join(folder, recordsFile), partial]) if (existsSync(file)) await rename(file, previous);
   const writer = await RecordWriter.open(folder);
   if (!existsSync(previous)) return writer;
   try {
@@ -355,6 +360,7 @@ export async function execute(execution: Execution): Promise<Run> {
         }
         if (!(error instanceof InputError)) throw error;
         mark("failed", error.message);
+        progress.clear();
         io.warn(`reclaim-bench: ${error.message}\n`);
       }
       rssBytesMax = Math.max(rssBytesMax, process.resourceUsage().maxRSS * 1024);

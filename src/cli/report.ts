@@ -1,5 +1,6 @@
 // `reclaim-bench report`: makes a run's report again from its records.
 
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { suites } from "../../bench/index.ts";
 import { InputError } from "../errors.ts";
@@ -36,7 +37,7 @@ function plain(_key: string, value: unknown): unknown {
  * Answers a run's questions and writes its Markdown beside the other reports.
  *
  * @param folder the run's folder of `results/`
- * @param reports folder that the report goes to, as `<run id>.md`
+ * @param reports folder that the report goes to, as `<run id>.md`; made when it is not there
  * @throws {InputError} when the run or its records are missing or damaged
  */
 export async function makeReport(folder: string, reports: string): Promise<Reported> {
@@ -50,7 +51,8 @@ export async function makeReport(folder: string, reports: string): Promise<Repor
     reference: suite.reference,
     questions: new Map(suite.workloads.map((one) => [one.name, one.question])),
   });
-  const file = path.join(reports, `${path.basename(folder)}.md`);
+  const file = path.join(reports, `${path.basename(path.resolve(folder))}.md`);
+  await mkdir(reports, { recursive: true });
   await writeTextFile(file, text);
   await writeJsonFile(path.join(folder, "answers.json"), JSON.parse(JSON.stringify(workloads, plain)));
   return { run, workloads, file };

@@ -1,7 +1,7 @@
 // `reclaim-bench run`: plans, measures, records and reports.
 
 import { existsSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { suites } from "../../bench/index.ts";
 import { InputError } from "../errors.ts";
@@ -142,11 +142,11 @@ async function prepare(problems: readonly string[], options: RunOptions, command
       scale,
       cpus: 1,
       v8Flags,
-      variants: options.variant.join(", "),
-      variantFiles: options.variantFile.join(", "),
-      workloads: options.workload.join(", "),
+      variants: JSON.stringify(options.variant),
+      variantFiles: JSON.stringify(options.variantFile),
+      workloads: JSON.stringify(options.workload),
       workloadFile: options.workloadFile ?? "",
-      set: options.set.join(", "),
+      set: JSON.stringify(options.set),
       slabinfo: options.slabinfo ?? "",
     },
   });
@@ -170,10 +170,13 @@ async function findIncomplete(results: string, wanted: string | true): Promise<R
   throw new InputError(`--resume: no incomplete run in ${results}`);
 }
 
-/** A list that was joined by `prepare`. */
+/** A list as `prepare` wrote it: JSON, because what the user gave may hold any separator. */
 function listOf(run: Run, key: string): string[] {
-  const text = String(run.parameters[key] ?? "");
-  return text === "" ? [] : text.split(", ");
+  try {
+    return (JSON.parse(String(run.parameters[key])) as unknown[]).map(String);
+  } catch {
+    throw new InputError(`run ${run.runId}: parameter '${key}' of its run.json is not a list; begin a new run`);
+  }
 }
 
 /** Plans an interrupted run again from what it recorded, and checks that it is still the same work. */
@@ -236,7 +239,6 @@ export async function runCommand(
   const folder = path.join(results, run.runId);
   io.warn(`run ${run.runId}, seed ${run.seed}\n`);
   const finished = await execute({ units, modules, folder, run, io, signal });
-  await mkdir(reports, { recursive: true });
   const reported = await makeReport(folder, reports);
   showReport(reported, folder, options, io);
   if (finished.state === "incomplete") {

@@ -5,35 +5,10 @@
 // suspended fiber is lies wholly in the region of linear memory that its maker names.
 // Who runs when, what an access costs and whether it is allowed is the instrument's business, not decided here.
 
-/** The operations at which a fiber can be suspended. The compiler prepares only calls that lead to one of these. */
-export const suspendableOperations = [
-  "load32",
-  "storeRelaxed32",
-  "store32",
-  "exchange32",
-  "compareExchange32",
-  "add32",
-  "load64Halves",
-  "storeRelaxed64Halves",
-  "store64Halves",
-  "exchange64Halves",
-  "compareExchange64Halves",
-  "add64Halves",
-  "barrier",
-  "pause",
-  "wait",
-  "interrupt",
-  "quiescent",
-  "preemptOn",
-  "irqOn",
-  "sleepNs",
-] as const;
-
-export type SuspendableOperation = (typeof suspendableOperations)[number];
+import { type SuspendableOperation, suspendableOperations } from "../build/flags.ts";
 
 /** Operations that only tell the host something, or ask it for something; they take no time. */
 export type ImmediateOperation =
-  | "wake"
   | "taskStack"
   | "preemptOff"
   | "irqOff"

@@ -29,13 +29,14 @@ function readValue(
   text: string,
   definition: VariantDefinition,
 ): [ParameterValue, number] {
-  const parameter = definition.parameters?.[name];
+  const parameters = definition.parameters ?? {};
+  const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
   if (parameter === undefined) {
-    const known = [...Object.keys(definition.parameters ?? {}), skipWhenEmptyName].join(", ");
+    const known = [...Object.keys(parameters), skipWhenEmptyName].join(", ");
     throw new InputError(`variant '${variant}': unknown parameter '${name}'; one of: ${known}`);
   }
   if (parameter.values !== undefined) {
-    const constant = parameter.values[text];
+    const constant = Object.hasOwn(parameter.values, text) ? parameter.values[text] : undefined;
     if (constant !== undefined) return [text, constant];
     const allowed = Object.keys(parameter.values).join(", ");
     throw new InputError(`variant '${variant}': parameter '${name}': must be one of: ${allowed}; got ${text}`);

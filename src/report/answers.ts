@@ -65,7 +65,7 @@ export interface VariantAnswers {
   /** Its parts: 24 removals each, in order, the same work for every variant. */
   readonly teardownParts: ReadonlyMap<number, number>;
   /** Of it, the workers' part. */
-  readonly workerNs: number;
+  readonly workerNs: number | null;
   readonly lockHoldNsMax: number | null;
   readonly irqOffNsMax: number | null;
   /** Whether objects lay at their true size in the timed run. */
@@ -267,6 +267,8 @@ async function answersOf(
   role: VariantAnswers["role"],
 ): Promise<VariantAnswers> {
   const trueSize = rows.only("timed", "true-size");
+  // Their rows come last: without them the teardown was stopped halfway, and its total would be one of a part.
+  const removals = rows.removals();
   return {
     id,
     role,
@@ -274,10 +276,10 @@ async function answersOf(
     reduceNs: role === "floor" ? null : reduceTime(rows, floor),
     mixed: meanTime(rows, floor, reference, "mixed-ns"),
     bogoOp: meanTime(rows, floor, reference, "bogo-op-ns"),
-    removals: rows.removals(),
-    teardownNs: totalOf(rows.values("timed", "teardown-ns")),
+    removals,
+    teardownNs: removals === null ? null : totalOf(rows.values("timed", "teardown-ns")),
     teardownParts: rows.series("timed", "teardown-ns"),
-    workerNs: sum(rows.values("timed", "worker-ns")),
+    workerNs: removals === null ? null : sum(rows.values("timed", "worker-ns")),
     lockHoldNsMax: leastOf(rows.values("instrumented", "lock-hold-ns-max")),
     irqOffNsMax: leastOf(rows.values("instrumented", "irq-off-ns-max")),
     trueSize: trueSize === null ? null : trueSize === 1,

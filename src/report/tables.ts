@@ -263,7 +263,8 @@ export function orderTable(workload: WorkloadAnswers): Table {
 }
 
 /** `accesses = 120 + 11 × foreign + 29 × own + 14 × batches (R² 1.000)` */
-export function lawText({ law }: Growth): string {
+export function lawText({ law, counted }: Growth): string {
+  if (counted.length === 0) return "–";
   if (law === null) return "walked by a worker; see the exponents";
   const [base, foreign, own, batches] = law.coefficients as [number, number, number, number];
   const fit = law.rSquared === null ? "constant" : `R² ${law.rSquared.toFixed(4)}, ${law.observations} removals`;

@@ -33,6 +33,8 @@ export function fitLinear(rows: readonly (readonly number[])[], observed: readon
   }
   const coefficients = solve(matrix, rows.length * 1e-9).map((value, index) => value / scale[index]!);
   const mean = observed.reduce((sum, value) => sum + value, 0) / observed.length;
+  // Not by a total of 0: the mean of equal fractions may miss them by its last bit.
+  const varies = observed.some((value) => value !== observed[0]);
   let total = 0;
   let residual = 0;
   for (const [number, row] of rows.entries()) {
@@ -40,7 +42,7 @@ export function fitLinear(rows: readonly (readonly number[])[], observed: readon
     residual += (observed[number]! - fitted) ** 2;
     total += (observed[number]! - mean) ** 2;
   }
-  return { coefficients, rSquared: total === 0 ? null : 1 - residual / total, observations: rows.length };
+  return { coefficients, rSquared: varies ? 1 - residual / total : null, observations: rows.length };
 }
 
 /** Gauss-Jordan elimination of an augmented matrix; an unknown without a pivot above `smallest` is 0. */
@@ -68,6 +70,7 @@ function solve(matrix: Float64Array[], smallest: number): number[] {
 
 /** Exponent p of `cost = constant * size^p`, fitted to logarithms; null with fewer than two sizes or a cost of zero. */
 export function growthExponent(points: readonly (readonly [size: number, cost: number])[]): number | null {
-  if (points.length < 2 || points.some(([size, cost]) => size <= 0 || cost <= 0)) return null;
+  const sizes = new Set(points.map(([size]) => size));
+  if (sizes.size < 2 || points.some(([size, cost]) => size <= 0 || cost <= 0)) return null;
   return linearRegression(points.map(([size, cost]) => [Math.log(size), Math.log(cost)])).m;
 }

@@ -170,10 +170,10 @@ _Static_assert(sizeof(struct srcu) == 128, "two lines");
 // Everything at `problemBase` for one CPU (`quarantine/region.ts`).
 struct problem {
 	struct machine machine;
-	cell32 online[16];
+	cell32 online[256];
+	struct cpu_part part;
 	struct ring ring;
 	struct srcu srcu;
-	struct cpu_part part;
 	struct queue batches[BATCH_COUNT];
 };
 
@@ -457,7 +457,7 @@ static inline void make_empty(struct queue *queue)
 	store(queue->bytes, 0);
 }
 
-static inline void append(struct queue *queue, struct object *object, uint64_t bytes)
+static inline uint64_t append(struct queue *queue, struct object *object, uint64_t bytes)
 {
 	store(object->next, 0);
 	if (load(queue->head) == 0)
@@ -465,7 +465,9 @@ static inline void append(struct queue *queue, struct object *object, uint64_t b
 	else
 		store(pointer(object, load(queue->tail))->next, link_to(object));
 	store(queue->tail, link_to(object));
-	store(queue->bytes, load(queue->bytes) + bytes);
+	uint64_t sum = load(queue->bytes) + bytes;
+	store(queue->bytes, sum);
+	return sum;
 }
 
 static void move_all(struct queue *from, struct queue *to)
@@ -585,8 +587,7 @@ static inline bool put(struct cache *cache, struct object *object)
 	struct cpu_part *part = &problem->part;
 	if (load(part->offline) != 0)
 		return false;
-	append(&part->queue, object, load(cache->object_size));
-	if (load(part->queue.bytes) > CPU_QUEUE_BYTES_MAX) {
+	if (append(&part->queue, object, load(cache->object_size)) > CPU_QUEUE_BYTES_MAX) {
 		acquire(&problem->ring.lock);
 		flush(&problem->ring, &part->queue);
 		release(&problem->ring.lock);
@@ -672,18 +673,33 @@ static void remove_cache(struct cache *cache)
 
 // The interpreter (`quarantine/harness.ts`).
 
-static bool run(uint32_t first, uint32_t end)
+/* A loop of its own, as in the harness of the Wasm side. Returns the index of the first other event. */
+static uint32_t run_frees(uint32_t first, uint32_t end)
 {
-	for (uint32_t index = first; index < end; index++) {
+	uint32_t index = first;
+	for (; index < end && events[index].kind == EVENT_FREE; index++) {
 		struct event *event = &events[index];
 		struct cache *cache = &caches[event->group];
-		if (event->kind == EVENT_FREE) {
-			struct object *object = pointer(object, object_table[event->object]);
-			event->a = link_to(object);
-			store(object->state, OBJECT_QUARANTINED);
-			if (!put(cache, object))
-				free_object(cache, object);
-		} else if (event->kind == EVENT_ALLOCATE) {
+		struct object *object = pointer(object, object_table[event->object]);
+		event->a = link_to(object);
+		store(object->state, OBJECT_QUARANTINED);
+		if (!put(cache, object))
+			free_object(cache, object);
+	}
+	return index;
+}
+
+static bool run(uint32_t first, uint32_t end)
+{
+	uint32_t index = first;
+	while (index < end) {
+		if (events[index].kind == EVENT_FREE) {
+			index = run_frees(index, end);
+			continue;
+		}
+		struct event *event = &events[index++];
+		struct cache *cache = &caches[event->group];
+		if (event->kind == EVENT_ALLOCATE) {
 			reduce();
 			struct object *object = allocate_object(cache);
 			if (object == NULL)

@@ -125,8 +125,13 @@ if (offsetof<CpuPart>() !== 64) ERROR("CpuPart must fill one 64-byte line");
 /** Objects that are unlinked under one hold of the lock. */
 const objectsPerHold: u32 = 32;
 
+// The CPUs' parts come first, so that a put finds its own with the fewest instructions.
+function cpuPart(index: u32): usize {
+  return variantBase() + index * offsetof<CpuPart>();
+}
+
 function global(): usize {
-  return variantBase();
+  return cpuPart(cpus());
 }
 
 function globalList(): usize {
@@ -137,13 +142,9 @@ function srcu(): usize {
   return global() + offsetof<Global>();
 }
 
-function cpuPart(index: u32): usize {
-  return srcu() + srcuSize(cpus()) + index * offsetof<CpuPart>();
-}
-
 /** Bytes of the global structures. */
 export function globalBytes(): usize {
-  return cpuPart(cpus()) - global();
+  return srcu() + srcuSize(cpus()) - variantBase();
 }
 
 /** Bytes that the variant needs in every object beyond the link that Linux keeps there: three links of 8 bytes. */
@@ -173,15 +174,17 @@ function bytesOf(list: usize): u64 {
   return load64(list + offsetof<List>("bytes"));
 }
 
-/** Appends the chain from `first` to `last`, whose inner links are complete. */
-function append(list: usize, first: usize, last: usize, bytes: u64): void {
+/** Appends the chain from `first` to `last`, whose inner links are complete, and returns the new sum of sizes. */
+function append(list: usize, first: usize, last: usize, bytes: u64): u64 {
   const tail = load32(list + offsetof<List>("tail"));
   storeRelaxed32(first + offsetof<Node>("previous"), tail);
   storeRelaxed32(last + offsetof<Node>("next"), 0);
   if (tail === 0) storeRelaxed32(list + offsetof<List>("head"), first as u32);
   else storeRelaxed32(tail + offsetof<Node>("next"), first as u32);
   storeRelaxed32(list + offsetof<List>("tail"), last as u32);
-  storeRelaxed64(list + offsetof<List>("bytes"), bytesOf(list) + bytes);
+  const sum = bytesOf(list) + bytes;
+  storeRelaxed64(list + offsetof<List>("bytes"), sum);
+  return sum;
 }
 
 /** Takes an object out of a list: two neighbours, or the list's ends, are written. */
@@ -223,14 +226,16 @@ export function put(cache: usize, object: usize): bool {
     irqOn();
     return false;
   }
-  append(queue, object, object, objectSizeOf(cache));
-  if (bytesOf(queue) > cpuQueueBytesMax) {
-    acquireInIrqOff(global());
-    flush(queue);
-    releaseInIrqOff(global());
-  }
+  if (append(queue, object, object, objectSizeOf(cache)) > cpuQueueBytesMax) flushOwn(queue);
   irqOn();
   return true;
+}
+
+/** Makes this CPU's objects global. Apart from `put`, which is short without it. */
+function flushOwn(queue: usize): void {
+  acquireInIrqOff(global());
+  flush(queue);
+  releaseInIrqOff(global());
 }
 
 /** Moves a CPU's queue to the end of the global list, and each object to its cache's list. Under the global lock. */
@@ -293,9 +298,7 @@ class Request {
 function flushHere(request: usize): void {
   const queue = cpuPart(cpu());
   if (load32(queue + offsetof<CpuPart>("offline")) === 0) {
-    acquireInIrqOff(global());
-    flush(queue);
-    releaseInIrqOff(global());
+    flushOwn(queue);
   }
   countDown(request + offsetof<Request>("pending"));
 }
@@ -338,12 +341,15 @@ export function cpuOnline(): void {
 
 export function cpuOffline(): void {
   const queue = cpuPart(cpu());
+  // A removal waits for the drain, whose objects are on no list that it looks at.
+  const rank = readLock(srcu());
   // Before the drain, so that an interrupt that arrives in between leaves the queue alone.
   storeRelaxed32(queue + offsetof<CpuPart>("offline"), 1);
   freeChain(headOf(queue), 0, true);
   storeRelaxed32(queue + offsetof<List>("head"), 0);
   storeRelaxed32(queue + offsetof<List>("tail"), 0);
   storeRelaxed64(queue + offsetof<List>("bytes"), 0);
+  readUnlock(srcu(), rank);
 }
 
 /** Bytes of all quarantined objects. Exact while nobody puts or reduces. */

@@ -106,16 +106,17 @@ const bucketsSize: usize = offsetof<Buckets>() + bucketCount * offsetof<Bucket>(
 const removedOffset: usize = (bucketsSize + lineSize - 1) & ~(lineSize - 1);
 const cpuPartSize: usize = removedOffset + lineSize;
 
+// The CPUs' parts come first, so that a put finds its own with the fewest instructions.
+function cpuPart(index: u32): usize {
+  return variantBase() + usize(index) * cpuPartSize;
+}
+
 function ring(): usize {
-  return variantBase();
+  return cpuPart(cpus());
 }
 
 function srcu(): usize {
   return ring() + offsetof<Ring>();
-}
-
-function cpuPart(index: u32): usize {
-  return srcu() + srcuSize(cpus()) + usize(index) * cpuPartSize;
 }
 
 function removedLock(index: u32): usize {
@@ -127,7 +128,7 @@ function removedList(index: u32): usize {
 }
 
 function batch(index: u32): usize {
-  return cpuPart(cpus()) + usize(index) * bucketsSize;
+  return srcu() + srcuSize(cpus()) + usize(index) * bucketsSize;
 }
 
 function bucketOf(buckets: usize, index: u32): usize {
@@ -141,7 +142,7 @@ function hashOf(cache: usize): u32 {
 
 /** Bytes of the global structures. */
 export function globalBytes(): usize {
-  return batch(batchCount) - ring();
+  return batch(batchCount) - variantBase();
 }
 
 /** Bytes that the variant needs in every object beyond the link that Linux keeps there. */
@@ -198,13 +199,16 @@ export function put(cache: usize, object: usize): bool {
   append(bucketOf(part, hashOf(cache)), object, object);
   const bytes = bytesOf(part) + objectSizeOf(cache);
   setBytes(part, bytes);
-  if (bytes > cpuQueueBytesMax) {
-    acquireInIrqOff(ring());
-    flush(part);
-    releaseInIrqOff(ring());
-  }
+  if (bytes > cpuQueueBytesMax) flushOwn(part);
   irqOn();
   return true;
+}
+
+/** Makes this CPU's objects global. Apart from `put`, which is short without it. */
+function flushOwn(part: usize): void {
+  acquireInIrqOff(ring());
+  flush(part);
+  releaseInIrqOff(ring());
 }
 
 /** Appends all buckets of `from` to those of `to` and leaves `from` empty. */
@@ -305,8 +309,8 @@ export function removeCache(cache: usize): bool {
   setHead(removed, 0);
   storeRelaxed32(request + offsetof<Request>("cache"), cache as u32);
   runOnEveryCpu(onlineTable(), removeHere.index, request, request + offsetof<Request>("pending"));
+  // Of every CPU: one may have gone offline since its interrupt.
   for (let index: u32 = 0; index < cpus(); index++) {
-    if (load32(onlineTable() + index * 4) === 0) continue;
     acquireIrqOff(removedLock(index));
     moveCache(removedList(index), removed, cache);
     releaseIrqOn(removedLock(index));
@@ -336,9 +340,12 @@ export function cpuOnline(): void {
 
 export function cpuOffline(): void {
   const part = cpuPart(cpu());
+  // A removal waits for the drain, whose objects are on no list that it looks at.
+  const rank = readLock(srcu());
   // Before the drain, so that an interrupt that arrives in between leaves the buckets alone.
   storeRelaxed32(part + offsetof<Buckets>("offline"), 1);
   freeBuckets(part);
+  readUnlock(srcu(), rank);
 }
 
 /** Bytes of all quarantined objects. Exact while nobody puts or reduces. */

@@ -50,13 +50,15 @@ export function makeEmpty(queue: usize): void {
   setBytes(queue, 0);
 }
 
-/** Appends an object that counts for `bytes`. */
-export function append(queue: usize, object: usize, bytes: u64): void {
+/** Appends an object that counts for `bytes`, and returns the new sum. */
+export function append(queue: usize, object: usize, bytes: u64): u64 {
   storeRelaxed32(object + offsetof<FreeObject>("next"), 0);
   if (isEmpty(queue)) storeRelaxed32(queue + offsetof<Queue>("head"), object as u32);
   else storeRelaxed32(load32(queue + offsetof<Queue>("tail")) + offsetof<FreeObject>("next"), object as u32);
   storeRelaxed32(queue + offsetof<Queue>("tail"), object as u32);
-  setBytes(queue, bytesOf(queue) + bytes);
+  const sum = bytesOf(queue) + bytes;
+  setBytes(queue, sum);
+  return sum;
 }
 
 /** Appends all of `from` to `to` in constant time and leaves `from` empty. */

@@ -95,16 +95,17 @@ class Request {
   cache: u32 = 0;
 }
 
+// The CPUs' parts come first, so that a put finds its own with the fewest instructions.
+function cpuPart(index: u32): usize {
+  return variantBase() + index * offsetof<CpuPart>();
+}
+
 function ring(): usize {
-  return variantBase();
+  return cpuPart(cpus());
 }
 
 function srcu(): usize {
   return ring() + offsetof<Ring>();
-}
-
-function cpuPart(index: u32): usize {
-  return srcu() + srcuSize(cpus()) + index * offsetof<CpuPart>();
 }
 
 function removedQueue(part: usize): usize {
@@ -112,12 +113,12 @@ function removedQueue(part: usize): usize {
 }
 
 function batch(index: u32): usize {
-  return cpuPart(cpus()) + usize(index) * queueSize;
+  return srcu() + srcuSize(cpus()) + usize(index) * queueSize;
 }
 
 /** Bytes of the global structures. A multiple of 8. */
 export function globalBytes(): usize {
-  return batch(batchCount) - ring();
+  return batch(batchCount) - variantBase();
 }
 
 /** Bytes that the variant needs in every object beyond the link that Linux keeps there. */
@@ -148,14 +149,16 @@ export function put(cache: usize, object: usize): bool {
     irqOn();
     return false;
   }
-  append(queue, object, objectSizeOf(cache));
-  if (bytesOf(queue) > cpuQueueBytesMax) {
-    acquireInIrqOff(ring());
-    flush(queue);
-    releaseInIrqOff(ring());
-  }
+  if (append(queue, object, objectSizeOf(cache)) > cpuQueueBytesMax) flushOwn(queue);
   irqOn();
   return true;
+}
+
+/** Makes this CPU's objects global. Apart from `put`, which is short without it. */
+function flushOwn(queue: usize): void {
+  acquireInIrqOff(ring());
+  flush(queue);
+  releaseInIrqOff(ring());
 }
 
 /** Moves a CPU's queue into the batch that is being filled. Under the ring's lock. */
@@ -232,8 +235,8 @@ export function removeObjects(cache: usize, work: u32, filter: Filter): void {
   storeRelaxed64(removed + offsetof<Queue>("bytes"), 0);
   storeRelaxed32(request + offsetof<Request>("cache"), cache as u32);
   runOnEveryCpu(onlineTable(), work, request, request + offsetof<Request>("pending"));
+  // Of every CPU: one may have gone offline since its interrupt.
   for (let index: u32 = 0; index < cpus(); index++) {
-    if (load32(onlineTable() + index * 4) === 0) continue;
     const part = cpuPart(index);
     acquireIrqOff(part + offsetof<CpuPart>("removedLock"));
     filter(removedQueue(part), removed, cache);
@@ -268,9 +271,12 @@ export function cpuOnline(): void {
 
 export function cpuOffline(): void {
   const queue = cpuPart(cpu());
+  // A removal waits for the drain, whose objects are on no list that it looks at.
+  const rank = readLock(srcu());
   // Before the drain, so that an interrupt that arrives in between leaves the queue alone.
   storeRelaxed32(queue + offsetof<CpuPart>("offline"), 1);
   evictAll(queue);
+  readUnlock(srcu(), rank);
 }
 
 /** Bytes of all quarantined objects. Exact while nobody puts or reduces. */

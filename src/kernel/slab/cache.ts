@@ -149,6 +149,8 @@ export function createCache(cache: usize, objectSize: u32, slotSize: u32, object
 
 /** Gives back the pages of a cache without used objects, and says that the cache is gone. */
 export function destroyCache(cache: usize): void {
+  // Under the lock, because whoever freed the last object may have counted it and not linked its slab yet.
+  acquireIrqOff(cache + offsetof<Cache>("lock"));
   let slab: usize = load32(cache + offsetof<Cache>("slabs"));
   while (slab !== 0) {
     const next = load32(slab + offsetof<Page>("nextSlab"));
@@ -159,6 +161,7 @@ export function destroyCache(cache: usize): void {
   storeRelaxed32(cache + offsetof<Cache>("partial"), 0);
   storeRelaxed32(cache + offsetof<Cache>("slabCount"), 0);
   storeRelaxed32(cache + offsetof<Cache>("exists"), 0);
+  releaseIrqOn(cache + offsetof<Cache>("lock"));
   note(noteRemovalCompleted, cache);
 }
 

@@ -21,14 +21,10 @@ import {
 } from "../machine/impl";
 import { onEachCpu } from "../symbols";
 
-/** Bytes of the table of CPUs that are online: one u32 each, not 0 when online. */
-export function onlineTableSize(cpuCount: u32): usize {
-  return cpuCount * 4;
-}
-
 /**
  * Runs `work(argument)` once on every online CPU.
  *
+ * @param online table of one u32 per CPU, not 0 when the CPU is online
  * @param work index of a function in the table that ends by counting `pending` down (`countDown`)
  * @param pending a cell of the caller's own
  */

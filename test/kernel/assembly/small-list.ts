@@ -23,7 +23,7 @@ import { cpuQueueBytesMax, maxBytesOf } from "./sizing";
 const bugLosesOnFlush: u32 = 1;
 /** A removal stops after the first match: the filter of Linux 4.7, corrected in 4.8. */
 const bugStopsAfterMatch: u32 = 2;
-/** The newest object of a CPU's queue goes first. */
+/** What came last from the CPU's queue goes first. */
 const bugNewestFirst: u32 = 3;
 /** An object is free again as soon as it is put. */
 const bugFreesAtOnce: u32 = 4;
@@ -40,7 +40,7 @@ function list(): usize {
   return variantBase() + queueSize;
 }
 
-/** For what is taken out; empty otherwise. */
+/** Two queues for what is on its way from one list to another; empty otherwise. */
 function spare(): usize {
   return variantBase() + 2 * queueSize;
 }

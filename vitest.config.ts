@@ -1,0 +1,4 @@
+import { defineConfig } from "vitest/config";
+
+// `dist` holds compiled copies of the tests, which are not to run a second time.
+export default defineConfig({ test: { include: ["test/**/*.test.ts"], testTimeout: 60_000 } });
