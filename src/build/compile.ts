@@ -68,6 +68,11 @@ class AsyncifyTransform {
   }
 }
 
+/** What is done to a module besides what the flags say. */
+export function compilerTransforms(fibers: boolean): unknown[] {
+  return fibers ? [NoInlineTransform, AsyncifyTransform] : [NoInlineTransform];
+}
+
 /** Reads source files for the compiler: the bound `impl.ts` files, a user's variant, and the project's own. */
 class Sources {
   readonly #source: ModuleSource;
@@ -185,7 +190,7 @@ async function compileFresh(source: ModuleSource, flags: readonly string[]): Pro
       reportDiagnostic: (message) => problems.push(message),
       stdout: { write: () => {} },
       stderr: { write: () => {} },
-      transforms: source.fibers === true ? [NoInlineTransform, AsyncifyTransform] : [NoInlineTransform],
+      transforms: compilerTransforms(source.fibers === true),
     },
   );
   const worst =

@@ -18,9 +18,13 @@ import {
 } from "./tables.ts";
 import { chooseFor } from "./verdict.ts";
 
+/** A bar would begin another cell. */
+function escapeCells(table: Table): string[][] {
+  return table.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
+}
+
 function render(table: Table): string {
-  const cells = table.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
-  return markdownTable(cells, {
+  return markdownTable(escapeCells(table), {
     align: table[0]!.map((_, column) => (column === 0 ? "l" : "r")),
     alignDelimiters: false,
   });
@@ -148,7 +152,7 @@ function environmentTable(run: Run): string {
   add("clock", `${environment.clockCostNs} ns per reading, resolution ${environment.clockResolutionNs} ns`);
   add("commit", environment.commit);
   add("most resident memory", formatBytes(run.rssBytesMax));
-  return markdownTable(rows, { align: ["l", "l"] });
+  return markdownTable(escapeCells(rows), { align: ["l", "l"] });
 }
 
 /** The whole report. */

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import asc from "assemblyscript/asc";
+import { compilerTransforms } from "../../src/build/compile.ts";
 import { type Constants, compilerFlags } from "../../src/build/flags.ts";
 import { packageRoot } from "../../src/package-root.ts";
 
@@ -39,6 +40,7 @@ export async function assemble(source: AssemblySource): Promise<Uint8Array<Array
       if (name === "module.wasm" && typeof contents !== "string") wasm = new Uint8Array(contents);
     },
     listFiles: () => [],
+    transforms: compilerTransforms(false),
     stdout: { write: () => {} },
     stderr: {
       write: (text) => {

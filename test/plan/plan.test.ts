@@ -6,11 +6,24 @@ import { suites } from "../../bench/index.ts";
 import { quarantine } from "../../bench/quarantine.ts";
 import { InputError } from "../../src/errors.ts";
 import { type Choices, caseId, chooseVariants, planUnits, quarantineBytesOf, type Unit } from "../../src/plan/plan.ts";
-import type { Scale } from "../../src/plan/suite.ts";
+import type { Scale, Suite } from "../../src/plan/suite.ts";
 import { createWorkload, saveWorkload } from "../../src/workloads/index.ts";
 
 const mebibyte = 2 ** 20;
 const scales: readonly Scale[] = ["quick", "standard", "full"];
+
+/** The suite without the set-up that fills the quarantine, which planning would generate: the plan is the same. */
+const unfilled: Suite = {
+  ...quarantine,
+  workloads: quarantine.workloads.map((one) => ({
+    ...one,
+    scales: {
+      quick: { ...one.scales.quick, fill: 0 },
+      standard: { ...one.scales.standard, fill: 0 },
+      full: { ...one.scales.full, fill: 0 },
+    },
+  })),
+};
 
 function choose(some: Partial<Choices> = {}): Choices {
   return { scale: "quick", variants: [], outside: new Map(), workloads: [], parameters: {}, seed: 1, ...some };
@@ -73,7 +86,7 @@ describe("the chosen variants", () => {
 });
 
 describe.each(scales)("the plan at the scale '%s'", (scale) => {
-  const units = planUnits(quarantine, choose({ scale }));
+  const units = planUnits(unfilled, choose({ scale }));
 
   test("has every workload in every stage, timed first", () => {
     for (const { name } of quarantine.workloads) {
@@ -128,14 +141,14 @@ describe.each(scales)("the plan at the scale '%s'", (scale) => {
 
 describe("--set", () => {
   test("goes to the timed run of the workloads that know the parameter", () => {
-    const units = planUnits(quarantine, choose({ parameters: { guests: 3 } }));
+    const units = planUnits(unfilled, choose({ parameters: { guests: 3 } }));
     expect(byStage(units, "libvirt-teardown").get("timed")!.workload.parameters.guests).toBe(3);
     expect(byStage(units, "libvirt-teardown").get("mitata")!.workload.parameters.guests).toBe(3);
     expect(byStage(units, "cgroups-4000").get("timed")!.workload.parameters).not.toHaveProperty("guests");
   });
 
   test("goes to several workloads when they share the parameter", () => {
-    const units = planUnits(quarantine, choose({ parameters: { "quarantine-bytes": 3 * mebibyte } }));
+    const units = planUnits(unfilled, choose({ parameters: { "quarantine-bytes": 3 * mebibyte } }));
     for (const { name } of quarantine.workloads) {
       expect(quarantineBytesOf(byStage(units, name).get("timed")!.workload)).toBe(3 * mebibyte);
     }
@@ -144,8 +157,8 @@ describe("--set", () => {
   test("leaves the sizes of counting and of growth to the suite", () => {
     const parameters = { guests: 3, "quarantine-bytes": 3 * mebibyte };
     const workloads = ["libvirt-teardown"];
-    const set = planUnits(quarantine, choose({ parameters, workloads }));
-    const plain = planUnits(quarantine, choose({ workloads }));
+    const set = planUnits(unfilled, choose({ parameters, workloads }));
+    const plain = planUnits(unfilled, choose({ workloads }));
     const sizes = (units: readonly Unit[]) =>
       units
         .filter((unit) => unit.stage === "counted" || unit.purpose === "growth")
@@ -155,14 +168,14 @@ describe("--set", () => {
 
   test("of a slabinfo file goes to every size", () => {
     const parameters = { slabinfo: "packaged:linux-6.18-ramfs" };
-    for (const { workload } of planUnits(quarantine, choose({ parameters, workloads: ["libvirt-teardown"] }))) {
+    for (const { workload } of planUnits(unfilled, choose({ parameters, workloads: ["libvirt-teardown"] }))) {
       expect(workload.parameters.slabinfo).toBe("packaged:linux-6.18-ramfs");
     }
   });
 
   test("of a parameter that no chosen workload has is refused, with those that they have", () => {
     const plan = (): unknown =>
-      planUnits(quarantine, choose({ parameters: { cgroups: 5 }, workloads: ["libvirt-teardown"] }));
+      planUnits(unfilled, choose({ parameters: { cgroups: 5 }, workloads: ["libvirt-teardown"] }));
     expect(plan).toThrow(InputError);
     expect(plan).toThrow(
       /^--set cgroups: no chosen workload has this parameter; they have: background-objects, .*guests/,
@@ -170,10 +183,10 @@ describe("--set", () => {
   });
 
   test("of a value out of range is refused", () => {
-    expect(() => planUnits(quarantine, choose({ parameters: { guests: -1 } }))).toThrow(
+    expect(() => planUnits(unfilled, choose({ parameters: { guests: -1 } }))).toThrow(
       "parameter 'guests': must be at least 1, got -1",
     );
-    expect(() => planUnits(quarantine, choose({ parameters: { guests: "two" } }))).toThrow("parameter 'guests'");
+    expect(() => planUnits(unfilled, choose({ parameters: { guests: "two" } }))).toThrow("parameter 'guests'");
   });
 
   test.each([
@@ -184,7 +197,7 @@ describe("--set", () => {
     [4096 * mebibyte + 1, false],
   ])("of a quarantine of %i bytes is within bounds: %s", (bytes, isAllowed) => {
     const plan = (): unknown =>
-      planUnits(quarantine, choose({ parameters: { "quarantine-bytes": bytes }, workloads: ["stress-ng-ramfs"] }));
+      planUnits(unfilled, choose({ parameters: { "quarantine-bytes": bytes }, workloads: ["stress-ng-ramfs"] }));
     if (isAllowed) expect(plan).not.toThrow();
     else expect(plan).toThrow(`parameter 'quarantine-bytes': must be from 2097152 to 4294967296`);
   });
@@ -193,14 +206,14 @@ describe("--set", () => {
 describe("the chosen workloads", () => {
   test("are run in the order asked for, each once", () => {
     const workloads = ["stress-ng-ramfs", "libvirt-teardown", "stress-ng-ramfs"];
-    const units = planUnits(quarantine, choose({ workloads }));
+    const units = planUnits(unfilled, choose({ workloads }));
     expect([...new Set(units.map((unit) => unit.workload.name))]).toEqual(["stress-ng-ramfs", "libvirt-teardown"]);
     const ids = units.flatMap((unit) => unit.variants.map((variant) => caseId(unit, variant)));
     expect(new Set(ids).size).toBe(ids.length);
   });
 
   test("must be the suite's", () => {
-    expect(() => planUnits(quarantine, choose({ workloads: ["fork-bomb"] }))).toThrow(
+    expect(() => planUnits(unfilled, choose({ workloads: ["fork-bomb"] }))).toThrow(
       new InputError(
         "workload 'fork-bomb': unknown for problem 'quarantine'; one of: libvirt-teardown, cgroups-4000, stress-ng-ramfs",
       ),
@@ -208,7 +221,7 @@ describe("the chosen workloads", () => {
   });
 
   test("get the seed", () => {
-    for (const { workload } of planUnits(quarantine, choose({ seed: 42 }))) expect(workload.seed).toBe(42);
+    for (const { workload } of planUnits(unfilled, choose({ seed: 42 }))) expect(workload.seed).toBe(42);
   });
 });
 
@@ -229,7 +242,7 @@ describe("a workload from a file", () => {
   }
 
   test("is run in every stage at its own size, without a law of growth", () => {
-    const units = planUnits(quarantine, choose({ workloadFile: saved("libvirt-teardown", 2 * mebibyte) }));
+    const units = planUnits(unfilled, choose({ workloadFile: saved("libvirt-teardown", 2 * mebibyte) }));
     expect(units.map((unit) => `${unit.stage} ${unit.purpose}`)).toEqual([
       "timed answers",
       "mitata answers",
@@ -246,14 +259,14 @@ describe("a workload from a file", () => {
   });
 
   test("is held to the bounds of the quarantine too", () => {
-    expect(() => planUnits(quarantine, choose({ workloadFile: saved("libvirt-teardown", 0) }))).toThrow(
+    expect(() => planUnits(unfilled, choose({ workloadFile: saved("libvirt-teardown", 0) }))).toThrow(
       "parameter 'quarantine-bytes': must be from 2097152",
     );
   });
 });
 
 test("a case's id names problem, variant, workload and stage, and the size where it grows", () => {
-  const units = planUnits(quarantine, choose({ workloads: ["libvirt-teardown"], variants: ["single-list"] }));
+  const units = planUnits(unfilled, choose({ workloads: ["libvirt-teardown"], variants: ["single-list"] }));
   const named = units.map((unit) => caseId(unit, unit.variants[0]!));
   expect(named[0]).toBe("quarantine / singly-linked-fifo / libvirt-teardown / timed");
   expect(named).toContain("quarantine / singly-linked-fifo / libvirt-teardown / timed quarantine-bytes=8388608");
