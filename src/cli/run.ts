@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { suites } from "../../bench/index.ts";
 import { InputError } from "../errors.ts";
 import { caseId, planUnits, type Unit } from "../plan/plan.ts";
@@ -200,7 +201,8 @@ async function prepareResumed(options: RunOptions, results: string, io: Io): Pro
     before.command,
     io,
   );
-  const same = (key: "modules" | "workloads"): boolean => JSON.stringify(before[key]) === JSON.stringify(run[key]);
+  // Not by their text: a file's fields come in the order of the schema.
+  const same = (key: "modules" | "workloads"): boolean => isDeepStrictEqual(before[key], run[key]);
   if (!same("modules"))
     throw new InputError(`run ${before.runId}: the variants have changed since it began; begin a new run`);
   if (!same("workloads"))

@@ -36,8 +36,6 @@ export const counterOffset: usize = 136;
 
 /** Counter: objects that this CPU put back into their slabs. */
 export const counterFreed: usize = 0;
-/** Counter: allocations that found the arena full. */
-export const counterOutOfMemory: usize = 1;
 
 /** Address of a counter that only this CPU writes, like the kernel's per-CPU statistics. */
 export function counterCell(counter: usize): usize {

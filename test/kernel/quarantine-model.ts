@@ -165,7 +165,7 @@ class SingleListModel extends QuarantineModel {
 
   /** Up to the first object with which the rest falls below three quarters of the limit. */
   protected takeOldest(): FreedObject[] {
-    const surplus = bytesOf(this.list) - Math.floor(this.bytesMax / 4) * 3;
+    const surplus = bytesOf(this.list) - Math.floor((this.bytesMax * 3) / 4);
     const oldest: FreedObject[] = [];
     while (this.list.length > 0 && bytesOf(oldest) <= surplus) oldest.push(...this.list.splice(0, 1));
     return oldest;

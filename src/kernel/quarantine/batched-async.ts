@@ -13,7 +13,7 @@
 // Left out: in `deferred`, flushing the queues of CPUs that free nothing any more, so their objects keep a cache alive.
 
 import { defer, deferredWorkSize, load32, note, storeRelaxed32 } from "../machine/impl";
-import { noteForeignVisited, noteOwnRemoved } from "../notes";
+import { noteForeignVisited } from "../notes";
 import { cacheOf, destroyCache, objectSizeOf, usedObjects, variantLineOf } from "../slab/cache";
 import { countDown } from "../sync/every-cpu";
 import { acquireIrqOff, releaseIrqOn } from "../sync/spin-lock";
@@ -54,8 +54,11 @@ class Dead {
   groupPending: u32 = 0;
   /** Not 0 while the timer runs. */
   timerPending: u32 = 0;
+  /** Not 0 while a worker walks. Only one does at a time: another could not see the objects that the first holds. */
+  walking: u32 = 0;
+  /** Not 0 when a worker came while another walked; the other walks once more. */
+  walkAgain: u32 = 0;
   pad0: u32 = 0;
-  pad1: u64 = 0;
   pad2: u64 = 0;
   pad3: u64 = 0;
   pad4: u64 = 0;
@@ -133,16 +136,36 @@ function walkAtTimeout(_argument: usize): void {
   walkForDead(offsetof<Dead>("timerPending"));
 }
 
-/** Takes all dead caches and frees their quarantined objects in one walk. */
+/** Takes all dead caches and frees their quarantined objects in one walk, unless another worker is walking. */
 function walkForDead(pending: usize): void {
   acquireIrqOff(dead());
   storeRelaxed32(dead() + pending, 0);
-  let cache: usize = load32(dead() + offsetof<Dead>("first"));
-  storeRelaxed32(dead() + offsetof<Dead>("first"), 0);
-  storeRelaxed32(dead() + offsetof<Dead>("count"), 0);
+  if (load32(dead() + offsetof<Dead>("walking")) !== 0) {
+    storeRelaxed32(dead() + offsetof<Dead>("walkAgain"), 1);
+    releaseIrqOn(dead());
+    return;
+  }
+  storeRelaxed32(dead() + offsetof<Dead>("walking"), 1);
+  let again = true;
+  // Ends when no worker came during the last walk.
+  while (again) {
+    storeRelaxed32(dead() + offsetof<Dead>("walkAgain"), 0);
+    const cache: usize = load32(dead() + offsetof<Dead>("first"));
+    storeRelaxed32(dead() + offsetof<Dead>("first"), 0);
+    storeRelaxed32(dead() + offsetof<Dead>("count"), 0);
+    releaseIrqOn(dead());
+    if (cache !== 0) walk(cache);
+    acquireIrqOff(dead());
+    again = load32(dead() + offsetof<Dead>("walkAgain")) !== 0;
+  }
+  storeRelaxed32(dead() + offsetof<Dead>("walking"), 0);
   releaseIrqOn(dead());
-  if (cache === 0) return;
+}
+
+/** Walks the quarantine once for the dead caches from `first` on, and destroys them. */
+function walk(first: usize): void {
   removeObjects(0, removeHere.index, moveDying);
+  let cache = first;
   while (cache !== 0) {
     const next = nextDead(cache);
     // A cache that died during the walk may have lost objects to it; it is still on the list of the next walk.
@@ -166,7 +189,6 @@ function moveDying(from: usize, to: usize, _cache: usize): void {
     const next = nextOf(object);
     const owner = cacheOf(object);
     if (load32(variantLineOf(owner) + offsetof<CacheState>("dying")) !== 0) {
-      note(noteOwnRemoved, object);
       append(to, object, objectSizeOf(owner));
     } else {
       note(noteForeignVisited, object);

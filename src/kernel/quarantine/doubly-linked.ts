@@ -9,6 +9,9 @@
 // cache's list under the lock, a few at a time. remove: the cache's own objects; each writes to two neighbours.
 // Memory: 24 bytes more in every object, so small objects grow; two words in every cache. Order: strict, but for what
 // waits in the queues of other CPUs.
+//
+// The back link of a cache's list is kept as proposed, although both lists have the same order here, so that an object
+// always leaves its cache's list at the head: without it an object would need 16 bytes more, not 24.
 
 import {
   cpu,
@@ -25,7 +28,7 @@ import {
   storeRelaxed64,
   taskStack,
 } from "../machine/impl";
-import { noteForeignVisited, noteOwnRemoved } from "../notes";
+import { noteForeignVisited } from "../notes";
 import { cacheOf, FreeObject, objectSizeOf, variantLineOf } from "../slab/cache";
 import { qlistMoveCache } from "../symbols";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
@@ -316,7 +319,6 @@ export function removeCache(cache: usize): bool {
     for (let count: u32 = 0; count < objectsPerHold; count++) {
       const object = load32(list + offsetof<CacheList>("head"));
       if (object === 0) break;
-      note(noteOwnRemoved, object);
       unlinkFromCache(cache, object);
       unlink(globalList(), object, objectSizeOf(cache));
       storeRelaxed32(object + offsetof<Node>("next"), 0);

@@ -19,6 +19,7 @@ import {
 } from "../events";
 import { counterCell, counterFreed, cpuCount, eventBuffer, objectTable } from "../layout";
 import {
+  add32,
   cpu,
   enter,
   leave,
@@ -205,12 +206,15 @@ function destroy(cache: usize): void {
 /** CPU hotplug callbacks run on the CPU itself. */
 function setOnline(target: u32, online: bool): void {
   if (target !== cpu()) return;
+  const countCell = machineCell() + offsetof<Machine>("onlineCount");
   if (online) {
     storeRelaxed32(onlineTable() + target * 4, 1);
+    add32(countCell, 1);
     cpuOnline();
   } else {
     cpuOffline();
     storeRelaxed32(onlineTable() + target * 4, 0);
+    add32(countCell, u32(-1));
   }
 }
 

@@ -27,7 +27,7 @@ import {
   storeRelaxed64,
   taskStack,
 } from "../machine/impl";
-import { noteBatchVisited, noteForeignVisited, noteOwnRemoved } from "../notes";
+import { noteBatchVisited, noteForeignVisited } from "../notes";
 import { cacheOf, FreeObject, objectSizeOf } from "../slab/cache";
 import { qlistMoveCache } from "../symbols";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
@@ -277,7 +277,6 @@ function moveCache(from: usize, to: usize, cache: usize): u64 {
     const owner = cacheOf(object);
     storeRelaxed32(object + offsetof<FreeObject>("next"), 0);
     if (owner === cache) {
-      note(noteOwnRemoved, object);
       bytes += objectSizeOf(owner);
       append(to, object, object);
     } else {

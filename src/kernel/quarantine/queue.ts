@@ -85,7 +85,6 @@ export function moveCache(from: usize, to: usize, cache: usize): void {
     const next = nextOf(object);
     const owner = cacheOf(object);
     if (owner === cache) {
-      note(noteOwnRemoved, object);
       append(to, object, objectSizeOf(owner));
     } else {
       note(noteForeignVisited, object);
@@ -116,7 +115,7 @@ export function freeChain(first: usize, cache: usize, evicted: bool): void {
   while (object !== 0) {
     // Read before the free, which overwrites the link.
     const next = nextOf(object);
-    if (evicted) note(noteEvicted, object);
+    note(evicted ? noteEvicted : noteOwnRemoved, object);
     freeObject(cache === 0 ? cacheOf(object) : cache, object);
     object = next;
   }

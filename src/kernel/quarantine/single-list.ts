@@ -162,7 +162,7 @@ export function reduce(): void {
   const bytes = bytesOf(globalQueue());
   if (bytes > bytesMax) {
     first = headOf(globalQueue());
-    cutOff(bytes, bytes - (bytesMax / 4) * 3);
+    cutOff(bytes, bytes - (bytesMax * 3) / 4);
   }
   releaseIrqOn(global());
   freeChain(first, 0, true);

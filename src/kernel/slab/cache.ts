@@ -5,7 +5,7 @@
 // cache keeps its partly used slabs on a list, and quarantined objects count as used.
 // Left out: per-CPU slabs, so every allocation and free takes the cache's lock once; NUMA nodes; merging of caches.
 //
-// An object is at least one 64-byte line, so that objects never share one.
+// An object is at least one 64-byte line, so that no two begin in the same one.
 
 import { cacheTable, counterCell, counterFreed, lineSize, pageSize } from "../layout";
 import { allocated, freed, load32, note, storeRelaxed32 } from "../machine/impl";

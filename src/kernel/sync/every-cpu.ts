@@ -17,6 +17,8 @@ import {
   leave,
   load32,
   pause,
+  preemptOff,
+  preemptOn,
   storeRelaxed32,
 } from "../machine/impl";
 import { onEachCpu } from "../symbols";
@@ -30,19 +32,19 @@ import { onEachCpu } from "../symbols";
  */
 export function runOnEveryCpu(online: usize, work: u32, argument: usize, pending: usize): void {
   enter(onEachCpu);
-  let others: u32 = 0;
+  // One for this CPU, and one more before each interrupt is sent: a CPU that comes or goes meanwhile is either
+  // interrupted and counted or neither.
+  storeRelaxed32(pending, 1);
+  preemptOff();
   for (let target: u32 = 0; target < cpus(); target++) {
-    if (target !== cpu() && load32(online + target * 4) !== 0) others++;
-  }
-  storeRelaxed32(pending, others + 1);
-  if (others !== 0) {
-    for (let target: u32 = 0; target < cpus(); target++) {
-      if (target !== cpu() && load32(online + target * 4) !== 0) interrupt(target, work, argument);
-    }
+    if (target === cpu() || load32(online + target * 4) === 0) continue;
+    add32(pending, 1);
+    interrupt(target, work, argument);
   }
   irqOff();
   call_indirect<void>(work, argument);
   irqOn();
+  preemptOn();
   while (load32(pending) !== 0) {
     pause();
     deliver();

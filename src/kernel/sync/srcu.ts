@@ -7,7 +7,18 @@
 // Readers are wait-free. `synchronize` blocks until every reader that began before it has ended; calls of it are
 // serialised by a lock. Readers and one waiter may run at the same time on any CPUs.
 
-import { barrier, cpu, cpus, deliver, load32, pause, quiescent, storeRelaxed32 } from "../machine/impl";
+import {
+  barrier,
+  cpu,
+  cpus,
+  deliver,
+  load32,
+  pause,
+  preemptOff,
+  preemptOn,
+  quiescent,
+  storeRelaxed32,
+} from "../machine/impl";
 import { acquire, release } from "./spin-lock";
 
 /** The part of a domain that all CPUs read. */
@@ -67,9 +78,12 @@ function leftCell(domain: usize, index: u32, rank: u32): usize {
 
 /** Begins a read section and returns its rank, which `readUnlock` wants back. */
 export function readLock(domain: usize): u32 {
+  // Not preempted between load and store, so that no other reader of this CPU loses its count.
+  preemptOff();
   const rank = load32(domain + offsetof<Domain>("rank"));
   const cell = enteredCell(domain, cpu(), rank);
   storeRelaxed32(cell, load32(cell) + 1);
+  preemptOn();
   // The count is visible before anything that the section reads. Pairs with the barriers in `isQuiet`.
   barrier();
   return rank;
@@ -79,8 +93,10 @@ export function readLock(domain: usize): u32 {
 export function readUnlock(domain: usize, rank: u32): void {
   // What the section did is visible before the count. Pairs with the barriers in `isQuiet`.
   barrier();
+  preemptOff();
   const cell = leftCell(domain, cpu(), rank);
   storeRelaxed32(cell, load32(cell) + 1);
+  preemptOn();
 }
 
 /** Whether no reader of the rank is inside. The sum of leavers is taken first, so that a reader in between is seen. */

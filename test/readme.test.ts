@@ -1,0 +1,217 @@
+// Holds the documents to what the project is: the README's commands are executed and its example is compiled, and
+// links, paths, options and names that any document mentions exist.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { quarantine } from "../bench/quarantine.ts";
+import { compileModule } from "../src/build/compile.ts";
+import type { Io } from "../src/cli/io.ts";
+import { main } from "../src/cli/main.ts";
+import { packageRoot } from "../src/package-root.ts";
+import { planVariant, skipWhenEmptyName } from "../src/plan/variant.ts";
+import { metrics } from "../src/records/metrics.ts";
+import { workloadTypes } from "../src/workloads/index.ts";
+
+interface Document {
+  /** Path from the project's root. */
+  readonly name: string;
+  readonly text: string;
+}
+
+const documents: readonly Document[] = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  ...readdirSync(path.join(packageRoot, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => path.posix.join("docs", name)),
+].map((name) => ({ name, text: readFileSync(path.join(packageRoot, name), "utf8") }));
+
+const readme = documents[0]!.text;
+
+/** Fenced blocks: language tag and text. */
+function fencesOf(text: string): { readonly tag: string; readonly body: string }[] {
+  return [...text.matchAll(/^```(\S*)\n(.*?)^```$/gms)].map(([, tag = "", body = ""]) => ({ tag, body }));
+}
+
+/** Inline code outside of fenced blocks. */
+function inlineCodeOf(text: string): string[] {
+  return [...text.replace(/^```.*?^```$/gms, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code);
+}
+
+/** Commands of the blocks with a tag; in `console` blocks they follow a `$`, and the rest is output. */
+function commandsOf(text: string, tag: "sh" | "console"): string[] {
+  return fencesOf(text)
+    .filter((fence) => fence.tag === tag)
+    .flatMap(({ body }) => body.split("\n"))
+    .flatMap((line) => (tag === "sh" ? [line] : line.startsWith("$ ") ? [line.slice(2)] : []))
+    .filter((line) => line.trim() !== "");
+}
+
+/** The README's example of a variant: what to call it, and its source. */
+function exampleVariant(): { readonly file: string; readonly source: string } {
+  const file = /^Save this as `([^`]+\.ts)`/m.exec(readme)?.[1];
+  const examples = fencesOf(readme).filter(({ tag }) => tag === "ts");
+  if (file === undefined || examples.length !== 1) throw new Error("expected one ts block, and 'Save this as `...`'");
+  return { file, source: examples[0]!.body };
+}
+
+async function helpOf(command: string): Promise<string> {
+  let text = "";
+  const io: Io = {
+    write: (part) => {
+      text += part;
+    },
+    warn: () => {},
+    clock: () => new Date(0),
+    isTerminal: false,
+    columns: 80,
+  };
+  expect(await main([command, "--help"], io, new AbortController().signal)).toBe(0);
+  return text;
+}
+
+/** Long options that a command's help names, except `--help`. */
+async function optionsOf(command: string): Promise<string[]> {
+  const found = [...(await helpOf(command)).matchAll(/^\s+(?:-\w, )?(--[a-z-]+)/gm)].map(([, option = ""]) => option);
+  return found.filter((option) => option !== "--help");
+}
+
+const commands = ["list", "run", "report", "save", "doctor"];
+
+describe("the README", () => {
+  /** Links to everything that a clone has after `npm ci`, with a build of its own, so that nothing is written here. */
+  let clone = "";
+
+  beforeAll(() => {
+    clone = mkdtempSync(path.join(os.tmpdir(), "reclaim-bench-readme-"));
+    for (const name of ["bench", "node_modules", "package.json", "src"]) {
+      symlinkSync(path.join(packageRoot, name), path.join(clone, name));
+    }
+    const compiler = path.join(packageRoot, "node_modules", "typescript", "bin", "tsc");
+    const outDir = path.join(clone, "dist");
+    const built = spawnSync(process.execPath, [compiler, "-p", packageRoot, "--outDir", outDir], { encoding: "utf8" });
+    expect(built.stdout + built.stderr).toBe("");
+  });
+
+  afterAll(() => rmSync(clone, { recursive: true, force: true }));
+
+  test("marks every block with a tag that says what happens to it", () => {
+    for (const { name, text } of documents) {
+      for (const { tag } of fencesOf(text)) expect(["sh", "console", "ts", "text"], name).toContain(tag);
+      if (name !== "README.md") expect(commandsOf(text, "sh"), `${name}: only the README's are executed`).toEqual([]);
+    }
+  });
+
+  test("has an example of a variant that compiles in every form", async () => {
+    const { file, source } = exampleVariant();
+    const variantFile = path.join(clone, file);
+    writeFileSync(variantFile, source);
+    const variant = path.basename(file, ".ts");
+    for (const machine of ["native", "instrumented", "traced"] as const) {
+      const { wasm } = await compileModule({ problem: "quarantine", variant, variantFile, machine, constants: {} });
+      expect(WebAssembly.validate(wasm)).toBe(true);
+    }
+  });
+
+  test("has commands that work as they are written", () => {
+    const { file, source } = exampleVariant();
+    writeFileSync(path.join(clone, file), source);
+    const lines = commandsOf(readme, "sh");
+    expect(lines.length).toBeGreaterThan(0);
+    const heads = new Set<string>();
+    for (const line of lines) {
+      const { status, stdout, stderr } = spawnSync("sh", ["-c", line], { cwd: clone, encoding: "utf8" });
+      // A machine that is unfit to measure is what `doctor` is to find.
+      expect(line.endsWith(" doctor") ? [0, 3] : [0], `${line}\n${stderr}`).toContain(status);
+      expect(stdout, line).not.toBe("");
+      if (!/ (run|report) /.test(line)) continue;
+      const report = /^report {2}(\S+)$/m.exec(stdout)?.[1] ?? "no report was named";
+      expect(existsSync(path.join(clone, report)), `${line}\n${report}`).toBe(true);
+      for (const head of stdout.match(/^variant {2}.*$/m)?.[0].split(/ {2,}/) ?? []) heads.add(head);
+    }
+    // The sample output has the columns that the program prints.
+    const sample = /^variant {2}.*$/m.exec(readme)?.[0].split(/ {2,}/) ?? [];
+    expect(sample.length).toBeGreaterThan(5);
+    expect([...heads]).toEqual(expect.arrayContaining(sample));
+    // Programs that are started one after the other take long on a machine that does something else as well.
+  }, 240_000);
+
+  test("shows a sample run of variants that run by default", () => {
+    const sample = fencesOf(readme).find(({ body }) => body.includes("(reference)"))?.body ?? "";
+    const rows = [...sample.matchAll(/^(\S.*?)(?: \((?:reference|floor)\))? {2,}\S.*$/gm)].map(([, id = ""]) => id);
+    const ids = rows.filter((id) => !["variant", "report", ...workloadTypes.map(({ name }) => name)].includes(id));
+    expect(ids.length).toBeGreaterThan(5);
+    expect(quarantine.lines).toEqual(expect.arrayContaining(ids));
+  });
+});
+
+describe("the documents", () => {
+  test.each(documents)("$name links to files that exist", ({ name, text }) => {
+    const folder = path.dirname(path.join(packageRoot, name));
+    for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      expect(existsSync(path.join(folder, target.replace(/#.*$/, ""))), target).toBe(true);
+    }
+  });
+
+  test.each(documents)("$name names paths that exist", ({ text }) => {
+    const paths = inlineCodeOf(text).filter((code) => /^(src|test|bench|docs|\.ci)\/[^<\s]*$/.test(code));
+    for (const one of paths) expect(existsSync(path.join(packageRoot, one)), one).toBe(true);
+  });
+
+  test.each(commands)("describe every option of '%s'", async (command) => {
+    const text = documents.map((one) => one.text).join("\n");
+    for (const option of await optionsOf(command)) expect(text).toMatch(new RegExp(`${option}(?![\\w-])`));
+  });
+
+  test("use options that the command has", async () => {
+    const known = new Map(
+      await Promise.all(commands.map(async (command) => [command, await optionsOf(command)] as const)),
+    );
+    const lines = documents.flatMap(({ text }) => [...commandsOf(text, "sh"), ...commandsOf(text, "console")]);
+    for (const line of lines) {
+      const command = /bin\.js (\w+)/.exec(line)?.[1];
+      if (command === undefined) continue;
+      expect([...known.keys()], line).toContain(command);
+      for (const [, option = ""] of line.matchAll(/ (--[a-z-]+)/g)) expect(known.get(command), line).toContain(option);
+    }
+  });
+
+  test("name variants and workloads that exist", () => {
+    const workloads = workloadTypes.map(({ name }) => name);
+    for (const { name, text } of documents) {
+      for (const { body } of fencesOf(text)) {
+        for (const [, workload = ""] of body.matchAll(/--workload ([^\s<]+)/g))
+          expect(workloads, name).toContain(workload);
+        for (const [, quoted, plain] of body.matchAll(/--variant (?:"([^"]+)"|([^\s<"]+))/g)) {
+          expect(() => planVariant(quarantine, quoted ?? plain ?? ""), name).not.toThrow();
+        }
+      }
+    }
+  });
+
+  // Words with hyphens in inline code are names of ours: a variant, a workload, a parameter or a metric.
+  test.each(documents)("$name uses no name that is gone", ({ text }) => {
+    const parameters = new Set([
+      skipWhenEmptyName,
+      ...quarantine.variants.flatMap((variant) => Object.keys(variant.parameters ?? {})),
+      ...workloadTypes.flatMap((type) => Object.keys(type.parameters)),
+    ]);
+    const names = new Set<string>([
+      "reclaim-bench",
+      ...quarantine.variants.map((variant) => variant.name),
+      ...workloadTypes.map((type) => type.name),
+      ...metrics.keys(),
+      ...parameters,
+    ]);
+    for (const code of inlineCodeOf(text)) {
+      if (/^[a-z][a-z0-9]*(-[a-z0-9]+)+$/.test(code)) expect([...names]).toContain(code);
+      else if (/^[a-z-]+=[\w-]+$/.test(code)) expect([...parameters]).toContain(code.split("=")[0]);
+      else if (/^[a-z-]+( [a-z-]+=[\w-]+)+$/.test(code)) expect(() => planVariant(quarantine, code)).not.toThrow();
+    }
+  });
+});
