@@ -35,7 +35,7 @@ const cachesMax = 100_000;
 const nameLengthMax = 200;
 const objectsMax = 0xffff_ffff;
 /** 2^10 pages (MAX_PAGE_ORDER), 4 MiB: the largest slab that the page allocator gives on x86-64. */
-const pagesPerSlabMax = 32;
+const pagesPerSlabMax = 1024;
 
 /** The 16 columns of a line; `null` stands for text that must be there as it is. */
 const columns: readonly (readonly [name: string, max: number | null])[] = [

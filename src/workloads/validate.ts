@@ -34,7 +34,7 @@ import type { WorkloadLimits } from "./workload.ts";
 
 const twoTo32 = 0x1_0000_0000;
 const objectSizeMax = 64 * 1024 * 1024;
-const pagesPerSlabMax = 32;
+const pagesPerSlabMax = 1024;
 const priorityMax = 12;
 /** Linux's own bounds: MAX_NUMNODES and NR_CPUS at their largest. */
 const nodesMax = 1024;

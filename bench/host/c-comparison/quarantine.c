@@ -35,7 +35,7 @@ static inline uint32_t compare_exchange(cell32 *cell, uint32_t expected, uint32_
 enum {
 	LINE = 64,
 	PAGE = 4096,
-	ORDER_MAX = 5,
+	ORDER_MAX = 10,
 	EMPTY_SLABS_MAX = 5,
 	BATCH_COUNT = 1024,
 	CPU_QUEUE_BYTES_MAX = 1 << 20,
@@ -50,7 +50,7 @@ struct cpu_block {
 	uint64_t pad1[7];
 	uint32_t deferred[2];
 	cell32 freed_count;
-	cell32 out_of_memory_count;
+	cell32 pad_counter;
 	uint32_t pad2[12];
 };
 _Static_assert(sizeof(struct cpu_block) == 192, "three lines");
@@ -79,7 +79,8 @@ struct arena {
 	cell32 lock;
 	cell32 used_pages;
 	cell32 free_blocks[ORDER_MAX + 1];
-	uint64_t pad[4];
+	cell32 pad;
+	uint64_t pads;
 };
 _Static_assert(sizeof(struct arena) == 64, "one line");
 

@@ -7,8 +7,8 @@ import { arenaBase, arenaEnd, pageSize, pageTable } from "../layout";
 import { load32, storeRelaxed32 } from "../machine/impl";
 import { acquireIrqOff, releaseIrqOn } from "../sync/spin-lock";
 
-/** Largest order; 2^5 pages are 128 KiB. */
-const orderMax: u32 = 5;
+/** Largest order, as MAX_PAGE_ORDER on x86-64: 2^10 pages are 4 MiB. */
+const orderMax: u32 = 10;
 
 /** Descriptor of one page. A slab keeps its own data in the descriptor of its first page. */
 @unmanaged
@@ -56,10 +56,13 @@ class Arena {
   free3: u32 = 0;
   free4: u32 = 0;
   free5: u32 = 0;
-  pad0: u64 = 0;
+  free6: u32 = 0;
+  free7: u32 = 0;
+  free8: u32 = 0;
+  free9: u32 = 0;
+  free10: u32 = 0;
+  pad0: u32 = 0;
   pad1: u64 = 0;
-  pad2: u64 = 0;
-  pad3: u64 = 0;
 }
 
 if (offsetof<Arena>() !== 64) ERROR("Arena must fill one 64-byte line");
