@@ -36,6 +36,11 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .version(version())
     .addHelpText("after", exitCodes)
     .exitOverride()
+    .configureHelp({
+      // Only defaults that say something.
+      optionDescription: ({ description, defaultValue }) =>
+        typeof defaultValue === "string" ? `${description} (default: ${defaultValue})` : description,
+    })
     .configureOutput({ writeOut: (text) => io.write(text), writeErr: (text) => io.warn(text) });
 
   program
@@ -53,10 +58,10 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .option("--workload <name>", "workload; repeatable", collect, [])
     .option("--workload-file <file>", "run a workload that 'save' wrote")
     .option("--slabinfo <file>", "slabinfo 2.1 file, such as a copy of /proc/slabinfo")
-    .option("--set <key=value>", "parameter of a workload; repeatable", collect, [])
+    .option("--set <key=value>", "parameter of a workload, bytes also as 64MiB; repeatable", collect, [])
     .option("--cpus <count>", "CPUs", "1")
     .option("--seed <number>", "seed of the workloads, from 0 to 4294967295", "1")
-    .option("--quick", "small sizes, under a minute", false)
+    .option("--quick", "small sizes, about a minute", false)
     .option("--full", "the sizes that were reported, hours", false)
     .option("--out <folder>", "folder for results/ and reports/", ".")
     .option("--json", "print the answers as JSON", false)

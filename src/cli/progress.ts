@@ -9,6 +9,9 @@ const redrawMs = 100;
 /** Without a terminal, lines are at least this far apart; only the last case is always told. */
 const lineMs = 10_000;
 
+/** No estimate before this time. */
+const estimateMs = 2_000;
+
 /** Progress over cases whose weights are in any common unit, such as expected seconds. The estimate is linear. */
 export class Progress {
   readonly #io: Io;
@@ -77,7 +80,8 @@ export class Progress {
   #line(elapsedMs: number): string {
     const done = Math.min(this.#unitsTotal, this.#unitsDone + this.#unitsInCase);
     const gained = done - this.#unitsBefore;
-    const remaining = gained > 0 ? formatDuration((elapsedMs / gained) * (this.#unitsTotal - done)) : "?";
+    const remaining =
+      gained > 0 && (elapsedMs >= estimateMs || done === this.#unitsTotal) ? formatDuration((elapsedMs / gained) * (this.#unitsTotal - done)) : "?";
     const percent = Math.floor((100 * done) / this.#unitsTotal);
     const units = `${Number(done.toFixed(1))}/${Number(this.#unitsTotal.toFixed(1))}`;
     return `${percent}% ${units}  elapsed ${formatDuration(elapsedMs)}, remaining ${remaining}  ${this.#case}`;

@@ -43,14 +43,17 @@ function integerOf(option: string, text: string): number {
   return Number(text);
 }
 
-/** Reads `--set key=value`. Numbers become numbers; each workload checks its own. */
+const multiples: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+
+/** Reads `--set key=value`. Numbers, also such as `64MiB`, become numbers; each workload checks its own. */
 export function readSettings(pairs: readonly string[]): Record<string, ParameterValue> {
   const settings: Record<string, ParameterValue> = {};
   for (const pair of pairs) {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
     if (key === undefined || value === undefined) throw new InputError(`--set ${pair}: not of the form key=value`);
     if (Object.hasOwn(settings, key)) throw new InputError(`--set ${key}: given twice`);
-    settings[key] = /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+    const [, number, suffix = ""] = /^(-?\d+(?:\.\d+)?)(KiB|MiB|GiB)?$/.exec(value) ?? [];
+    settings[key] = number === undefined ? value : Number(number) * (multiples[suffix] ?? 1);
   }
   return settings;
 }

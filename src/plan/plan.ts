@@ -171,20 +171,38 @@ export function planUnits(suite: Suite, choices: Choices): Unit[] {
     const full = make(scale, given);
     add("timed", "answers", full, variants);
     add("mitata", "answers", full, distinct);
-    // What the user set applies to the main size only; the smaller sizes follow the suite, or they would not be small.
-    const small = Object.fromEntries(Object.entries(given).filter(([key]) => key === "slabinfo"));
-    add("instrumented", "answers", make(scale, given, one.instrumented), variants);
-    add("counted", "answers", make(scale, one.exact, small), variants);
+    add("instrumented", "answers", make(scale, given, lesser(one.instrumented, given)), variants);
+    add("counted", "answers", make(scale, given, lesser(one.exact, given)), variants);
     if (one.growth === undefined) continue;
     const growing = distinct.filter((variant) => !variant.isFloor);
     for (const bytes of one.growth.nativeBytes[choices.scale]) {
-      add("timed", "growth", make(scale, one.growth.native, small, { "quarantine-bytes": bytes }), growing);
+      add(
+        "timed",
+        "growth",
+        make(scale, given, lesser(one.growth.native, given), { "quarantine-bytes": bytes }),
+        growing,
+      );
     }
     for (const bytes of one.growth.exactBytes[choices.scale]) {
-      add("counted", "growth", make(scale, one.growth.exact, small, { "quarantine-bytes": bytes }), growing);
+      add(
+        "counted",
+        "growth",
+        make(scale, given, lesser(one.growth.exact, given), { "quarantine-bytes": bytes }),
+        growing,
+      );
     }
   }
   return units;
+}
+
+/** The smaller sizes of a suite, and where the user asked for less still, that. */
+function lesser(sizes: Parameters, given: Parameters): Parameters {
+  return Object.fromEntries(
+    Object.entries(sizes).map(([key, size]) => {
+      const asked = given[key];
+      return [key, typeof asked === "number" && typeof size === "number" ? Math.min(asked, size) : size];
+    }),
+  );
 }
 
 function findWorkload(suite: Suite, name: string): SuiteWorkload {

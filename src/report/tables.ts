@@ -11,7 +11,13 @@ export type Table = readonly (readonly string[])[];
 function timeAndRatio(time: NetTime | MeanTime | null): [string, string] {
   if (time === null) return [formatNs(null), formatRatio(null)];
   const { ratio } = time;
-  const unsure = ratio !== null && ratio.low !== null && ratio.high !== null && ratio.low <= 1 && ratio.high >= 1;
+  const unsure =
+    ratio !== null &&
+    ratio.low !== null &&
+    ratio.high !== null &&
+    ratio.low <= 1 &&
+    ratio.high >= 1 &&
+    ratio.low < ratio.high;
   return [formatNs(time.ns), ratio === null ? formatRatio(null) : `${unsure ? "~" : ""}${formatRatio(ratio.ratio)}`];
 }
 

@@ -27,7 +27,9 @@ export function renderTerminal(workloads: readonly WorkloadAnswers[]): string {
     parts.push(
       `${workload.name}  (${workload.parameters.timed})`,
       renderColumns(overviewTable(workload, workloads)),
-      choice === null ? "nothing to choose: too few variants were measured" : `choose ${choice.id}: ${choice.reason}`,
+      choice === null
+        ? "nothing to choose: fewer than two variants keep all constraints and finish every removal"
+        : `choose ${choice.id}: ${choice.reason}`,
       "",
     );
   }

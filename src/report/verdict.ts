@@ -62,9 +62,24 @@ export interface Contest {
 
 type Value = (variant: VariantAnswers) => number | null | undefined;
 
+/** A removal that never ended took no time; it wins nothing. */
+function finished(variant: VariantAnswers): boolean {
+  return (variant.exact.get("unfinished-caches") ?? 0) === 0;
+}
+
 const contests: readonly { question: string; unit: Contest["unit"]; exact: boolean; value: Value }[] = [
-  { question: "Whole teardown, workers included", unit: "ns", exact: false, value: (one) => one.teardownNs },
-  { question: "Longest wait for one removal", unit: "ns", exact: false, value: (one) => one.removals?.maxNs },
+  {
+    question: "Whole teardown, workers included",
+    unit: "ns",
+    exact: false,
+    value: (one) => (finished(one) ? one.teardownNs : null),
+  },
+  {
+    question: "Longest wait for one removal",
+    unit: "ns",
+    exact: false,
+    value: (one) => (finished(one) ? one.removals?.maxNs : null),
+  },
   { question: "Put", unit: "ns", exact: false, value: (one) => one.put?.ns },
   {
     question: "Free and later eviction, mixed with allocations",
@@ -113,14 +128,14 @@ export interface Choice {
 /**
  * What to choose for a workload: the fastest of those that break no constraint and finish every removal; by the whole
  * teardown, or where nothing is removed, by the cost of freeing. The reference stays where nothing is shown to be
- * better. Null when too few variants were measured.
+ * better. Null when fewer than two variants qualify.
  */
 export function chooseFor(workload: WorkloadAnswers, all: readonly WorkloadAnswers[]): Choice | null {
   const reference = workload.variants.find((one) => one.role === "reference");
   const fit = workload.variants
     .filter((one) => one.role !== "floor")
     .filter((one) => violationsOf(one.id, all).length === 0)
-    .filter((one) => (one.exact.get("unfinished-caches") ?? 0) === 0);
+    .filter(finished);
   if (reference === undefined || fit.length < 2) return null;
   return reference.teardownNs === null ? chooseByFree(reference, fit) : chooseByTeardown(reference, fit);
 }

@@ -74,7 +74,7 @@ export const cgroups4000Parameters = {
     default: Object.keys(objectsOfStep).join(","),
     unit: "names",
     meaning:
-      "caches that a cgroup clones, out of slabinfo (derived: those of the packaged file that Linux 6.18 charged during the script, and those that every process has)",
+      "caches that a cgroup clones, out of slabinfo (default: of these, the ones in slabinfo; derived: those of the packaged file that Linux 6.18 charged during the script, and those that every process has)",
   },
   touched: {
     kind: "real",
@@ -162,10 +162,11 @@ export class Cgroups4000 implements Workload {
   readonly #touched: number;
 
   constructor(given: Readonly<Record<string, ParameterValue>>, seed: number) {
-    const values = resolveParameters(cgroups4000Parameters, given);
+    const asked = resolveParameters(cgroups4000Parameters, given);
+    const all = readSlabinfo(asked.slabinfo);
+    const values = { ...asked, "caches-per-cgroup": cachesPerCgroup(all, asked, given) };
     this.parameters = values;
     this.seed = checkSeed(seed);
-    const all = readSlabinfo(values.slabinfo);
     this.#caches = selectCaches(all, values["caches-per-cgroup"], values.slabinfo);
     this.#steps = planSteps(this.#caches);
     this.#plan = new BackgroundPlan({
@@ -362,6 +363,21 @@ const priorityMax = 12;
 const lruObjects = 2;
 /** So that the destruction of all of a cgroup's caches fits into one chunk. */
 const cachesPerCgroupMax = 1024;
+
+/** The names asked for; of the default ones, those that the slabinfo file has, because kernels differ. */
+function cachesPerCgroup(
+  all: readonly SlabCache[],
+  asked: Values,
+  given: Readonly<Record<string, ParameterValue>>,
+): string {
+  const list = asked["caches-per-cgroup"];
+  if (Object.hasOwn(given, "caches-per-cgroup")) return list;
+  const present = list.split(",").filter((name) => all.some((one) => one.name === name));
+  if (present.length > 0) return present.join(",");
+  throw new InputError(
+    `parameter 'caches-per-cgroup': none of its default names is in ${asked.slabinfo}; name some of that file's caches`,
+  );
+}
 
 function selectCaches(all: readonly SlabCache[], list: string, file: string): SlabCache[] {
   const fail = (wrong: string) => new InputError(`parameter 'caches-per-cgroup': ${wrong}`);
