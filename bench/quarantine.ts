@@ -18,7 +18,12 @@ export const quarantine: Suite = {
       name: "hash-buckets",
       summary: "every batch is an array of lists, one per hash of the cache (proposed in the report)",
       parameters: {
-        buckets: { constant: "LAB_BUCKETS", default: 16, meaning: "lists per batch, a power of two from 2 to 128" },
+        buckets: {
+          constant: "LAB_BUCKETS",
+          default: 16,
+          meaning: "lists per batch, a power of two from 2 to 128",
+          inEveryId: true,
+        },
       },
     },
     { name: "doubly-linked", summary: "objects are also on a list of their cache (proposed in the report)" },
@@ -31,6 +36,7 @@ export const quarantine: Suite = {
           default: "scan",
           values: { scan: 1, deferred: 2 },
           meaning: "scan: one walk for a group of caches; deferred: a cache goes once it is empty",
+          inEveryId: true,
         },
         group: { constant: "LAB_GROUP", default: 24, meaning: "dead caches that start a walk, with form=scan" },
         "timeout-ms": {

@@ -333,6 +333,7 @@ export async function execute(execution: Execution): Promise<Run> {
   try {
     for (const unit of units) {
       if (isDone(unit)) continue;
+      if (signal.aborted) break;
       const name = `${unit.workload.name}, ${unit.stage}${unit.purpose === "growth" ? ` at ${Math.round(quarantineBytesOf(unit.workload) / 2 ** 20)} MiB` : ""}`;
       progress.begin(name);
       const recorder = new UnitRecorder(writer, execution.run, unit);

@@ -81,7 +81,9 @@ export class Progress {
     const done = Math.min(this.#unitsTotal, this.#unitsDone + this.#unitsInCase);
     const gained = done - this.#unitsBefore;
     const remaining =
-      gained > 0 && (elapsedMs >= estimateMs || done === this.#unitsTotal) ? formatDuration((elapsedMs / gained) * (this.#unitsTotal - done)) : "?";
+      gained > 0 && (elapsedMs >= estimateMs || done === this.#unitsTotal)
+        ? formatDuration((elapsedMs / gained) * (this.#unitsTotal - done))
+        : "?";
     const percent = Math.floor((100 * done) / this.#unitsTotal);
     const units = `${Number(done.toFixed(1))}/${Number(this.#unitsTotal.toFixed(1))}`;
     return `${percent}% ${units}  elapsed ${formatDuration(elapsedMs)}, remaining ${remaining}  ${this.#case}`;

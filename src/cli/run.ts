@@ -1,7 +1,7 @@
 // `reclaim-bench run`: plans, measures, records and reports.
 
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { suites } from "../../bench/index.ts";
@@ -49,7 +49,7 @@ const multiples: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20
 export function readSettings(pairs: readonly string[]): Record<string, ParameterValue> {
   const settings: Record<string, ParameterValue> = {};
   for (const pair of pairs) {
-    const [, key, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
+    const [, key, value] = /^([a-z][a-z0-9-]*)=(.*)$/s.exec(pair) ?? [];
     if (key === undefined || value === undefined) throw new InputError(`--set ${pair}: not of the form key=value`);
     if (Object.hasOwn(settings, key)) throw new InputError(`--set ${key}: given twice`);
     const [, number, suffix = ""] = /^(-?\d+(?:\.\d+)?)(KiB|MiB|GiB)?$/.exec(value) ?? [];
@@ -221,6 +221,19 @@ async function prepareResumed(options: RunOptions, results: string, io: Io): Pro
   return { units, modules, run: { ...before, cases } };
 }
 
+/** Refuses a folder that cannot be written before anything is measured. */
+async function checkWritable(folder: string): Promise<void> {
+  let existing = path.resolve(folder);
+  while (!existsSync(existing)) existing = path.dirname(existing);
+  try {
+    const probe = path.join(existing, `.reclaim-bench-${process.pid}`);
+    await writeFile(probe, "");
+    await rm(probe);
+  } catch (error) {
+    throw new InputError(`--out ${folder}: cannot write in ${existing} (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
 /**
  * Runs and reports.
  *
@@ -235,6 +248,7 @@ export async function runCommand(
   io: Io,
   signal: AbortSignal,
 ): Promise<number> {
+  await checkWritable(options.out);
   const results = path.join(options.out, "results");
   const reports = path.join(options.out, "reports");
   const { units, modules, run } =

@@ -137,7 +137,6 @@ export function planUnits(suite: Suite, choices: Choices): Unit[] {
   const units: Unit[] = [];
   const add = (stage: Stage, purpose: Unit["purpose"], workload: Workload, some: readonly PlannedVariant[]): void => {
     checkQuarantineBytes(workload);
-    if (!units.some((unit) => unit.workload === workload)) checkExercised(workload);
     const weight = weigh(stage, workload, some);
     units.push({ problem: suite.problem, stage, purpose, workload, variants: some, weight });
   };
@@ -146,6 +145,8 @@ export function planUnits(suite: Suite, choices: Choices): Unit[] {
 
   if (choices.workloadFile !== undefined) {
     const workload = openWorkload(choices.workloadFile);
+    // Of generated workloads the suite knows it.
+    checkExercised(workload);
     add("timed", "answers", workload, variants);
     add("mitata", "answers", workload, distinct);
     add("instrumented", "answers", workload, variants);

@@ -10,6 +10,8 @@ export interface VariantParameter {
   /** Allowed values by name; without it the value is an integer. */
   readonly values?: Readonly<Record<string, number>>;
   readonly meaning: string;
+  /** Whether the variant's id always names it; otherwise only when it is not at its default. @default false */
+  readonly inEveryId?: boolean;
 }
 
 /** One variant: a file in the problem's folder of `src/kernel`. */

@@ -10,7 +10,7 @@ export const skipWhenEmptyName = "skip-when-empty";
 
 /** A variant with all its parameters resolved. */
 export interface PlannedVariant {
-  /** Name and the parameters that were given, sorted: `batched-async form=scan skip-when-empty=true`. */
+  /** Name and sorted parameters, those at their defaults left out but for the telling ones: `batched-async form=scan`. */
   readonly id: string;
   readonly name: string;
   /** The user's file, for a variant from outside. */
@@ -75,7 +75,7 @@ export function planVariant(
     parameters[key] = value;
     constants[constant] = values === undefined ? Number(value) : (values[String(value)] as number);
   }
-  const given = new Map<string, ParameterValue>();
+  const given = new Set<string>();
   for (const pair of pairs) {
     const [key = "", value, ...rest] = pair.split("=");
     if (value === undefined || rest.length > 0) {
@@ -87,17 +87,22 @@ export function planVariant(
         throw new InputError(`variant '${text}': parameter '${key}': must be true or false, got ${value}`);
       }
       parameters[key] = value === "true";
-      given.set(key, parameters[key]);
+      given.add(key);
       continue;
     }
     const [parsed, constant] = readValue(text, key, value, definition);
     parameters[key] = parsed;
     constants[definition.parameters?.[key]?.constant as string] = constant;
-    given.set(key, parsed);
+    given.add(key);
   }
   const skipWhenEmpty = parameters[skipWhenEmptyName] === true;
-  if (!skipWhenEmpty) given.delete(skipWhenEmptyName);
-  const shown = [...given].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${value}`);
+  const shown = Object.entries(parameters)
+    .filter(([key, value]) => {
+      const parameter = definition.parameters?.[key];
+      return key === skipWhenEmptyName ? skipWhenEmpty : parameter?.inEveryId === true || value !== parameter?.default;
+    })
+    .map(([key, value]) => `${key}=${value}`)
+    .sort();
   return {
     id: [name, ...shown].join(" "),
     name,

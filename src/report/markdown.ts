@@ -179,7 +179,7 @@ export function renderMarkdown(run: Run, workloads: readonly WorkloadAnswers[], 
     const choice = chooseFor(workload, workloads);
     lines.push(
       choice === null
-        ? `- **${workload.name}**: nothing to choose: fewer than two variants keep all constraints and finish every removal.`
+        ? `- **${workload.name}**: nothing to choose: fewer than two variants break no constraint and finish every removal.`
         : `- **${workload.name}**: choose \`${choice.id}\`: ${choice.reason}.`,
     );
   }

@@ -2,7 +2,14 @@
 
 import type { Growth, MeanTime, NetTime, VariantAnswers, WorkloadAnswers } from "./answers.ts";
 import { formatBytes, formatNs, formatNumber, formatRatio, ratioOf } from "./format.ts";
-import { type Contest, chooseFor, contestsOf, violationsOf } from "./verdict.ts";
+import {
+  type Constraint,
+  type Contest,
+  chooseFor,
+  contestsOf,
+  unmeasuredConstraints,
+  violationsOf,
+} from "./verdict.ts";
 
 /** First row: the heads. Columns after the first are numbers. */
 export type Table = readonly (readonly string[])[];
@@ -314,9 +321,11 @@ export function constraintTable(workloads: readonly WorkloadAnswers[]): Table {
     ["variant", "global FIFO", "cheap put", "little memory", ...workloads.map((one) => one.name)],
     ...ids.map((id) => {
       const violations = violationsOf(id, workloads);
-      const of = (constraint: string): string => {
+      const unmeasured = unmeasuredConstraints(id, workloads);
+      const of = (constraint: Constraint): string => {
         const found = violations.find((one) => one.constraint === constraint);
-        return found === undefined ? "kept" : `**broken**: ${found.reason}`;
+        if (found !== undefined) return `**broken**: ${found.reason}`;
+        return unmeasured.includes(constraint) ? "–" : "kept";
       };
       return [
         id,

@@ -28,7 +28,7 @@ export function renderTerminal(workloads: readonly WorkloadAnswers[]): string {
       `${workload.name}  (${workload.parameters.timed})`,
       renderColumns(overviewTable(workload, workloads)),
       choice === null
-        ? "nothing to choose: fewer than two variants keep all constraints and finish every removal"
+        ? "nothing to choose: fewer than two variants break no constraint and finish every removal"
         : `choose ${choice.id}: ${choice.reason}`,
       "",
     );

@@ -45,7 +45,7 @@ describe("the chosen variants", () => {
   });
 
   test("begin with the reference and end with the floor, whatever was asked for", () => {
-    expect(idsOf({ variants: ["hash-buckets"] })).toEqual(["singly-linked-fifo", "hash-buckets", "floor"]);
+    expect(idsOf({ variants: ["hash-buckets"] })).toEqual(["singly-linked-fifo", "hash-buckets buckets=16", "floor"]);
     expect(idsOf({ variants: ["floor"] })).toEqual(["singly-linked-fifo", "floor"]);
     expect(idsOf({ variants: ["doubly-linked", "singly-linked-fifo"] })).toEqual([
       "singly-linked-fifo",
@@ -154,16 +154,23 @@ describe("--set", () => {
     }
   });
 
-  test("leaves the sizes of counting and of growth to the suite", () => {
-    const parameters = { guests: 3, "quarantine-bytes": 3 * mebibyte };
-    const workloads = ["libvirt-teardown"];
-    const set = planUnits(unfilled, choose({ parameters, workloads }));
-    const plain = planUnits(unfilled, choose({ workloads }));
-    const sizes = (units: readonly Unit[]) =>
-      units
+  test("lowers the sizes of counting and of growth, and never raises them", () => {
+    const sizes = (parameters: Record<string, number>) =>
+      planUnits(unfilled, choose({ parameters, workloads: ["libvirt-teardown"] }))
         .filter((unit) => unit.stage === "counted" || unit.purpose === "growth")
-        .map(({ workload, stage, purpose }) => [stage, purpose, workload.parameters]);
-    expect(sizes(set)).toEqual(sizes(plain));
+        .map(({ workload, purpose }) => ({
+          purpose,
+          guests: workload.parameters.guests,
+          bytes: Number(workload.parameters["quarantine-bytes"]),
+        }));
+    const plain = sizes({});
+    expect(sizes({ guests: 30, "quarantine-bytes": 300 * mebibyte })).toEqual(plain);
+    const lowered = sizes({ guests: 1, "quarantine-bytes": 3 * mebibyte });
+    for (const [index, { purpose, guests, bytes }] of lowered.entries()) {
+      expect(guests).toBe(1);
+      // The sizes that a law is fitted to stay apart.
+      expect(bytes).toBe(purpose === "growth" ? plain[index]?.bytes : 3 * mebibyte);
+    }
   });
 
   test("of a slabinfo file goes to every size", () => {
