@@ -78,7 +78,7 @@ export const quarantine: Suite = {
         native: { guests: 1, "churn-cycles": 0 },
         exact: { guests: 1, "churn-cycles": 0 },
         nativeBytes: {
-          quick: [8 * mebibyte, 16 * mebibyte, 32 * mebibyte, 64 * mebibyte],
+          quick: [4 * mebibyte, 8 * mebibyte, 16 * mebibyte, 32 * mebibyte],
           standard: [16 * mebibyte, 32 * mebibyte, 64 * mebibyte, 128 * mebibyte, 256 * mebibyte],
           full: [64 * mebibyte, 256 * mebibyte, 1024 * mebibyte, 2048 * mebibyte],
         },
@@ -93,7 +93,7 @@ export const quarantine: Suite = {
       name: "cgroups-4000",
       question: "What does it cost to create, use and remove thousands of cgroups?",
       scales: {
-        quick: { cgroups: 24, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 40 },
+        quick: { cgroups: 16, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 40 },
         standard: { cgroups: 400, "quarantine-bytes": 32 * mebibyte, "churn-cycles": 100 },
         full: { "quarantine-bytes": 1024 * mebibyte },
       },

@@ -25,7 +25,7 @@ export interface NetTime {
 
 /**
  * A mean time per operation, the floor's subtracted. A mean, because evictions come in bursts that a median of batches
- * would not see.
+ * would not see. There is none where the blocks of batches do not separate it from nothing.
  */
 export interface MeanTime {
   readonly ns: number;
@@ -222,10 +222,10 @@ function meanTime(rows: VariantRows, floor: VariantRows, reference: VariantRows,
   const net = minus(rows.series("timed", metric), harness);
   if (net.size === 0) return null;
   const base = minus(reference.series("timed", metric), harness);
-  return {
-    ns: mean([...net.values()]),
-    ratio: rows === floor ? null : pairedRatio(blockMeans(net), blockMeans(base)),
-  };
+  const blocks = blockMeans(net);
+  const low = medianWithInterval([...blocks.values()])?.low ?? null;
+  if (rows === floor || low === null || low <= 0) return null;
+  return { ns: mean([...net.values()]), ratio: pairedRatio(blocks, blockMeans(base)) };
 }
 
 /** Median over the runs of allocations that let objects go: time above the floor's, per object let go. */
