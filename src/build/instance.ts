@@ -15,6 +15,7 @@ export interface QuarantineExports {
   runDeferred(nowNs: number): number;
   runWork(work: number, argument: number): void;
   freedCount(): number;
+  leftBehindCount(): number;
   quarantinedBytes(): number;
   batchesInUse(): number;
   extraObjectBytes(): number;

@@ -3,13 +3,12 @@
 
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { type CompiledModule, compileModule } from "../build/compile.ts";
 import type { MachineForm } from "../build/flags.ts";
-import { InputError, StoppedError } from "../errors.ts";
+import { asViolation, InputError, StoppedError, ViolationError } from "../errors.ts";
 import { InstrumentedMachine } from "../native/instrumented-machine.ts";
 import { crossCheckPut, measureInstrumented, measureNatively, type Subject } from "../native/measure.ts";
 import { caseId, quarantineBytesOf, type Unit } from "../plan/plan.ts";
@@ -147,7 +146,7 @@ class UnitRecorder {
     "run_id" | "commit" | "problem" | "workload" | "instrument" | "seed" | "environment_id"
   >;
   readonly #unit: Unit;
-  readonly #rows: MeasuredRow[] = [];
+  #rows: MeasuredRow[] = [];
 
   constructor(writer: RecordWriter, run: Run, unit: Unit) {
     this.#writer = writer;
@@ -181,6 +180,11 @@ class UnitRecorder {
     });
   }
 
+  /** Forgets a variant's rows: its numbers are void. */
+  drop(variant: PlannedVariant): void {
+    this.#rows = this.#rows.filter((row) => row.variant !== variant.id);
+  }
+
   async write(): Promise<void> {
     for (const row of this.#rows) await this.#writer.write(row);
     this.#rows.length = 0;
@@ -211,7 +215,8 @@ async function runUnit(
   warn: (warning: string) => void,
   onProgress: (share: number) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Map<string, Error>> {
+  const failures = new Map<string, Error>();
   const { workload, variants, stage } = unit;
   const quarantineBytes = quarantineBytesOf(workload);
   const byId = new Map(variants.map((variant) => [variant.id, variant]));
@@ -225,14 +230,14 @@ async function runUnit(
     }),
   );
   if (stage === "timed") {
-    const groups = groupByMemory(subjects, sessionBytes(workload), os.freemem() / 2);
+    const groups = groupByMemory(subjects, sessionBytes(workload), process.availableMemory() / 2);
     if (groups.length > 1 && unit.purpose === "answers") {
       warn(
         `${workload.name}: only ${(groups[0] as Subject[]).length} variants fit into memory at a time, so not all were measured in turns; ratios between groups carry the machine's drift`,
       );
     }
     for (const [index, group] of groups.entries()) {
-      await measureNatively({
+      const failed = await measureNatively({
         subjects: group,
         workload,
         signal,
@@ -243,13 +248,29 @@ async function runUnit(
         },
         onProgress: (share) => onProgress((index + share) / groups.length),
       });
+      for (const [id, error] of failed) failures.set(id, error);
       collectGarbage();
     }
-    return;
+    return failures;
   }
   for (const [index, subject] of subjects.entries()) {
     const variant = variantOf(subject.id);
     const emit = (metric: string, round: number, value: number): void => recorder.add(variant, metric, round, value);
+    try {
+      await measureOne(subject, emit);
+    } catch (error) {
+      if (error instanceof StoppedError) throw error;
+      failures.set(subject.id, asViolation(subject.id, error));
+    }
+    collectGarbage();
+    onProgress((index + 1) / subjects.length);
+  }
+  return failures;
+
+  async function measureOne(
+    subject: Subject,
+    emit: (metric: string, round: number, value: number) => void,
+  ): Promise<void> {
     if (stage === "mitata") {
       const check = await crossCheckPut(subject, workload, signal);
       if (check !== null) {
@@ -265,10 +286,8 @@ async function runUnit(
         collectGarbage();
       }
     } else {
-      await countExactly(subject.compiled, workload, subject.sizes, emit, signal);
+      await countExactly(subject, subject.compiled, workload, subject.sizes, emit, signal);
     }
-    collectGarbage();
-    onProgress((index + 1) / subjects.length);
   }
 }
 
@@ -307,9 +326,9 @@ function caseOfRow(row: MeasuredRow): string {
 /**
  * Runs what is pending.
  *
- * @returns the run as it was left: complete, or incomplete because the signal was raised
+ * @returns the run as it was left, complete or stopped by the signal, and whether a variant did what none may do
  */
-export async function execute(execution: Execution): Promise<Run> {
+export async function execute(execution: Execution): Promise<{ readonly run: Run; readonly violated: boolean }> {
   const { units, modules, folder, io, signal } = execution;
   const cases = new Map(execution.run.cases.map((one) => [one.id, one]));
   const isDone = (unit: Unit): boolean =>
@@ -326,6 +345,7 @@ export async function execute(execution: Execution): Promise<Run> {
     rssBytesMax,
   });
 
+  let violated = false;
   const writer = await openRecords(folder, done, caseOfRow);
   await writeRun(folder, snapshot("incomplete", null));
   const unitsDone = units.filter(isDone).reduce((sum, unit) => sum + unit.weight, 0);
@@ -337,14 +357,9 @@ export async function execute(execution: Execution): Promise<Run> {
       const name = `${unit.workload.name}, ${unit.stage}${unit.purpose === "growth" ? ` at ${Math.round(quarantineBytesOf(unit.workload) / 2 ** 20)} MiB` : ""}`;
       progress.begin(name);
       const recorder = new UnitRecorder(writer, execution.run, unit);
-      const mark = (state: "done" | "failed", error?: string): void => {
-        for (const variant of unit.variants) {
-          const id = caseId(unit, variant);
-          cases.set(id, { id, state, ...(error === undefined ? {} : { error }) });
-        }
-      };
+      let failures: ReadonlyMap<string, Error>;
       try {
-        await runUnit(
+        failures = await runUnit(
           unit,
           modules,
           recorder,
@@ -352,15 +367,20 @@ export async function execute(execution: Execution): Promise<Run> {
           (share) => progress.update(share * unit.weight),
           signal,
         );
-        mark("done");
       } catch (error) {
+        if (!(error instanceof StoppedError)) throw error;
         // What was sampled before the stop is kept; the case stays pending and is measured again on resume.
-        if (error instanceof StoppedError) {
-          await recorder.write();
-          break;
-        }
-        if (!(error instanceof InputError)) throw error;
-        mark("failed", error.message);
+        await recorder.write();
+        break;
+      }
+      for (const variant of unit.variants) {
+        const id = caseId(unit, variant);
+        const error = failures.get(variant.id);
+        cases.set(id, error === undefined ? { id, state: "done" } : { id, state: "failed", error: error.message });
+        if (error === undefined) continue;
+        if (!(error instanceof InputError || error instanceof ViolationError)) throw error;
+        violated ||= error instanceof ViolationError;
+        recorder.drop(variant);
         progress.clear();
         io.warn(`reclaim-bench: ${error.message}\n`);
       }
@@ -376,7 +396,7 @@ export async function execute(execution: Execution): Promise<Run> {
   const complete = [...cases.values()].every((one) => one.state !== "pending");
   const result = snapshot(complete ? "complete" : "incomplete", complete ? io.clock().toISOString() : null);
   await writeRun(folder, result);
-  return result;
+  return { run: result, violated };
 }
 
 /** A run that has not begun. */

@@ -86,6 +86,7 @@ function outsideVariants(suite: Suite, files: readonly string[]): Map<string, st
 }
 
 function suiteOf(problems: readonly string[]): Suite {
+  if (problems.length > 1) throw new InputError("this version runs one problem at a time; name one");
   const chosen =
     problems.length === 0
       ? suites
@@ -185,6 +186,10 @@ function listOf(run: Run, key: string): string[] {
 
 /** Plans an interrupted run again from what it recorded, and checks that it is still the same work. */
 async function prepareResumed(options: RunOptions, results: string, io: Io): Promise<Prepared> {
+  const ignored = [...options.variant, ...options.variantFile, ...options.workload, ...options.set];
+  if (ignored.length > 0 || options.workloadFile !== undefined || options.slabinfo !== undefined) {
+    throw new InputError("--resume: goes on with what the run was told; leave out variants, workloads and parameters");
+  }
   const before = await findIncomplete(results, options.resume as string | true);
   const text = (key: string): string => String(before.parameters[key] ?? "");
   const { units, modules, run } = await prepare(
@@ -257,12 +262,13 @@ export async function runCommand(
       : await prepareResumed(options, results, io);
   const folder = path.join(results, run.runId);
   io.warn(`run ${run.runId}, seed ${run.seed}\n`);
-  const finished = await execute({ units, modules, folder, run, io, signal });
+  const { run: finished, violated } = await execute({ units, modules, folder, run, io, signal });
   const reported = await makeReport(folder, reports);
   showReport(reported, folder, options, io);
   if (finished.state === "incomplete") {
     io.warn(`reclaim-bench: stopped; go on with: reclaim-bench run --resume ${run.runId}\n`);
     return stoppedCode;
   }
+  if (violated) return 4;
   return finished.cases.some((one) => one.state === "failed") ? 2 : 0;
 }

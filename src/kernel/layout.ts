@@ -36,6 +36,8 @@ export const counterOffset: usize = 136;
 
 /** Counter: objects that this CPU put back into their slabs. */
 export const counterFreed: usize = 0;
+/** Counter: objects that were still in use in caches that this CPU destroyed; a correct variant leaves none. */
+export const counterLeftBehind: usize = 1;
 
 /** Address of a counter that only this CPU writes, like the kernel's per-CPU statistics. */
 export function counterCell(counter: usize): usize {

@@ -5,7 +5,6 @@
 
 import type { MachineImports } from "../build/instance.ts";
 import { noteLockAcquired, noteLockReleased } from "../kernel/notes.ts";
-import { nativeMachine } from "./session.ts";
 
 /** Longest sections seen. Bind {@link imports}. */
 export class InstrumentedMachine {
@@ -13,6 +12,8 @@ export class InstrumentedMachine {
   #irqOffDepth = 0;
   #irqOffSince = 0n;
   #recording = false;
+  #firstLock = 0;
+  #endLock = 0;
   /** Longest time that one lock was held, in ns. */
   lockHoldNsMax = 0;
   /** Longest time with interrupts off without a break, in ns. */
@@ -23,10 +24,15 @@ export class InstrumentedMachine {
     this.#recording = recording;
   }
 
+  /** Only locks from `first` up to `end` count: the variant's own, not those of the slab allocator. */
+  watch(first: number, end: number): void {
+    this.#firstLock = first;
+    this.#endLock = end;
+  }
+
   imports(): MachineImports {
     const now = process.hrtime.bigint;
     return {
-      ...nativeMachine(),
       instrumented: {
         preemptOff: () => {},
         preemptOn: () => {},
@@ -39,6 +45,8 @@ export class InstrumentedMachine {
           if (ns > this.irqOffNsMax) this.irqOffNsMax = ns;
         },
         lockNote: (kind: number, value: number) => {
+          const lock = value >>> 0;
+          if (lock < this.#firstLock || lock >= this.#endLock) return;
           if (kind === noteLockAcquired) {
             this.#since.set(value, now());
           } else if (kind === noteLockReleased && this.#recording) {

@@ -7,7 +7,7 @@ import { measure as measureWithMitata } from "mitata";
 import { median } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
 import type { QuarantineSizes } from "../build/instance.ts";
-import { StoppedError } from "../errors.ts";
+import { asViolation, checkLeftBehind, StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventSize } from "../kernel/events.ts";
 import { Histogram } from "../records/histogram.ts";
 import { Random } from "../workloads/random.ts";
@@ -132,10 +132,15 @@ class Running {
     this.#onSample(this.subject.id, "worker-ns", round, ns);
   }
 
-  /** Finishes deferred removals and samples what holds for the whole workload. */
+  /**
+   * Finishes deferred removals and samples what holds for the whole workload.
+   *
+   * @throws {ViolationError} when the variant left objects in caches that it said were empty
+   */
   finish(round: number, skipped: number): void {
     this.#defer("all", round);
     const { exports, layout } = this.session.module;
+    checkLeftBehind(this.subject.id, exports.leftBehindCount());
     const emit = (metric: string, value: number): void => this.#onSample(this.subject.id, metric, 0, value);
     if (this.#groupNs > 0) this.#closeGroup();
     emit("unfinished-caches", this.#destroyed.filter((index) => exports.isCachePresent(index) !== 0).length);
@@ -151,13 +156,22 @@ class Running {
 /**
  * Runs the workload on every subject. All subjects are in memory at the same time.
  *
+ * @returns what went wrong, by subject: a trap, or objects left behind in destroyed caches. The others are not affected.
  * @throws {StoppedError} when the signal was raised; samples up to then have been handed out
  * @throws {InputError} when a case does not fit into memory
  */
-export async function measureNatively(options: MeasureOptions): Promise<void> {
+export async function measureNatively(options: MeasureOptions): Promise<ReadonlyMap<string, Error>> {
   const { workload, onSample, signal } = options;
   const breath = new Breath(signal);
   const running = options.subjects.map((subject) => new Running(subject, workload, onSample));
+  const failures = new Map<string, Error>();
+  const attempt = (one: Running, action: () => void): void => {
+    try {
+      action();
+    } catch (error) {
+      failures.set(one.subject.id, asViolation(one.subject.id, error));
+    }
+  };
   const random = new Random(workload.seed);
   const order = Uint32Array.from(running.keys());
   let round = 0;
@@ -169,7 +183,10 @@ export async function measureNatively(options: MeasureOptions): Promise<void> {
     for (const one of running) one.session.load(chunk);
     for (const batch of splitIntoBatches(chunk)) {
       random.shuffle(order);
-      for (const position of order) running[position]!.step(batch, round, view);
+      for (const position of order) {
+        const one = running[position]!;
+        if (!failures.has(one.subject.id)) attempt(one, () => one.step(batch, round, view));
+      }
       round++;
       await breath.take();
     }
@@ -177,9 +194,11 @@ export async function measureNatively(options: MeasureOptions): Promise<void> {
     options.onProgress(events / workload.limits.events);
   }
   for (const one of running) {
-    one.finish(round, skipped);
+    if (failures.has(one.subject.id)) continue;
+    attempt(one, () => one.finish(round, skipped));
     if (one.removals.count > 0) options.onRemovals(one.subject.id, one.removals);
   }
+  return failures;
 }
 
 /**
@@ -194,6 +213,8 @@ export async function measureInstrumented(
   signal: AbortSignal,
 ): Promise<void> {
   const session = new NativeSession(subject.compiled, workload, subject.sizes, subject.isFloor, machine.imports());
+  const { problemBase, pageTable } = session.module.layout;
+  machine.watch(problemBase, pageTable - arenaStateBytes);
   const breath = new Breath(signal);
   for (const chunk of workload.chunks()) {
     session.load(chunk);
@@ -206,6 +227,9 @@ export async function measureInstrumented(
   }
   session.runDeferred("all");
 }
+
+/** The arena's state, with its lock, lies in front of the page table. */
+const arenaStateBytes = 64;
 
 /** What mitata found for the same batches of frees. */
 export interface CrossCheck {

@@ -8,29 +8,23 @@ import { medianWithInterval, type PairedRatio, pairedRatio } from "../statistics
 import { summarise } from "../statistics/summary.ts";
 import { type ParameterTable, workloadTypes } from "../workloads/index.ts";
 
-/** A time per operation with the harness subtracted, and its ratio to the reference. */
+/**
+ * A time per operation with the harness subtracted, and its ratio to the reference. A mean, because what comes in
+ * bursts, such as moving a full queue, would hide from a median of batches; its interval comes from blocks of
+ * consecutive batches. There is none where it is not above nothing.
+ */
 export interface NetTime {
-  /** Median over rounds, in ns. The floor's time of the same round is subtracted. */
+  /** Mean over rounds, in ns. The floor's time of the same round is subtracted. */
   readonly ns: number;
-  /** Ends of the sign-test interval of that median; null with too few rounds. */
+  /** Sign-test interval of the blocks' median; null with fewer than six blocks. */
   readonly low: number | null;
   readonly high: number | null;
-  /** To the reference, round by round; null for the floor and where the reference has no such time. */
+  /** Mean over the reference's mean; its interval by blocks. Null for the floor and where the reference has no such time. */
   readonly ratio: PairedRatio | null;
-  /** Relative margin of error of the raw times by tinybench, in percent. */
-  readonly marginPercent: number;
-  /** 99th percentile of the raw batches, harness included, in ns. */
+  /** Relative margin of error of the raw times by tinybench, in percent; null with fewer than six rounds. */
+  readonly marginPercent: number | null;
+  /** 99th percentile of the raw batches by tinybench, harness included, in ns. */
   readonly rawP99Ns: number;
-}
-
-/**
- * A mean time per operation, the floor's subtracted. A mean, because evictions come in bursts that a median of batches
- * would not see. There is none where the blocks of batches do not separate it from nothing.
- */
-export interface MeanTime {
-  readonly ns: number;
-  /** To the reference, by blocks of consecutive batches. */
-  readonly ratio: PairedRatio | null;
 }
 
 /** Distribution of the time that callers of a removal waited. */
@@ -53,12 +47,12 @@ export interface VariantAnswers {
   readonly id: string;
   readonly role: "reference" | "floor" | "";
   readonly put: NetTime | null;
-  /** Median time per object let go in a run of allocations, the floor's allocations subtracted, in ns. */
+  /** Time of runs of allocations above the floor's, per object let go in them, in ns. */
   readonly reduceNs: number | null;
   /** Mixed batches, per object freed. */
-  readonly mixed: MeanTime | null;
+  readonly mixed: NetTime | null;
   /** Mixed batches, per bogo-op. */
-  readonly bogoOp: MeanTime | null;
+  readonly bogoOp: NetTime | null;
   readonly removals: Removals | null;
   /** All removals and their workers, in ns. */
   readonly teardownNs: number | null;
@@ -180,6 +174,24 @@ function minus(series: Series, base: Series): Series {
   return net;
 }
 
+/** Blocks that a series of batches is cut into, so that each holds several bursts of evictions. */
+const blockCount = 10;
+
+/** Means of blocks of consecutive rounds. */
+function blockMeans(series: Series): Series {
+  const values = [...series].sort(([a], [b]) => a - b).map(([, value]) => value);
+  if (values.length === 0) return new Map();
+  const size = Math.ceil(values.length / blockCount);
+  const means: Series = new Map();
+  for (let first = 0; first + size <= values.length; first += size) {
+    means.set(means.size, mean(values.slice(first, first + size)));
+  }
+  return means;
+}
+
+/** Fewer rounds than this say nothing of their spread. */
+const roundsMin = 6;
+
 async function netTime(
   rows: VariantRows,
   floor: VariantRows,
@@ -189,55 +201,30 @@ async function netTime(
   const raw = rows.series("timed", metric);
   const harness = floor.series("timed", metric);
   const net = minus(raw, harness);
-  const found = medianWithInterval([...net.values()]);
-  if (found === null) return null;
-  const values = [...raw.values()];
-  const statistics = await summarise(metric, values);
+  if (rows === floor || net.size === 0) return null;
+  const ns = mean([...net.values()]);
+  const blocks = blockMeans(net);
+  const { low, high } = medianWithInterval([...blocks.values()])!;
+  if (ns <= 0 || (low !== null && low <= 0)) return null;
+  const base = minus(reference.series("timed", metric), harness);
+  const ofReference = base.size === 0 ? 0 : mean([...base.values()]);
+  const paired = pairedRatio(blocks, blockMeans(base));
+  const statistics = await summarise(metric, [...raw.values()]);
   return {
-    ns: found.median,
-    low: found.low,
-    high: found.high,
-    ratio: rows === floor ? null : pairedRatio(net, minus(reference.series("timed", metric), harness)),
-    marginPercent: statistics.rme,
+    ns,
+    low,
+    high,
+    ratio: ofReference <= 0 || paired === null ? null : { ...paired, ratio: ns / ofReference },
+    marginPercent: raw.size < roundsMin ? null : statistics.rme,
     rawP99Ns: statistics.p99 * 1e6,
   };
 }
 
-/** Blocks that a series of batches is cut into, so that each holds several bursts of evictions. */
-const blockCount = 10;
-
-/** Means of blocks of consecutive rounds. */
-function blockMeans(series: Series): Series {
-  const values = [...series].sort(([a], [b]) => a - b).map(([, value]) => value);
-  const size = Math.ceil(values.length / blockCount);
-  const means: Series = new Map();
-  for (let first = 0; first + size <= values.length; first += size) {
-    means.set(means.size, mean(values.slice(first, first + size)));
-  }
-  return means;
-}
-
-function meanTime(rows: VariantRows, floor: VariantRows, reference: VariantRows, metric: string): MeanTime | null {
-  const harness = floor.series("timed", metric);
-  const net = minus(rows.series("timed", metric), harness);
-  if (net.size === 0) return null;
-  const base = minus(reference.series("timed", metric), harness);
-  const blocks = blockMeans(net);
-  const low = medianWithInterval([...blocks.values()])?.low ?? null;
-  if (rows === floor || low === null || low <= 0) return null;
-  return { ns: mean([...net.values()]), ratio: pairedRatio(blocks, blockMeans(base)) };
-}
-
-/** Median over the runs of allocations that let objects go: time above the floor's, per object let go. */
+/** Time of all runs of allocations above the floor's, over all objects let go in them; idle reductions included. */
 function reduceTime(rows: VariantRows, floor: VariantRows): number | null {
-  const evicted = rows.series("timed", "evicted-per-allocation");
-  const net = minus(rows.series("timed", "allocate-ns"), floor.series("timed", "allocate-ns"));
-  const perObject: number[] = [];
-  for (const [round, ns] of net) {
-    const objects = evicted.get(round) ?? 0;
-    if (objects > 0) perObject.push(ns / objects);
-  }
-  return perObject.length === 0 ? null : median(perObject);
+  const evicted = sum(rows.values("timed", "evicted-per-allocation"));
+  if (evicted === 0) return null;
+  return sum([...minus(rows.series("timed", "allocate-ns"), floor.series("timed", "allocate-ns")).values()]) / evicted;
 }
 
 function crossCheck(rows: VariantRows): CrossChecked | null {
@@ -274,8 +261,8 @@ async function answersOf(
     role,
     put: await netTime(rows, floor, reference, "put-ns"),
     reduceNs: role === "floor" ? null : reduceTime(rows, floor),
-    mixed: meanTime(rows, floor, reference, "mixed-ns"),
-    bogoOp: meanTime(rows, floor, reference, "bogo-op-ns"),
+    mixed: await netTime(rows, floor, reference, "mixed-ns"),
+    bogoOp: await netTime(rows, floor, reference, "bogo-op-ns"),
     removals,
     teardownNs: removals === null ? null : totalOf(rows.values("timed", "teardown-ns")),
     teardownParts: rows.series("timed", "teardown-ns"),

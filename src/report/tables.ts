@@ -1,6 +1,6 @@
 // The tables of a report, as rows of text, for Markdown and for the terminal alike.
 
-import type { Growth, MeanTime, NetTime, VariantAnswers, WorkloadAnswers } from "./answers.ts";
+import type { Growth, NetTime, VariantAnswers, WorkloadAnswers } from "./answers.ts";
 import { formatBytes, formatNs, formatNumber, formatRatio, ratioOf } from "./format.ts";
 import {
   type Constraint,
@@ -14,18 +14,13 @@ import {
 /** First row: the heads. Columns after the first are numbers. */
 export type Table = readonly (readonly string[])[];
 
-/** `~` marks a ratio that the rounds do not tell from 1. */
-function timeAndRatio(time: NetTime | MeanTime | null): [string, string] {
-  if (time === null) return [formatNs(null), formatRatio(null)];
-  const { ratio } = time;
-  const unsure =
-    ratio !== null &&
-    ratio.low !== null &&
-    ratio.high !== null &&
-    ratio.low <= 1 &&
-    ratio.high >= 1 &&
-    ratio.low < ratio.high;
-  return [formatNs(time.ns), ratio === null ? formatRatio(null) : `${unsure ? "~" : ""}${formatRatio(ratio.ratio)}`];
+/** `~` marks a ratio that the rounds do not tell from 1, `?` one of too few rounds to tell. */
+function timeAndRatio(time: NetTime | null): [string, string] {
+  if (time === null || time.ratio === null) return [formatNs(time?.ns), formatRatio(null)];
+  const { ratio, low, high } = time.ratio;
+  const isReference = ratio === 1 && (low === null || low === high);
+  const mark = isReference ? "" : low === null || high === null ? "?" : low <= 1 && high >= 1 ? "~" : "";
+  return [formatNs(time.ns), `${mark}${formatRatio(ratio)}`];
 }
 
 function referenceOf(workload: WorkloadAnswers): VariantAnswers | undefined {
@@ -89,7 +84,7 @@ export function overviewTable(workload: WorkloadAnswers, all: readonly WorkloadA
 
 function formatOf(unit: Contest["unit"]): (value: number) => string {
   if (unit === "ns") return formatNs;
-  return unit === "bytes" ? formatBytes : (value) => `${formatNumber(value)} objects`;
+  return unit === "bytes" ? formatBytes : (value) => `${formatNumber(value)} ${unit}`;
 }
 
 /** Who wins on what. */
@@ -142,7 +137,7 @@ export function timesTable(workload: WorkloadAnswers): Table {
         one.put?.low == null ? "–" : `${formatNs(one.put.low)} to ${formatNs(one.put.high)}`,
         ...timeAndRatio(one.put).slice(1),
         formatNs(one.put?.rawP99Ns),
-        one.put === null ? "–" : `${formatNumber(one.put.marginPercent)} %`,
+        one.put?.marginPercent == null ? "–" : `${formatNumber(one.put.marginPercent)} %`,
         formatNs(one.reduceNs),
         formatRatio(ratioOf(one.reduceNs, reference?.reduceNs)),
         ...timeAndRatio(one.mixed),

@@ -4,6 +4,7 @@
 import type { MachineImports } from "../build/instance.ts";
 import {
   noteBatchVisited,
+  noteDrained,
   noteEvicted,
   noteForeignVisited,
   noteLockAcquired,
@@ -171,6 +172,8 @@ export class CountingMachine {
       case noteEvicted:
         this.#current.evicted++;
         this.#evictedPutOrder.push(this.#putOrder[value >>> 6] as number);
+        return;
+      case noteDrained:
         return;
       case noteRemovalBegun:
         this.#removals.set(value, this.#putCount);

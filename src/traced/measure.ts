@@ -4,7 +4,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { CompiledModule } from "../build/compile.ts";
 import { type QuarantineSizes, startQuarantine } from "../build/instance.ts";
-import { InputError, StoppedError } from "../errors.ts";
+import { checkLeftBehind, InputError, StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventKindOffset, eventSize, kindCacheDestroy } from "../kernel/events.ts";
 import { kasanQuarantinePut, kasanQuarantineReduce, kasanQuarantineRemoveCache, kworker } from "../kernel/symbols.ts";
 import type { Workload } from "../workloads/workload.ts";
@@ -67,6 +67,7 @@ const memoryBytesMax = 1024 * 1024 * 1024;
  * @throws {InputError} when the case is too large to be counted, or its memory is used up
  */
 export async function countExactly(
+  { id: variant, isFloor }: { readonly id: string; readonly isFloor: boolean },
   compiled: CompiledModule,
   workload: Workload,
   sizes: QuarantineSizes,
@@ -97,9 +98,9 @@ export async function countExactly(
     }
   });
   const pinned = new PinnedMemory();
-  let heldBytes = 0;
+  let removing = 0;
   machine.onRemoval = (cache, completed, putsSince) => {
-    if (!completed) pinned.begin(cache, heldBytes);
+    if (!completed) pinned.begin(cache, removing);
     else if (pinned.end(cache)) emit("removal-delay-puts", pinned.completed, putsSince);
   };
 
@@ -130,8 +131,9 @@ export async function countExactly(
     for (let index = 0; index < count; index++) {
       if (view.getUint16(index * eventSize + eventKindOffset, true) !== kindCacheDestroy) continue;
       runTo(index);
-      heldBytes = exports.heldBytesOf(view.getUint32(index * eventSize + eventGroupOffset, true));
+      removing = view.getUint32(index * eventSize + eventGroupOffset, true);
       runTo(index + 1);
+      pinned.reread((index) => exports.heldBytesOf(index));
       pinned.look();
       exports.runDeferred(0);
     }
@@ -141,11 +143,13 @@ export async function countExactly(
     if (signal.aborted) throw new StoppedError("stopped");
   }
   if (remove.operations > 0) {
+    pinned.reread((index) => exports.heldBytesOf(index));
     emit("pinned-bytes-end", 0, pinned.bytes);
     emit("pinned-bytes-max", 0, pinned.bytesMax);
     emit("removals-deferred", 0, pinned.deferred);
   }
   exports.runDeferred(Number.POSITIVE_INFINITY);
+  if (!isFloor) checkLeftBehind(variant, exports.leftBehindCount());
 
   const perOperation = (name: string, totals: Totals, divisor: number): void => {
     if (divisor === 0) return;
@@ -170,34 +174,37 @@ export async function countExactly(
 
 /** Bytes of pages of caches that were asked to go and are still there. */
 class PinnedMemory {
+  /** By descriptor: the cache's index. */
   readonly #pending = new Map<number, number>();
   bytes = 0;
-  /** Most bytes at the end of any removal's own call. */
+  /** Most bytes when any removal's own call had returned. */
   bytesMax = 0;
   completed = 0;
   /** Removals that were not complete when their call returned. */
   deferred = 0;
   #newest: number | null = null;
 
-  begin(cache: number, heldBytes: number): void {
-    this.#pending.set(cache, heldBytes);
-    this.bytes += heldBytes;
+  begin(cache: number, index: number): void {
+    this.#pending.set(cache, index);
     this.#newest = cache;
   }
 
   /** Returns whether the removal had been begun. */
   end(cache: number): boolean {
-    const held = this.#pending.get(cache);
-    if (held === undefined) return false;
-    this.#pending.delete(cache);
-    this.bytes -= held;
+    if (!this.#pending.delete(cache)) return false;
     this.completed++;
     return true;
+  }
+
+  /** Sums up anew, because a dying cache gives slabs back as its objects are let go. */
+  reread(heldBytesOf: (index: number) => number): void {
+    this.bytes = 0;
+    for (const index of this.#pending.values()) this.bytes += heldBytesOf(index);
+    if (this.bytes > this.bytesMax) this.bytesMax = this.bytes;
   }
 
   /** Called when a removal's own call has returned. */
   look(): void {
     if (this.#newest !== null && this.#pending.has(this.#newest)) this.deferred++;
-    if (this.bytes > this.bytesMax) this.bytesMax = this.bytes;
   }
 }

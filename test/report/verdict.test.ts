@@ -218,7 +218,14 @@ test("a choice says which constraints nobody could judge", () => {
 
 describe("where no cache is removed", () => {
   const mixed = (ratio: number, low: number | null, high: number | null): Partial<VariantAnswers> => ({
-    mixed: { ns: 100 * ratio, ratio: { ratio, low, high, rounds: 10 } },
+    mixed: {
+      ns: 100 * ratio,
+      low: null,
+      high: null,
+      ratio: { ratio, low, high, rounds: 10 },
+      marginPercent: 1,
+      rawP99Ns: 500,
+    },
   });
   const reference = variant("reference", mixed(1, 1, 1));
 

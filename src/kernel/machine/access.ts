@@ -34,7 +34,7 @@ class CpuBlock {
   deferredTail: u32 = 0;
   /** Counters of this CPU, see `counterCell` in `layout.ts`. */
   counter0: u32 = 0;
-  pad22: u32 = 0;
+  counter1: u32 = 0;
   pad16: u64 = 0;
   pad17: u64 = 0;
   pad18: u64 = 0;

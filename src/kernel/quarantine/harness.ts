@@ -17,7 +17,7 @@ import {
   kindObjectAllocate,
   kindObjectFree,
 } from "../events";
-import { counterCell, counterFreed, cpuCount, eventBuffer, objectTable } from "../layout";
+import { counterCell, counterFreed, counterLeftBehind, cpuCount, eventBuffer, objectTable } from "../layout";
 import {
   add32,
   cpu,
@@ -234,6 +234,11 @@ export function runWork(work: u32, argument: usize): void {
 /** Objects that this CPU put back into their slabs so far. */
 export function freedCount(): u32 {
   return load32(counterCell(counterFreed));
+}
+
+/** Objects that this CPU left in caches that it destroyed: not 0 when the variant's `removeCache` is wrong. */
+export function leftBehindCount(): u32 {
+  return load32(counterCell(counterLeftBehind));
 }
 
 /** Bytes in quarantine. */

@@ -10,6 +10,7 @@
 // Memory: nothing in the object; 16 bytes per bucket and batch. Order: kept between batches, not inside one.
 //
 // LAB_BUCKETS: buckets per batch, a power of two from 2 to 128.
+// Also different: a CPU that goes offline drains its queue as an SRCU reader, so that no removal overtakes it.
 
 import { lineSize } from "../layout";
 import {
@@ -27,7 +28,7 @@ import {
   storeRelaxed64,
   taskStack,
 } from "../machine/impl";
-import { noteBatchVisited, noteForeignVisited } from "../notes";
+import { noteBatchVisited, noteDrained, noteEvicted, noteForeignVisited, noteOwnRemoved } from "../notes";
 import { cacheOf, FreeObject, objectSizeOf } from "../slab/cache";
 import { qlistMoveCache } from "../symbols";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
@@ -253,13 +254,13 @@ export function reduce(): void {
     storeRelaxed32(ring() + offsetof<Ring>("head"), head + 1 === batchCount ? 0 : head + 1);
   }
   releaseIrqOn(ring());
-  freeBuckets(detached);
+  freeBuckets(detached, noteEvicted);
   readUnlock(srcu(), rank);
 }
 
-function freeBuckets(buckets: usize): void {
+function freeBuckets(buckets: usize, why: u32): void {
   for (let index: u32 = 0; index < bucketCount; index++) {
-    freeChain(headOf(bucketOf(buckets, index)), 0, true);
+    freeChain(headOf(bucketOf(buckets, index)), 0, why);
     setHead(bucketOf(buckets, index), 0);
   }
   setBytes(buckets, 0);
@@ -328,7 +329,7 @@ export function removeCache(cache: usize): bool {
     acquireIrqOff(ring());
   }
   releaseIrqOn(ring());
-  freeChain(headOf(removed), cache, false);
+  freeChain(headOf(removed), cache, noteOwnRemoved);
   synchronize(srcu());
   return true;
 }
@@ -343,7 +344,7 @@ export function cpuOffline(): void {
   const rank = readLock(srcu());
   // Before the drain, so that an interrupt that arrives in between leaves the buckets alone.
   storeRelaxed32(part + offsetof<Buckets>("offline"), 1);
-  freeBuckets(part);
+  freeBuckets(part, noteDrained);
   readUnlock(srcu(), rank);
 }
 

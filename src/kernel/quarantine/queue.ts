@@ -4,7 +4,7 @@
 // its owner says what guards it.
 
 import { enter, leave, load32, load64, note, storeRelaxed32, storeRelaxed64 } from "../machine/impl";
-import { noteEvicted, noteForeignVisited, noteOwnRemoved } from "../notes";
+import { noteForeignVisited } from "../notes";
 import { cacheOf, FreeObject, freeObject, objectSizeOf } from "../slab/cache";
 import { qlistFreeAll, qlistMoveCache } from "../symbols";
 
@@ -95,27 +95,21 @@ export function moveCache(from: usize, to: usize, cache: usize): void {
   leave();
 }
 
-/** Really frees the objects of a queue, oldest first, and leaves it empty. `cache` is their cache, or 0 to look each one up. */
-export function freeAll(queue: usize, cache: usize): void {
-  freeChain(headOf(queue), cache, false);
+/** Really frees the objects of a queue, oldest first, and leaves it empty. `cache` is their cache, or 0 to look each one up; `why` as for `freeChain`. */
+export function freeAll(queue: usize, cache: usize, why: u32): void {
+  freeChain(headOf(queue), cache, why);
   makeEmpty(queue);
 }
 
-/** As `freeAll`, for objects that leave because of their age. */
-export function evictAll(queue: usize): void {
-  freeChain(headOf(queue), 0, true);
-  makeEmpty(queue);
-}
-
-/** Really frees a chain of objects. `evicted` says whether they leave because of their age. */
-export function freeChain(first: usize, cache: usize, evicted: bool): void {
+/** Really frees a chain of objects. `why` is the note that says why they leave: evicted, removed or drained. */
+export function freeChain(first: usize, cache: usize, why: u32): void {
   if (first === 0) return;
   enter(qlistFreeAll);
   let object = first;
   while (object !== 0) {
     // Read before the free, which overwrites the link.
     const next = nextOf(object);
-    note(evicted ? noteEvicted : noteOwnRemoved, object);
+    note(why, object);
     freeObject(cache === 0 ? cacheOf(object) : cache, object);
     object = next;
   }

@@ -9,6 +9,7 @@
 // Left out: three bugs that later versions fixed. Interrupts stay off until a CPU's queue is in the global list, and
 // a removal waits for reducers (both 4.11); the list filter is the corrected one (4.8). An offline CPU takes no
 // objects (5.10). Different from Linux: what a removal takes out leaves the total at once.
+// Also different: a CPU that goes offline drains its queue as an SRCU reader, so that no removal overtakes it.
 
 import {
   cpu,
@@ -22,7 +23,7 @@ import {
   storeRelaxed64,
   taskStack,
 } from "../machine/impl";
-import { noteBatchVisited } from "../notes";
+import { noteBatchVisited, noteDrained, noteEvicted, noteOwnRemoved } from "../notes";
 import { cacheOf, FreeObject, objectSizeOf } from "../slab/cache";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
 import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
@@ -30,7 +31,6 @@ import { readLock, readUnlock, srcuSize, synchronize } from "../sync/srcu";
 import {
   append,
   bytesOf,
-  evictAll,
   freeAll,
   freeChain,
   headOf,
@@ -165,7 +165,7 @@ export function reduce(): void {
     cutOff(bytes, bytes - (bytesMax * 3) / 4);
   }
   releaseIrqOn(global());
-  freeChain(first, 0, true);
+  freeChain(first, 0, noteEvicted);
   readUnlock(srcu(), rank);
 }
 
@@ -196,7 +196,7 @@ function removeHere(argument: usize): void {
     // Not on the stack, which belongs to the task that is interrupted.
     const removed = part + offsetof<CpuPart>("removedHead");
     moveCache(part, removed, cache);
-    freeAll(removed, cache);
+    freeAll(removed, cache, noteOwnRemoved);
   }
   countDown(argument + offsetof<Request>("pending"));
 }
@@ -213,7 +213,7 @@ export function removeCache(cache: usize): bool {
     moveCache(globalQueue(), removed, cache);
   }
   releaseIrqOn(global());
-  freeAll(removed, cache);
+  freeAll(removed, cache, noteOwnRemoved);
   synchronize(srcu());
   return true;
 }
@@ -228,7 +228,7 @@ export function cpuOffline(): void {
   const rank = readLock(srcu());
   // Before the drain, so that an interrupt that arrives in between leaves the queue alone.
   storeRelaxed32(queue + offsetof<CpuPart>("offline"), 1);
-  evictAll(queue);
+  freeAll(queue, 0, noteDrained);
   readUnlock(srcu(), rank);
 }
 

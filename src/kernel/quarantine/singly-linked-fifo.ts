@@ -9,6 +9,7 @@
 //
 // Left out: the free track of KASAN's reports, init_on_free. Different from Linux: objects that a removal takes out of
 // the batches leave the total at once. Linux lets the total drift, and then holds less than it may.
+// Also different: a CPU that goes offline drains its queue as an SRCU reader, so that no removal overtakes it.
 
 import {
   cpu,
@@ -23,12 +24,12 @@ import {
   storeRelaxed64,
   taskStack,
 } from "../machine/impl";
-import { noteBatchVisited } from "../notes";
+import { noteBatchVisited, noteDrained, noteEvicted, noteOwnRemoved } from "../notes";
 import { objectSizeOf } from "../slab/cache";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
 import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
 import { readLock, readUnlock, srcuSize, synchronize } from "../sync/srcu";
-import { append, bytesOf, evictAll, freeAll, isEmpty, moveAll, moveCache, Queue, queueSize } from "./queue";
+import { append, bytesOf, freeAll, isEmpty, moveAll, moveCache, Queue, queueSize } from "./queue";
 import { machineCell, onlineTable, variantBase } from "./region";
 import { batchBytesOf, batchCount, cpuQueueBytesMax, maxBytesOf } from "./sizing";
 
@@ -191,7 +192,7 @@ export function reduceOnce(): bool {
     storeRelaxed32(ring() + offsetof<Ring>("head"), head + 1 === batchCount ? 0 : head + 1);
   }
   releaseIrqOn(ring());
-  evictAll(detached);
+  freeAll(detached, 0, noteEvicted);
   readUnlock(srcu(), rank);
   return true;
 }
@@ -242,7 +243,7 @@ export function removeObjects(cache: usize, work: u32, filter: Filter): void {
     filter(removedQueue(part), removed, cache);
     releaseIrqOn(part + offsetof<CpuPart>("removedLock"));
   }
-  freeAll(removed, cache);
+  freeAll(removed, cache, noteOwnRemoved);
 
   acquireIrqOff(ring());
   for (let index: u32 = 0; index < batchCount; index++) {
@@ -261,7 +262,7 @@ export function removeObjects(cache: usize, work: u32, filter: Filter): void {
     acquireIrqOff(ring());
   }
   releaseIrqOn(ring());
-  freeAll(removed, cache);
+  freeAll(removed, cache, noteOwnRemoved);
   synchronize(srcu());
 }
 
@@ -275,7 +276,7 @@ export function cpuOffline(): void {
   const rank = readLock(srcu());
   // Before the drain, so that an interrupt that arrives in between leaves the queue alone.
   storeRelaxed32(queue + offsetof<CpuPart>("offline"), 1);
-  evictAll(queue);
+  freeAll(queue, 0, noteDrained);
   readUnlock(srcu(), rank);
 }
 

@@ -7,7 +7,7 @@
 //
 // An object is at least one 64-byte line, so that no two begin in the same one.
 
-import { cacheTable, counterCell, counterFreed, lineSize, pageSize } from "../layout";
+import { cacheTable, counterCell, counterFreed, counterLeftBehind, lineSize, pageSize } from "../layout";
 import { allocated, freed, load32, note, storeRelaxed32 } from "../machine/impl";
 import { noteRemovalCompleted } from "../notes";
 import { acquireIrqOff, releaseIrqOn } from "../sync/spin-lock";
@@ -151,6 +151,8 @@ export function createCache(cache: usize, objectSize: u32, slotSize: u32, object
 export function destroyCache(cache: usize): void {
   // Under the lock, because whoever freed the last object may have counted it and not linked its slab yet.
   acquireIrqOff(cache + offsetof<Cache>("lock"));
+  const left = load32(cache + offsetof<Cache>("usedCount"));
+  if (left !== 0) storeRelaxed32(counterCell(counterLeftBehind), load32(counterCell(counterLeftBehind)) + left);
   let slab: usize = load32(cache + offsetof<Cache>("slabs"));
   while (slab !== 0) {
     const next = load32(slab + offsetof<Page>("nextSlab"));

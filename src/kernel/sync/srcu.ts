@@ -5,10 +5,11 @@
 // Left out: the delays in jiffies before and after a grace period. The caller here is a cache removal, which finds
 // the domain idle for longer than the 25 us after which the kernel expedites the grace period by itself.
 // Readers are wait-free. `synchronize` blocks until every reader that began before it has ended; calls of it are
-// serialised by a lock. Readers and one waiter may run at the same time on any CPUs.
+// serialised, and wait with preemption on. Readers and one waiter may run at the same time on any CPUs.
 
 import {
   barrier,
+  compareExchange32,
   cpu,
   cpus,
   deliver,
@@ -17,9 +18,9 @@ import {
   preemptOff,
   preemptOn,
   quiescent,
+  store32,
   storeRelaxed32,
 } from "../machine/impl";
-import { acquire, release } from "./spin-lock";
 
 /** The part of a domain that all CPUs read. */
 @unmanaged
@@ -120,7 +121,11 @@ function waitForRank(domain: usize, rank: u32): void {
 /** Waits until every read section that began before the call has ended. */
 export function synchronize(domain: usize): void {
   barrier();
-  acquire(domain + offsetof<Domain>("lock"));
+  // With preemption on, as with the kernel's mutex: a reader that was preempted on this CPU must be able to end.
+  while (compareExchange32(domain + offsetof<Domain>("lock"), 0, 1) !== 0) {
+    pause();
+    deliver();
+  }
   const rank = load32(domain + offsetof<Domain>("rank"));
   // A reader may have fetched the other rank before the last flip and count itself only now: wait for it, too.
   waitForRank(domain, rank ^ 1);
@@ -128,6 +133,6 @@ export function synchronize(domain: usize): void {
   storeRelaxed32(domain + offsetof<Domain>("rank"), rank ^ 1);
   barrier();
   waitForRank(domain, rank);
-  release(domain + offsetof<Domain>("lock"));
+  store32(domain + offsetof<Domain>("lock"), 0);
   quiescent();
 }
