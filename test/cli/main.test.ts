@@ -83,7 +83,11 @@ describe("bad input gives exit code 2, one line that says what is wrong, and lea
       "parameter 'cgroups': must be at least 1",
     ],
     ["a quarantine too small", () => [...teardown, "--set", "quarantine-bytes=1000"], "must be from 2097152 to"],
-    ["a quarantine too large", () => [...teardown, "--set", "quarantine-bytes=4294967297"], "(4 GiB of Wasm memory)"],
+    [
+      "a quarantine too large",
+      () => [...teardown, "--set", "quarantine-bytes=4294967297"],
+      "(3.75 GiB; Wasm has 4 GiB of memory)",
+    ],
     [
       "less than no guests",
       () => [...teardown, "--set", "guests=-1"],

@@ -82,7 +82,7 @@ describe("a run", { timeout: 120_000 }, () => {
     expect(outcome.code).toBe(0);
     expect(outcome.stderr).toContain(`run ${left.run.runId}, seed 5\n`);
     expect(outcome.stdout).toMatch(/^libvirt-teardown {2}\(/);
-    expect(outcome.stdout).toMatch(/\nchoose [a-z-]+: /);
+    expect(outcome.stdout).toMatch(/\nchoose [a-z][a-z0-9= -]+: /);
     expect(outcome.stdout).toContain(path.join(left.folder, "records.csv"));
   });
 
@@ -115,10 +115,10 @@ describe("a run", { timeout: 120_000 }, () => {
     for (const { id, teardownNs } of answers.variants) expect(teardownNs).toBe(sumOf(id));
     expect(answers.variants.map((one: { id: string }) => one.id)).toEqual([
       "singly-linked-fifo",
-      "hash-buckets",
+      "hash-buckets buckets=16",
       "floor",
     ]);
-    expect(left.markdown).toContain("| hash-buckets |");
+    expect(left.markdown).toContain("| hash-buckets buckets=16 |");
     expect(left.markdown).toContain(`Run \`${left.run.runId}\`, seed 5`);
   });
 
@@ -160,7 +160,7 @@ describe("a run", { timeout: 120_000 }, () => {
       exactOf(
         rows.filter((row) => row.variant === variant).map((row) => ({ ...row, variant: "", parameters: stageOf(row) })),
       );
-    expect(numbers("my-buckets")).toEqual(numbers("hash-buckets"));
+    expect(numbers("my-buckets")).toEqual(numbers("hash-buckets buckets=16"));
     expect(numbers("my-buckets").length).toBeGreaterThan(50);
   });
 

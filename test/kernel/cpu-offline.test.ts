@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { quarantine } from "../../bench/quarantine.ts";
 import { compileModule } from "../../src/build/compile.ts";
-import { noteEvicted } from "../../src/kernel/notes.ts";
+import { noteDrained } from "../../src/kernel/notes.ts";
 import { planVariant } from "../../src/plan/variant.ts";
 import { objectFree, objectQuarantined } from "./one-cpu.ts";
 import { type PlainWorld, plainMachine } from "./plain-machine.ts";
@@ -48,7 +48,7 @@ async function twoCpus(line: string): Promise<TwoCpus> {
           return machine.interrupt(target, work, argument, 0, 0);
         },
         note: (kind: number) => {
-          if (kind === noteEvicted) hooks.onEviction();
+          if (kind === noteDrained) hooks.onEviction();
         },
       },
     };

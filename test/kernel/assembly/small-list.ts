@@ -2,20 +2,9 @@
 // builds one known bug in, to show that the comparison with the model finds it; 0 is none. One CPU only.
 
 import { storeRelaxed32 } from "../machine/impl";
+import { noteEvicted, noteOwnRemoved } from "../notes";
 import { cacheOf, freeObject, objectSizeOf } from "../slab/cache";
-import {
-  append,
-  bytesOf,
-  evictAll,
-  freeAll,
-  headOf,
-  isEmpty,
-  makeEmpty,
-  moveAll,
-  nextOf,
-  queueSize,
-  setBytes,
-} from "./queue";
+import { append, bytesOf, freeAll, headOf, isEmpty, makeEmpty, moveAll, nextOf, queueSize, setBytes } from "./queue";
 import { machineCell, variantBase } from "./region";
 import { cpuQueueBytesMax, maxBytesOf } from "./sizing";
 
@@ -88,7 +77,7 @@ export function reduce(): void {
   if (bytes <= bytesMax) return;
   const surplus = bytes - (bytesMax / 4) * 3;
   while (!isEmpty(list()) && bytesOf(spare()) <= surplus) moveFirst(list(), spare());
-  evictAll(spare());
+  freeAll(spare(), 0, noteEvicted);
 }
 
 /** Moves the oldest object of a queue to the end of another. */
@@ -125,7 +114,7 @@ function removeFrom(queue: usize, cache: usize): void {
   }
   moveAll(queue, kept);
   moveAll(kept, queue);
-  freeAll(removed, cache);
+  freeAll(removed, cache, noteOwnRemoved);
   if (bug === bugForgetsToCount && !isEmpty(queue)) setBytes(queue, before);
 }
 
