@@ -73,10 +73,10 @@ export const quarantine: Suite = {
         full: { guests: 46, "quarantine-bytes": 3_646_449_664, "churn-cycles": 200, fill: 1.05 },
       },
       exact: { guests: 1, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 8 },
-      instrumented: { guests: 1, "churn-cycles": 8 },
+      instrumented: { guests: 1, "churn-cycles": 8, drain: 0 },
       growth: {
-        native: { guests: 1, "churn-cycles": 0 },
-        exact: { guests: 1, "churn-cycles": 0 },
+        native: { guests: 1, "churn-cycles": 0, drain: 0 },
+        exact: { guests: 1, "churn-cycles": 0, drain: 0 },
         nativeBytes: {
           quick: [4 * mebibyte, 8 * mebibyte, 16 * mebibyte, 32 * mebibyte],
           standard: [16 * mebibyte, 32 * mebibyte, 64 * mebibyte, 128 * mebibyte, 256 * mebibyte],

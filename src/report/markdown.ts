@@ -95,7 +95,7 @@ function section(workload: WorkloadAnswers, all: readonly WorkloadAnswers[], sub
 
   lines.push("### Order and uninterrupted sections", "");
   lines.push(
-    `Rank error: distance between the order of eviction and the order of putting, in objects, exact. Sections in time come from the instrumented build${workload.parameters.instrumented === "" ? "" : ` (\`${workload.parameters.instrumented}\`)`}, whose clock readings they include; in accesses they are exact, at the counted size.`,
+    `Rank error: distance between the order of eviction and the order of putting, in objects, exact. Sections in time are of the variant's own locks and of interrupts off, the least of three runs' longest, from the instrumented build${workload.parameters.instrumented === "" ? "" : ` (\`${workload.parameters.instrumented}\`)`}, whose clock readings they include; in accesses they are exact, at the counted size.`,
     "",
     render(orderTable(workload)),
     "",
@@ -149,7 +149,10 @@ function environmentTable(run: Run): string {
   add("system", `${environment.os} ${environment.kernel} ${environment.arch}`);
   add("Node.js", `${environment.node} (V8 ${environment.v8})`);
   add("load when the run began", environment.loadAverage?.map((load) => load.toFixed(2)).join(", ") ?? null);
-  add("clock", `${environment.clockCostNs} ns per reading, resolution ${environment.clockResolutionNs} ns`);
+  add(
+    "clock",
+    `${environment.clockCostNs.toFixed(0)} ns per reading, resolution ${environment.clockResolutionNs.toFixed(0)} ns`,
+  );
   add("commit", environment.commit);
   add("most resident memory", formatBytes(run.rssBytesMax));
   return markdownTable(escapeCells(rows), { align: ["l", "l"] });

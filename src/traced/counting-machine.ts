@@ -52,6 +52,8 @@ export class CountingMachine {
   #symbol = 0;
   #upper = 0;
   #stack = 0;
+  #firstLock = 0;
+  #endLock = 0;
   #runWork: (work: number, argument: number) => void = () => {};
   #accesses = 0;
   readonly #current: OperationCounts = {
@@ -92,11 +94,17 @@ export class CountingMachine {
   }
 
   /** Gives the machine its memory. Everything before it must not access memory. */
-  attach(memory: WebAssembly.Memory, stack: number, runWork: (work: number, argument: number) => void): void {
+  attach(
+    memory: WebAssembly.Memory,
+    layout: { readonly taskStacks: number; readonly problemBase: number; readonly pageTable: number },
+    runWork: (work: number, argument: number) => void,
+  ): void {
     this.#words = new Uint32Array(memory.buffer);
     this.#lineOperation = new Uint32Array(memory.buffer.byteLength / 64);
     this.#putOrder = new Float64Array(memory.buffer.byteLength / 64);
-    this.#stack = stack;
+    this.#stack = layout.taskStacks;
+    this.#firstLock = layout.problemBase;
+    this.#endLock = layout.pageTable - 64;
     this.#runWork = runWork;
   }
 
@@ -150,7 +158,8 @@ export class CountingMachine {
   #note(kind: number, value: number): void {
     switch (kind) {
       case noteLockAcquired:
-        this.#held.set(value, this.#accesses);
+        // The variant's own locks: those of the slab allocator lie elsewhere, the arena's just below the page table.
+        if (value >>> 0 >= this.#firstLock && value >>> 0 < this.#endLock) this.#held.set(value, this.#accesses);
         return;
       case noteLockReleased: {
         const held = this.#accesses - (this.#held.get(value) ?? this.#accesses);

@@ -109,7 +109,7 @@ export async function countExactly(
     workload.limits,
     sizes,
     machine.imports(),
-    ({ exports, memory, layout }) => machine.attach(memory, layout.taskStacks, exports.runWork),
+    ({ exports, memory, layout }) => machine.attach(memory, layout, exports.runWork),
   );
   if (memory.buffer.byteLength > memoryBytesMax) {
     throw new InputError(

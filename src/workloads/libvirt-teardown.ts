@@ -58,6 +58,14 @@ export const libvirtTeardownParameters = {
     unit: "cycles",
     meaning: "measured cycles between the teardowns of two guests",
   },
+  drain: {
+    kind: "real",
+    default: 1.25,
+    min: 0,
+    max: 100,
+    unit: "",
+    meaning: "times quarantine-bytes freed after the last teardown, so that removals that wait for evictions can end",
+  },
 } as const satisfies ParameterTable;
 
 type Values = ParametersOf<typeof libvirtTeardownParameters>;
@@ -70,6 +78,7 @@ type Values = ParametersOf<typeof libvirtTeardownParameters>;
  * 2. measured: `churn-cycles` of background churn.
  * 3. measured, per guest, each in a new chunk: free all live objects, offline the cgroup, destroy its caches back to
  *    back, then `churn-between` cycles.
+ * 4. not measured: background churn that frees `drain` times the quarantine's size.
  *
  * The active count of slabinfo is taken as the objects that the guest allocated and that were not really freed:
  * the freed share of them is in the quarantine, the rest is live. Objects parked in SLAB's per-CPU arrays cannot be
@@ -85,6 +94,7 @@ export class LibvirtTeardown implements Workload {
   readonly #plan: BackgroundPlan;
   /** Cycles of background churn that fill the quarantine, and how many of them, the last, the guests take part in. */
   readonly #fillCycles: number;
+  readonly #drainCycles: number;
   readonly #sharedCycles: number;
   /** Cache of each of a guest's objects, by position within the guest. Objects of one cache are neighbours. */
   readonly #cacheOf: Uint32Array;
@@ -104,6 +114,7 @@ export class LibvirtTeardown implements Workload {
       batch: values["churn-batch"],
     });
     this.#fillCycles = this.#plan.cyclesToFree(values.fill * values["quarantine-bytes"]);
+    this.#drainCycles = this.#plan.cyclesToFree(values.drain * values["quarantine-bytes"]);
     this.#sharedCycles = Math.min(this.#fillCycles, this.#plan.cyclesToFree(values["quarantine-bytes"]));
     this.limits = this.#computeLimits();
 
@@ -137,7 +148,7 @@ export class LibvirtTeardown implements Workload {
     const active = caches.reduce((sum, cache) => sum + cache.activeObjects, 0);
     const guestBytes = caches.reduce((sum, cache) => sum + cache.activeObjects * cache.objectSize, 0);
     const guestSlabBytes = caches.reduce((sum, cache) => sum + slabBytes(cache, cache.activeObjects), 0);
-    const cycles = this.#fillCycles + churnCycles + (guests - 1) * between;
+    const cycles = this.#fillCycles + churnCycles + (guests - 1) * between + this.#drainCycles;
     // Per guest: created and taken offline; its caches created and destroyed; its objects allocated and freed.
     const guestEvents = 2 + 2 * caches.length + 2 * active;
     return checkLimits(this.name, {
@@ -183,6 +194,10 @@ export class LibvirtTeardown implements Workload {
       if (guest === guests - 1) break;
       for (let cycle = 0; cycle < between; cycle++) yield* background.cycle(writer);
     }
+    yield* writer.flush();
+
+    writer.flags = 0;
+    for (let cycle = 0; cycle < this.#drainCycles; cycle++) yield* background.cycle(writer);
     yield* writer.flush();
   }
 

@@ -164,6 +164,35 @@ describe("a run", { timeout: 120_000 }, () => {
     expect(numbers("my-buckets").length).toBeGreaterThan(50);
   });
 
+  test("voids a variant that leaves objects behind or traps, names it, and measures the others", async () => {
+    const exports =
+      "batchesInUse, cpuOffline, cpuOnline, extraCacheBytes, extraObjectBytes, globalBytes, initialise, put";
+    const rest = `export { ${exports}, quarantinedBytes, reduce } from "./singly-linked-fifo";\n`;
+    const leak = file("leak.ts", `${rest}export function removeCache(_cache: usize): bool { return true; }\n`);
+    const trap = file(
+      "trap.ts",
+      `${rest}export function removeCache(_cache: usize): bool { unreachable(); return true; }\n`,
+    );
+    const other = newOut();
+    const saved = await savedWorkload(counted, "5");
+    const files = ["--variant-file", leak, "--variant-file", trap];
+    const { code, stdout, stderr } = await run(other, [
+      "--workload-file",
+      saved,
+      "--variant",
+      "doubly-linked",
+      ...files,
+    ]);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/variant 'leak': removeCache left \d+ objects in caches that were then destroyed/);
+    expect(stderr).toMatch(/variant 'trap': trapped: unreachable/);
+    expect(stdout).not.toMatch(/choose (leak|trap)/);
+    const { rows, markdown } = await leftIn(other);
+    expect(markdown).toContain("**Failed cases:**");
+    const timed = rows.filter((row) => stageOf(row) === "stage=timed").map((row) => row.variant);
+    expect([...new Set(timed)].sort()).toEqual(["doubly-linked", "floor", "singly-linked-fifo"]);
+  });
+
   test("that is complete is not resumed", async () => {
     const { code, stderr } = await call(["run", "--out", out, "--resume", left.run.runId]);
     expect(code).toBe(2);

@@ -65,7 +65,7 @@ describe("a missing value", () => {
       expect(cell(overview, "single-list", head)).toBe("–");
     }
     const removal = removalTable(workload)!;
-    expect(removal.at(-1)).toEqual(["single-list", ...times(9, 0).map(() => "–")]);
+    expect(removal.at(-1)).toEqual(["single-list", ...times(removal[0]!.length - 1, 0).map(() => "–")]);
   });
 
   test("of one stage leaves the others as they are", async () => {
