@@ -136,7 +136,7 @@ const collectGarbage: () => void = (() => {
 })();
 
 /** Times that the instrumented build runs a workload: the longest section of one run may be that of a preempted holder. */
-const instrumentedRounds = 3;
+const instrumentedRounds = 2;
 
 /** Writes one unit's rows. */
 class UnitRecorder {

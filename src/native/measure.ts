@@ -231,6 +231,9 @@ export async function measureInstrumented(
 /** The arena's state, with its lock, lies in front of the page table. */
 const arenaStateBytes = 64;
 
+/** Batches that mitata times at most: enough for a median, and mostly before caches are removed. */
+const crossCheckSamplesMax = 36;
+
 /** What mitata found for the same batches of frees. */
 export interface CrossCheck {
   /** Median time of one put by mitata's own clock and loop, in ns, harness included. */
@@ -264,7 +267,7 @@ export async function crossCheckPut(
   const targets = runUpTo(session, workload, length);
   const breath = new Breath(signal);
   // mitata calls the function once before it begins to sample.
-  const samples = count - 1;
+  const samples = Math.min(count - 1, crossCheckSamplesMax);
   const ours: number[] = [];
   const stats = await measureWithMitata(
     function* () {

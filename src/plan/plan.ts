@@ -101,7 +101,13 @@ export function chooseVariants(suite: Suite, choices: Choices): PlannedVariant[]
   const texts = [suite.reference, ...asked, ...choices.outside.keys(), suite.floor];
   const chosen = new Map<string, PlannedVariant>();
   for (const text of texts) {
-    const variant = planVariant(suite, text, choices.outside);
+    const planned = planVariant(suite, text, choices.outside);
+    const batches = suite.batches[choices.scale];
+    const variant: PlannedVariant = {
+      ...planned,
+      parameters: { ...planned.parameters, batches },
+      constants: { ...planned.constants, LAB_BATCHES: batches },
+    };
     if (!chosen.has(variant.id)) chosen.set(variant.id, variant);
   }
   return [...chosen.values()];

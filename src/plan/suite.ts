@@ -53,6 +53,8 @@ export type Taken = "yes" | "needs parameters" | "refused";
 
 export interface Suite {
   readonly problem: string;
+  /** Batches in the ring at each scale: max(1024, 4 x CONFIG_NR_CPUS) of the machine in question. */
+  readonly batches: Readonly<Record<Scale, number>>;
   /** Every workload that exists, and whether the problem takes it. */
   readonly takes: Readonly<Record<string, Taken>>;
   /** What the problem is, in one or two sentences, for the report. */

@@ -57,7 +57,7 @@ export const metrics = defineMetrics([
   // Native, per batch.
   ["put-ns", "ns/object", "lower", "sampled", "One put, harness included: a run of frees divided by their number"],
   ["allocate-ns", "ns/object", "lower", "sampled", "One allocation with the reduction before it, harness included"],
-  ["evicted-per-allocation", "objects", "", "exact", "Objects let go during a run of allocations, per allocation"],
+  ["evicted-per-allocation", "objects", "", "sampled", "Objects let go during a run of allocations, per allocation"],
   ["mixed-ns", "ns/object", "lower", "sampled", "A batch of mixed events, harness included, per object freed in it"],
   ["bogo-op-ns", "ns/op", "lower", "sampled", "A batch of mixed events, harness included, per bogo-op done in it"],
   ...distribution("remove-latency-ns", "sampled", "Time of one removal, as its caller waits for it"),
@@ -67,7 +67,7 @@ export const metrics = defineMetrics([
   ["object-extra-bytes", "bytes/object", "lower", "exact", "Bytes per object beyond the link that Linux keeps in it"],
   ["cache-extra-bytes", "bytes/cache", "lower", "exact", "Bytes per cache"],
   ["global-bytes", "bytes", "lower", "exact", "Bytes of the variant's global structures on this number of CPUs"],
-  ["slab-bytes-touched", "bytes", "lower", "exact", "Bytes of slab pages that were ever used"],
+  ["slab-bytes-touched", "bytes", "lower", "sampled", "Bytes of slab pages that were ever used"],
   ["events-skipped", "events", "", "exact", "Events of the workload that the problem has no use for"],
   ["true-size", "boolean", "", "exact", "1: objects lie at their true size; 0: each takes one 64-byte line"],
   // Native, the instrumented build.
@@ -105,6 +105,13 @@ export const metrics = defineMetrics([
     "Accesses of one run of the worker that finishes deferred removals",
   ],
   ["removal-delay-puts", "objects", "lower", "exact", "Objects put between the request to remove a cache and its end"],
+  [
+    "removal-delay-puts-max",
+    "objects",
+    "lower",
+    "exact",
+    "The longest such delay of a removal that ended before the run did",
+  ],
   ["removals-deferred", "removals", "lower", "exact", "Removals that were not complete when their call returned"],
   ["pinned-bytes-max", "bytes", "lower", "exact", "Most bytes of slabs held by caches that were asked to go"],
   ["pinned-bytes-end", "bytes", "lower", "exact", "Bytes of slabs still held by such caches at the end"],

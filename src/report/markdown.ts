@@ -95,7 +95,7 @@ function section(workload: WorkloadAnswers, all: readonly WorkloadAnswers[], sub
 
   lines.push("### Order and uninterrupted sections", "");
   lines.push(
-    `Rank error: distance between the order of eviction and the order of putting, in objects, exact. Sections in time are of the variant's own locks and of interrupts off, the least of three runs' longest, from the instrumented build${workload.parameters.instrumented === "" ? "" : ` (\`${workload.parameters.instrumented}\`)`}, whose clock readings they include; in accesses they are exact, at the counted size.`,
+    `Rank error: distance between the order of eviction and the order of putting, in objects, exact. Sections in time are of the variant's own locks and of interrupts off, the lesser of two runs' longest, from the instrumented build${workload.parameters.instrumented === "" ? "" : ` (\`${workload.parameters.instrumented}\`)`}, whose clock readings they include; in accesses they are exact, at the counted size.`,
     "",
     render(orderTable(workload)),
     "",

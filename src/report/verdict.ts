@@ -5,6 +5,7 @@
 
 import { pairedRatio } from "../statistics/paired.ts";
 import type { VariantAnswers, WorkloadAnswers } from "./answers.ts";
+import { formatBytes } from "./format.ts";
 
 export type Constraint = "global FIFO" | "cheap put" | "little memory";
 
@@ -175,9 +176,16 @@ function chooseByTeardown(reference: VariantAnswers, fit: readonly VariantAnswer
     return { id: reference.id, reason: "no variant that breaks no constraint is shown to have a shorter teardown" };
   }
   const ratio = (best.teardownNs! / reference.teardownNs!).toPrecision(2);
+  const deferred = best.exact.get("removals-deferred") ?? 0;
+  const delay = best.exact.get("removal-delay-puts-max") ?? 0;
+  const pinned = best.exact.get("pinned-bytes-max") ?? 0;
+  const later =
+    deferred === 0
+      ? ""
+      : `; its removals end after their call returns, ${delay === 0 ? "by a worker" : `where counted up to ${delay.toLocaleString("en-US")} puts later`}, with up to ${formatBytes(pinned)} of slabs pinned meanwhile`;
   return {
     id: best.id,
-    reason: `least teardown (${ratio}× the reference's) of the variants that break none of the three constraints and finish every removal${tie}`,
+    reason: `least teardown (${ratio}× the reference's) of the variants that break none of the three constraints and finish every removal${later}${tie}`,
   };
 }
 

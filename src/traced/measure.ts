@@ -99,9 +99,13 @@ export async function countExactly(
   });
   const pinned = new PinnedMemory();
   let removing = 0;
+  let delayMax = 0;
   machine.onRemoval = (cache, completed, putsSince) => {
     if (!completed) pinned.begin(cache, removing);
-    else if (pinned.end(cache)) emit("removal-delay-puts", pinned.completed, putsSince);
+    else if (pinned.end(cache)) {
+      emit("removal-delay-puts", pinned.completed, putsSince);
+      if (putsSince > delayMax) delayMax = putsSince;
+    }
   };
 
   const { exports, memory, layout } = startQuarantine(
@@ -147,6 +151,7 @@ export async function countExactly(
     emit("pinned-bytes-end", 0, pinned.bytes);
     emit("pinned-bytes-max", 0, pinned.bytesMax);
     emit("removals-deferred", 0, pinned.deferred);
+    emit("removal-delay-puts-max", 0, delayMax);
   }
   exports.runDeferred(Number.POSITIVE_INFINITY);
   if (!isFloor) checkLeftBehind(variant, exports.leftBehindCount());
