@@ -52,7 +52,7 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
   program
     .command("run")
     .description("measure variants under workloads, record every sample and report")
-    .argument("[problems...]", "problems; all when none is named")
+    .argument("[problems...]", "the problem; quarantine is the only one in this version")
     .option("--variant <id>", "variant with its parameters, as 'list' shows them; repeatable", collect, [])
     .option("--variant-file <file>", "a variant of your own; repeatable", collect, [])
     .option("--workload <name>", "workload; repeatable", collect, [])
