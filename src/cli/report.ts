@@ -66,6 +66,7 @@ export function showReport(reported: Reported, folder: string, options: { readon
     return;
   }
   io.write(`${renderTerminal(workloads)}\n`);
+  if (run.state === "incomplete") io.write("incomplete: the run was stopped; what is missing is shown as –\n");
   for (const warning of run.warnings) io.write(`warning: ${warning}\n`);
   io.write(`records ${path.join(folder, recordsFile)}\nreport  ${file}\n`);
 }
