@@ -125,7 +125,7 @@ function section(workload: WorkloadAnswers, all: readonly WorkloadAnswers[], sub
       "",
       render(growth),
       "",
-      "Fitted to every single counted removal: accesses over the foreign objects, own objects and batches that it looked at.",
+      "Fitted to every single counted removal: accesses over the foreign objects, own objects and batches that it looked at. Foreign objects are all others of the quarantine where a removal walks all of it, and with buckets those of caches with the same hash; either way they grow with the quarantine.",
       "",
       ...workload.growth.map((one) => `- \`${one.id}\`: ${lawText(one)}`),
       "",
