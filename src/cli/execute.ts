@@ -119,7 +119,7 @@ export interface Execution {
 }
 
 /** Text of a case's parameters: sorted, with white space escaped so that pairs can be told apart. */
-export function parameterText(parameters: Readonly<Record<string, string | number | boolean>>): string {
+function parameterText(parameters: Readonly<Record<string, string | number | boolean>>): string {
   return Object.entries(parameters)
     .map(([key, value]) => `${key}=${String(value).replace(/[%\s]/g, encodeURIComponent)}`)
     .sort()
@@ -201,11 +201,38 @@ function sessionBytes(workload: Workload): number {
 }
 
 /** Splits subjects into groups that fit into memory together; within a group they run in turns. */
-export function groupByMemory<T>(subjects: readonly T[], bytesEach: number, bytesAvailable: number): T[][] {
+function groupByMemory<T>(subjects: readonly T[], bytesEach: number, bytesAvailable: number): T[][] {
   const size = Math.max(1, Math.floor(bytesAvailable / bytesEach));
   const groups: T[][] = [];
   for (let first = 0; first < subjects.length; first += size) groups.push(subjects.slice(first, first + size));
   return groups;
+}
+
+/** Measures one subject on its own, in any stage but the timed one. */
+async function measureOne(
+  stage: Unit["stage"],
+  subject: Subject,
+  workload: Workload,
+  emit: (metric: string, round: number, value: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (stage === "mitata") {
+    const check = await crossCheckPut(subject, workload, signal);
+    if (check !== null) {
+      emit("put-ns-mitata", 0, check.mitataNs);
+      emit("put-ns-checked", 0, check.oursNs);
+    }
+  } else if (stage === "instrumented") {
+    for (let round = 0; round < instrumentedRounds; round++) {
+      const machine = new InstrumentedMachine();
+      await measureInstrumented(subject, workload, machine, signal);
+      emit("lock-hold-ns-max", round, machine.lockHoldNsMax);
+      emit("irq-off-ns-max", round, machine.irqOffNsMax);
+      collectGarbage();
+    }
+  } else {
+    await countExactly(subject, subject.compiled, workload, subject.sizes, emit, signal);
+  }
 }
 
 async function runUnit(
@@ -257,7 +284,7 @@ async function runUnit(
     const variant = variantOf(subject.id);
     const emit = (metric: string, round: number, value: number): void => recorder.add(variant, metric, round, value);
     try {
-      await measureOne(subject, emit);
+      await measureOne(stage, subject, workload, emit, signal);
     } catch (error) {
       if (error instanceof StoppedError) throw error;
       failures.set(subject.id, asViolation(subject.id, error));
@@ -266,29 +293,6 @@ async function runUnit(
     onProgress((index + 1) / subjects.length);
   }
   return failures;
-
-  async function measureOne(
-    subject: Subject,
-    emit: (metric: string, round: number, value: number) => void,
-  ): Promise<void> {
-    if (stage === "mitata") {
-      const check = await crossCheckPut(subject, workload, signal);
-      if (check !== null) {
-        emit("put-ns-mitata", 0, check.mitataNs);
-        emit("put-ns-checked", 0, check.oursNs);
-      }
-    } else if (stage === "instrumented") {
-      for (let round = 0; round < instrumentedRounds; round++) {
-        const machine = new InstrumentedMachine();
-        await measureInstrumented(subject, workload, machine, signal);
-        emit("lock-hold-ns-max", round, machine.lockHoldNsMax);
-        emit("irq-off-ns-max", round, machine.irqOffNsMax);
-        collectGarbage();
-      }
-    } else {
-      await countExactly(subject, subject.compiled, workload, subject.sizes, emit, signal);
-    }
-  }
 }
 
 /** Opens the records of a run, keeping the rows of cases that an earlier attempt has done. */

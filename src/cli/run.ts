@@ -75,6 +75,7 @@ function outsideVariants(suite: Suite, files: readonly string[]): Map<string, st
       "region",
       "sizing",
       "queue",
+      "ring",
       ...suite.variants.map((one) => one.name),
     ];
     if (taken.includes(name) || found.has(name)) {

@@ -5,13 +5,10 @@
 
 export const kmemCacheAlloc = 1;
 export const kmemCacheFree = 2;
-export const kmemCacheDestroy = 3;
 export const kasanQuarantinePut = 4;
 export const kasanQuarantineReduce = 5;
 export const kasanQuarantineRemoveCache = 6;
 export const qlistMoveCache = 7;
 export const qlistFreeAll = 8;
 export const onEachCpu = 9;
-export const synchronizeSrcu = 10;
-export const rawSpinLock = 11;
 export const kworker = 12;

@@ -40,6 +40,7 @@ import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from ".
 import { readLock, readUnlock, srcuSize, synchronize } from "../sync/srcu";
 import { freeChain } from "./queue";
 import { machineCell, onlineTable, variantBase } from "./region";
+import { Request } from "./ring";
 import { batchBytesOf, cpuQueueBytesMax, maxBytesOf } from "./sizing";
 
 /** What the variant keeps in a quarantined object. The first word is `FreeObject.next`. */
@@ -292,13 +293,6 @@ export function reduce(): void {
   }
   releaseIrqOn(global());
   readUnlock(srcu(), rank);
-}
-
-/** What a removal hands to the interrupts that it sends, on its stack. */
-@unmanaged
-class Request {
-  /** CPUs that have not done their part. */
-  pending: u32 = 0;
 }
 
 /** The part of a removal that each CPU does in an interrupt: it makes its objects global. */

@@ -36,6 +36,7 @@ import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from ".
 import { readLock, readUnlock, srcuSize, synchronize } from "../sync/srcu";
 import { freeChain, nextOf } from "./queue";
 import { machineCell, onlineTable, variantBase } from "./region";
+import { Request, Ring } from "./ring";
 import { batchBytesOf, batchCount, cpuQueueBytesMax, maxBytesOf } from "./sizing";
 
 /** Buckets of a batch. */
@@ -65,39 +66,8 @@ class Buckets {
   pad0: u32 = 0;
 }
 
-/** The global quarantine's state. */
-@unmanaged
-class Ring {
-  /** Guards this line and all batches. Taken with interrupts off. */
-  lock: u32 = 0;
-  /** Index of the oldest batch. */
-  head: u32 = 0;
-  /** Index of the batch that is being filled. It never runs into `head` from behind. */
-  tail: u32 = 0;
-  pad0: u32 = 0;
-  /** Sum of all batches' bytes at every release of the lock. Also read without the lock. */
-  bytes: u64 = 0;
-  /** Bytes above which the oldest batch is let go. Also read without the lock. */
-  bytesMax: u64 = 0;
-  /** Bytes at which a batch is full. */
-  batchBytes: u64 = 0;
-  pad1: u64 = 0;
-  pad2: u64 = 0;
-  pad3: u64 = 0;
-}
-
 if (offsetof<Bucket>() !== 16) ERROR("Bucket must be 16 bytes");
 if (offsetof<Buckets>() !== 16) ERROR("Buckets must be 16 bytes");
-if (offsetof<Ring>() !== 64) ERROR("Ring must fill one 64-byte line");
-
-/** What a removal hands to the interrupts that it sends, on its stack. */
-@unmanaged
-class Request {
-  /** CPUs that have not done their part. */
-  pending: u32 = 0;
-  /** The cache that goes. */
-  cache: u32 = 0;
-}
 
 /** Where the request lies on the stack: behind a detached batch. */
 const requestOffset: usize = 3072;

@@ -43,6 +43,7 @@ import {
   setBytes,
 } from "./queue";
 import { machineCell, onlineTable, variantBase } from "./region";
+import { Request } from "./ring";
 import { cpuQueueBytesMax, maxBytesOf } from "./sizing";
 
 /** The global quarantine. */
@@ -86,15 +87,6 @@ class CpuPart {
 
 if (offsetof<Global>() !== 64) ERROR("Global must fill one 64-byte line");
 if (offsetof<CpuPart>() !== 64) ERROR("CpuPart must fill one 64-byte line");
-
-/** What a removal hands to the interrupts that it sends, on its stack. */
-@unmanaged
-class Request {
-  /** CPUs that have not done their part. */
-  pending: u32 = 0;
-  /** The cache that goes. */
-  cache: u32 = 0;
-}
 
 // The CPUs' parts come first, so that a put finds its own with the fewest instructions.
 function cpuPart(index: u32): usize {

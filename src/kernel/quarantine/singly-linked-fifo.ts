@@ -31,28 +31,8 @@ import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from ".
 import { readLock, readUnlock, srcuSize, synchronize } from "../sync/srcu";
 import { append, bytesOf, freeAll, isEmpty, moveAll, moveCache, Queue, queueSize } from "./queue";
 import { machineCell, onlineTable, variantBase } from "./region";
+import { Request, Ring } from "./ring";
 import { batchBytesOf, batchCount, cpuQueueBytesMax, maxBytesOf } from "./sizing";
-
-/** The global quarantine's state. */
-@unmanaged
-class Ring {
-  /** Guards this line and all batches. Taken with interrupts off. */
-  lock: u32 = 0;
-  /** Index of the oldest batch. */
-  head: u32 = 0;
-  /** Index of the batch that is being filled. It never runs into `head` from behind. */
-  tail: u32 = 0;
-  pad0: u32 = 0;
-  /** Sum of all batches' bytes at every release of the lock. Also read without the lock. */
-  bytes: u64 = 0;
-  /** Bytes above which the oldest batch is let go. Also read without the lock. */
-  bytesMax: u64 = 0;
-  /** Bytes at which a batch is full. */
-  batchBytes: u64 = 0;
-  pad1: u64 = 0;
-  pad2: u64 = 0;
-  pad3: u64 = 0;
-}
 
 /** One CPU's part. */
 @unmanaged
@@ -84,17 +64,7 @@ class CpuPart {
   pad13: u64 = 0;
 }
 
-if (offsetof<Ring>() !== 64) ERROR("Ring must fill one 64-byte line");
 if (offsetof<CpuPart>() !== 128) ERROR("CpuPart must fill two 64-byte lines");
-
-/** What a removal hands to the interrupts that it sends, on its stack. */
-@unmanaged
-class Request {
-  /** CPUs that have not done their part. */
-  pending: u32 = 0;
-  /** The cache that goes, or 0 for every dying one. */
-  cache: u32 = 0;
-}
 
 // The CPUs' parts come first, so that a put finds its own with the fewest instructions.
 function cpuPart(index: u32): usize {

@@ -285,8 +285,3 @@ function countFree(): void {
 export function markQuarantined(object: usize): void {
   storeRelaxed32(object + offsetof<FreeObject>("state"), objectQuarantined);
 }
-
-/** State of an object. */
-export function stateOf(object: usize): u32 {
-  return load32(object + offsetof<FreeObject>("state"));
-}

@@ -79,7 +79,7 @@ function freeCell(order: u32): usize {
 }
 
 /** Descriptor of the page that holds an address of the arena. */
-export function pageOf(address: usize): usize {
+function pageOf(address: usize): usize {
   return pageTable + ((address - arenaBase) / pageSize) * pageDescriptorSize;
 }
 

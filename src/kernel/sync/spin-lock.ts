@@ -18,9 +18,6 @@ import {
 } from "../machine/impl";
 import { noteLockAcquired, noteLockReleased } from "../notes";
 
-/** Bytes of a lock. */
-export const spinLockSize: usize = 4;
-
 /** Takes the lock, with preemption off until `release`. Waits until the holder releases it; interrupts are taken meanwhile. */
 export function acquire(lock: usize): void {
   preemptOff();
