@@ -75,6 +75,7 @@ export const suspendableOperations = [
   "preemptOn",
   "irqOn",
   "sleepNs",
+  "computeNs",
 ] as const;
 
 export type SuspendableOperation = (typeof suspendableOperations)[number];

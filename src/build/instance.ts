@@ -1,74 +1,67 @@
-// A running module: its memory laid out, its machine's imports bound, its exports typed.
+// A running module: its memory laid out, its machine's imports bound, its exports typed. What the problems have in
+// common; `quarantine.ts` and `shrinker.ts` start the modules of one problem each.
 
 import { InputError } from "../errors.ts";
 import type { WorkloadLimits } from "../workloads/workload.ts";
 import type { CompiledModule } from "./compile.ts";
-import { layOutMemory, type MemoryLayout } from "./memory.ts";
+import { eventBufferBytes, layOutMemory, type MemoryLayout } from "./memory.ts";
 
-/** What the quarantine's harness exports (`src/kernel/quarantine/harness.ts`). All integers are 32 bits wide. */
-export interface QuarantineExports {
+/** What every problem's harness exports. All integers are 32 bits wide. */
+export interface HarnessExports {
   heapBase(): number;
   problemBytes(): number;
-  initialise(ramPages: number, onlineCount: number): void;
   run(first: number, end: number): number;
-  settle(first: number, end: number): void;
-  runDeferred(nowNs: number): number;
   runWork(work: number, argument: number): void;
-  freedCount(): number;
-  leftBehindCount(): number;
-  quarantinedBytes(): number;
-  batchesInUse(): number;
-  extraObjectBytes(): number;
-  extraCacheBytes(): number;
-  extraGlobalBytes(): number;
-  isCachePresent(index: number): number;
-  usedObjectsOf(index: number): number;
-  heldBytesOf(index: number): number;
-  touchedPageCount(): number;
-  sizingTotal(ramPages: number): number;
-  sizingMax(ramPages: number, onlineCount: number): number;
-  sizingBatch(ramPages: number): number;
+  // The CPUs' rounds (`src/kernel/crew.ts`).
+  enterRound(round: number): void;
+  leaveRound(round: number): void;
+  computeFor(ns: number): void;
 }
 
 /** Functions that a form of the machine imports, by the name of the file that declares them. */
 export type MachineImports = Readonly<Record<string, WebAssembly.ModuleImports>>;
 
-/** The sizes that a quarantine's case is laid out for. */
-export interface QuarantineSizes {
-  /** CPUs of the machine, at least 1. */
-  readonly cpus: number;
-  /** Bytes that the global quarantine may hold (`quarantine_max_size`). */
-  readonly quarantineBytes: number;
-  /** Whether a cache without used objects is destroyed without asking the variant. */
-  readonly skipWhenEmpty: boolean;
-}
-
-/** Bytes of a CPU's queue in Linux; what the CPUs' queues may hold comes on top of the global quarantine. */
-const cpuQueueBytes = 1_048_576;
-const ramFraction = 32;
-
-/** RAM, in pages of 4 KiB, of a machine whose global quarantine holds at most so many bytes. */
-export function ramPagesFor(quarantineBytes: number, cpus: number): number {
-  return Math.ceil(((quarantineBytes + cpus * cpuQueueBytes) * ramFraction) / 4096);
-}
-
-export interface RunningModule {
-  readonly exports: QuarantineExports;
+/** A module on memory of its own. Instances of other CPUs, also in other threads, can be made from it. */
+export interface RunningModule<Exports extends HarnessExports> {
+  readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly layout: MemoryLayout;
+  /** Instance of CPU 0 in this thread. */
+  readonly exports: Exports;
+  /** Imports of an instance of a CPU, but for its machine. Can be posted to another thread. */
+  readonly importsOf: (cpu: number) => Readonly<Record<string, Readonly<Record<string, number | WebAssembly.Memory>>>>;
 }
 
-function globalsOf(layout: MemoryLayout, cpu: number): WebAssembly.ModuleImports {
+/** A case to be started. */
+export interface StartOptions {
+  readonly compiled: CompiledModule;
+  readonly cpus: number;
+  readonly limits: WorkloadLimits;
+  /** Bytes that the problem holds at most beyond the workload's live objects. */
+  readonly heldBytesMax: number;
+  /** The harness's own imports. */
+  readonly harness: (layout: MemoryLayout) => Readonly<Record<string, number>>;
+  /** Imports of the machine, for CPU 0. */
+  readonly machine: MachineImports;
+  /** Steps of `compute` in a microsecond. @default 1000 */
+  readonly spinsPerMicrosecond?: number;
+  /** What to do when the memory cannot be had. */
+  readonly advice: string;
+}
+
+function layoutGlobals(layout: MemoryLayout, cpu: number, spinsPerMicrosecond: number): Record<string, number> {
+  // Addresses above 2 GiB are passed as the signed number with the same bits.
   return {
     thisCpu: cpu,
     cpuCount: layout.cpus,
-    cpuBlocks: layout.cpuBlocks,
-    taskStacks: layout.taskStacks,
-    eventBuffer: layout.eventBuffer,
-    objectTable: layout.objectTable,
-    cacheTable: layout.cacheTable,
-    problemBase: layout.problemBase,
-    // Addresses above 2 GiB are passed as the signed number with the same bits.
+    spinsPerMicrosecond,
+    cpuBlocks: layout.cpuBlocks | 0,
+    taskStacks: layout.taskStacks | 0,
+    roundCells: layout.roundCells | 0,
+    eventBuffer: (layout.eventBuffer + cpu * eventBufferBytes) | 0,
+    objectTable: layout.objectTable | 0,
+    cacheTable: layout.cacheTable | 0,
+    problemBase: layout.problemBase | 0,
     pageTable: layout.pageTable | 0,
     arenaBase: layout.arenaBase | 0,
     arenaEnd: layout.arenaEnd | 0,
@@ -86,65 +79,43 @@ const idleLimits: WorkloadLimits = {
   slabBytesMax: 0,
 };
 
-function instantiate(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  layout: MemoryLayout,
-  skipWhenEmpty: boolean,
-  machine: MachineImports,
-): QuarantineExports {
-  const instance = new WebAssembly.Instance(module, {
-    env: { memory },
-    layout: globalsOf(layout, 0),
-    harness: { skipWhenEmpty: skipWhenEmpty ? 1 : 0, trueSize: layout.trueSize ? 1 : 0 },
-    ...machine,
-  });
-  const exports = instance.exports as unknown as QuarantineExports;
-  if (exports.heapBase() > layout.cpuBlocks) {
-    throw new Error(`the module's constants reach to ${exports.heapBase()}, above ${layout.cpuBlocks}`);
-  }
-  return exports;
-}
-
-function makeMemory(layout: MemoryLayout): WebAssembly.Memory {
-  const { wasmPages } = layout;
+function makeMemory({ wasmPages }: MemoryLayout, advice: string): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages, shared: true });
   } catch {
-    const mebibytes = Math.ceil(wasmPages / 16);
-    throw new InputError(
-      `cannot reserve ${mebibytes} MiB of Wasm memory; use a smaller 'quarantine-bytes' or free memory`,
-    );
+    throw new InputError(`cannot reserve ${Math.ceil(wasmPages / 16)} MiB of Wasm memory; ${advice}`);
   }
 }
 
 /**
- * Instantiates a quarantine module on memory of its own and prepares it for a workload.
+ * Instantiates a module on memory of its own, which is not initialised yet.
  *
- * @param machine imports of the form of the machine that the module was compiled for
- * @param attach called before the module touches its memory, for machines that act on it themselves
  * @throws {InputError} when the memory that the case needs cannot be had
  */
-export function startQuarantine(
-  compiled: CompiledModule,
-  limits: WorkloadLimits,
-  sizes: QuarantineSizes,
-  machine: MachineImports,
-  attach: (running: RunningModule) => void = () => {},
-): RunningModule {
+export function start<Exports extends HarnessExports>(options: StartOptions): RunningModule<Exports> {
+  const { compiled, cpus, limits, machine, advice, spinsPerMicrosecond = 1000 } = options;
   const module = new WebAssembly.Module(compiled.wasm);
-  const probeLayout = layOutMemory({ cpus: sizes.cpus, limits: idleLimits, problemBytes: 0, heldBytesMax: 0 });
-  const probe = instantiate(module, makeMemory(probeLayout), probeLayout, sizes.skipWhenEmpty, machine);
-  const layout = layOutMemory({
-    cpus: sizes.cpus,
-    limits,
-    problemBytes: probe.problemBytes(),
-    // The global part, one batch on top, and a full queue per CPU.
-    heldBytesMax: 1.02 * sizes.quarantineBytes + (4 + 2 * sizes.cpus) * cpuQueueBytes,
-  });
-  const memory = makeMemory(layout);
-  const exports = instantiate(module, memory, layout, sizes.skipWhenEmpty, machine);
-  attach({ exports, memory, layout });
-  exports.initialise(ramPagesFor(sizes.quarantineBytes, sizes.cpus), sizes.cpus);
-  return { exports, memory, layout };
+  const begin = (layout: MemoryLayout): RunningModule<Exports> => {
+    const memory = makeMemory(layout, advice);
+    const importsOf: RunningModule<Exports>["importsOf"] = (cpu) => ({
+      env: { memory },
+      layout: layoutGlobals(layout, cpu, spinsPerMicrosecond),
+      harness: options.harness(layout),
+    });
+    const instance = new WebAssembly.Instance(module, { ...importsOf(0), ...machine });
+    const exports = instance.exports as unknown as Exports;
+    if (exports.heapBase() > layout.cpuBlocks) {
+      throw new Error(`the module's constants reach to ${exports.heapBase()}, above ${layout.cpuBlocks}`);
+    }
+    return { module, memory, layout, exports, importsOf };
+  };
+  const probe = begin(layOutMemory({ cpus, limits: idleLimits, problemBytes: 0, heldBytesMax: 0 }));
+  return begin(
+    layOutMemory({
+      cpus,
+      limits,
+      problemBytes: probe.exports.problemBytes() >>> 0,
+      heldBytesMax: options.heldBytesMax,
+    }),
+  );
 }

@@ -14,7 +14,10 @@ const pageDescriptorBytes = 64;
 const staticBytes = 65_536;
 const cpuBlockBytes = 192;
 const cacheBytes = 192;
+const roundCellsBytes = 128;
 const eventBytes = 32;
+/** Bytes of one CPU's event buffer. */
+export const eventBufferBytes = chunkEventsMax * eventBytes;
 
 /** What a module must tell before its memory can be laid out. */
 export interface MemoryNeeds {
@@ -31,6 +34,8 @@ export interface MemoryLayout {
   readonly cpus: number;
   readonly cpuBlocks: number;
   readonly taskStacks: number;
+  readonly roundCells: number;
+  /** The first CPU's; the others' follow, {@link eventBufferBytes} apart. */
   readonly eventBuffer: number;
   readonly objectTable: number;
   readonly cacheTable: number;
@@ -65,7 +70,8 @@ export function layOutMemory(needs: MemoryNeeds): MemoryLayout {
   };
   const cpuBlocks = take(cpus * cpuBlockBytes, lineBytes);
   const taskStacks = take(cpus * pageBytes, pageBytes);
-  const eventBuffer = take(chunkEventsMax * eventBytes, pageBytes);
+  const roundCells = take(roundCellsBytes, lineBytes);
+  const eventBuffer = take(cpus * eventBufferBytes, pageBytes);
   const objectTable = take(limits.objects * 4, lineBytes);
   const cacheTable = take(limits.caches * cacheBytes, lineBytes);
   const problemBase = take(needs.problemBytes, lineBytes);
@@ -88,6 +94,7 @@ export function layOutMemory(needs: MemoryNeeds): MemoryLayout {
     cpus,
     cpuBlocks,
     taskStacks,
+    roundCells,
     eventBuffer,
     objectTable,
     cacheTable,

@@ -10,6 +10,9 @@ import { type SuspendableOperation, suspendableOperations } from "../build/flags
 /** Operations that only tell the host something, or ask it for something; they take no time. */
 export type ImmediateOperation =
   | "taskStack"
+  | "task"
+  | "isRunning"
+  | "isIdle"
   | "preemptOff"
   | "irqOff"
   | "allocated"

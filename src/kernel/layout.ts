@@ -10,7 +10,11 @@ export declare const cpuCount: u32;
 export declare const cpuBlocks: usize;
 /** One page of stack memory per CPU, for the task that runs on it. */
 export declare const taskStacks: usize;
-/** The chunk of event records that the harness interprets. */
+/** The cells by which the CPUs of a round begin and end it together: two lines (`crew.ts`). */
+export declare const roundCells: usize;
+/** Steps of `compute` in one microsecond on this machine, measured by the host. */
+export declare const spinsPerMicrosecond: u32;
+/** The chunk of event records that this CPU's harness interprets. */
 export declare const eventBuffer: usize;
 /** One u32 per object index of the workload: the object's address. Read and written by the harness only. */
 export declare const objectTable: usize;
@@ -33,6 +37,10 @@ export const pageSize: usize = 4096;
 export const cpuBlockSize: usize = 192;
 /** Where the counters lie in a CPU's block. */
 export const counterOffset: usize = 136;
+/** Where a CPU's block says that it gets on. */
+export const progressOffset: usize = 144;
+/** Where a CPU's block says which event it performs. */
+export const positionOffset: usize = 148;
 
 /** Counter: objects that this CPU put back into their slabs. */
 export const counterFreed: usize = 0;

@@ -6,7 +6,7 @@ import { setImmediate } from "node:timers/promises";
 import { measure as measureWithMitata } from "mitata";
 import { median } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
-import type { QuarantineSizes } from "../build/instance.ts";
+import type { QuarantineSizes } from "../build/quarantine.ts";
 import { asViolation, checkLeftBehind, StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventSize } from "../kernel/events.ts";
 import { Histogram } from "../records/histogram.ts";

@@ -1,7 +1,8 @@
 // One variant, loaded and running natively on one CPU.
 
 import type { CompiledModule } from "../build/compile.ts";
-import { type MachineImports, type QuarantineSizes, type RunningModule, startQuarantine } from "../build/instance.ts";
+import type { MachineImports, RunningModule } from "../build/instance.ts";
+import { type QuarantineExports, type QuarantineSizes, startQuarantine } from "../build/quarantine.ts";
 import { InputError } from "../errors.ts";
 import type { Workload } from "../workloads/workload.ts";
 import type { Batch } from "./batches.ts";
@@ -12,7 +13,7 @@ export function nativeMachine(elapsedNs: () => number): MachineImports {
 }
 
 export class NativeSession {
-  readonly module: RunningModule;
+  readonly module: RunningModule<QuarantineExports>;
   readonly #workload: string;
   readonly #eventBuffer: Uint8Array;
   readonly #isFloor: boolean;

@@ -267,6 +267,9 @@ export class CountingMachine {
         wake: () => 0,
         interrupt: single,
         quiescent: () => {},
+        task: () => 0,
+        isRunning: () => 1,
+        isIdle: () => 0,
         taskStack: () => this.#stack,
         preemptOff: () => {},
         preemptOn: () => {},
@@ -291,6 +294,7 @@ export class CountingMachine {
         note: (kind: number, value: number) => this.#note(kind, value),
         clockNs: () => this.#accesses,
         sleepNs: single,
+        computeNs: () => {},
         deferNs: (_item: number, work: number, argument: number, delayNs: number) => {
           this.#deferred.push({ work, argument, due: delayNs === 0 ? 0 : this.#accesses + delayNs });
         },

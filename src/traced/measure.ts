@@ -3,7 +3,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { CompiledModule } from "../build/compile.ts";
-import { type QuarantineSizes, startQuarantine } from "../build/instance.ts";
+import { type QuarantineSizes, startQuarantine } from "../build/quarantine.ts";
 import { checkLeftBehind, InputError, StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventKindOffset, eventSize, kindCacheDestroy } from "../kernel/events.ts";
 import { kasanQuarantinePut, kasanQuarantineReduce, kasanQuarantineRemoveCache, kworker } from "../kernel/symbols.ts";

@@ -15,7 +15,7 @@ const canary = `
 import { load32, storeRelaxed32 } from "../machine/impl";
 export {
   add32, add64, barrier, compareExchange32, compareExchange64, enter, exchange32, exchange64, irqOff, irqOn, leave,
-  load32, load64, note, pause, preemptOff, preemptOn, store32, store64, storeRelaxed32, storeRelaxed64, wait, wake,
+  load32, load64, note, pause, preemptOff, preemptOn, store32, store64, storeRelaxed32, storeRelaxed64, wake,
 } from "../machine/impl";
 
 @unmanaged
@@ -56,7 +56,6 @@ const bodies: Readonly<Record<string, string>> = {
   exchange64: `(i64.atomic.rmw.xchg ${p0} ${p1})`,
   compareExchange32: `(i32.atomic.rmw.cmpxchg ${p0} ${p1} ${p2})`,
   compareExchange64: `(i64.atomic.rmw.cmpxchg ${p0} ${p1} ${p2})`,
-  wait: `(memory.atomic.wait32 ${p0} ${p1} (i64.const -1))`,
   wake: `(memory.atomic.notify ${p0} ${p1})`,
   thirdOffset: "(i32.const 16)",
   loadThird: `(i32.atomic.load offset=16 ${p0})`,

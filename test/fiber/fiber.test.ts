@@ -236,7 +236,7 @@ test("two fibers inside one CPU's queue at a time lose an object's bytes, which 
 /** A variant whose `put` performs every operation of the machine that a fiber can be suspended at. */
 const everyOperation = `
 import {
-  add32, add64, barrier, compareExchange32, compareExchange64, exchange32, exchange64, interrupt, irqOff, irqOn, load32,
+  add32, add64, barrier, compareExchange32, compareExchange64, compute, exchange32, exchange64, interrupt, irqOff, irqOn, load32,
   load64, pause, preemptOff, preemptOn, quiescent, sleep, store32, store64, storeRelaxed32, storeRelaxed64, wait, wake,
 } from "../machine/impl";
 import { variantBase } from "./region";
@@ -266,6 +266,7 @@ export function put(_cache: usize, _object: usize): bool {
   irqOn();
   preemptOn();
   sleep(5);
+  compute(5);
   interrupt(0, work.index, cell);
   quiescent();
   storeRelaxed64(cell + 16, sum);

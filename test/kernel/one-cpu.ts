@@ -2,7 +2,7 @@
 // Built on the rig; one memory serves many programs, because Wasm memories are slow to make.
 
 import type { CompiledModule } from "../../src/build/compile.ts";
-import type { QuarantineExports } from "../../src/build/instance.ts";
+import type { QuarantineExports } from "../../src/build/quarantine.ts";
 import { kindCacheCreate, kindCacheDestroy, kindObjectAllocate, kindObjectFree } from "../../src/kernel/events.ts";
 import { noteEvicted, noteRemovalCompleted } from "../../src/kernel/notes.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";

@@ -92,6 +92,10 @@ export function plainMachine(world: PlainWorld, cpu: number): TracedMachine {
       return 0;
     },
     quiescent: nothing,
+    task: () => cpu,
+    // One thread: whoever asks is the only one that runs.
+    isRunning: (identity) => (identity === cpu ? 1 : 0),
+    isIdle: (target) => (target === cpu ? 0 : 1),
     taskStack: () => world.layout.taskStacks + cpu * pageBytes,
     preemptOff: nothing,
     preemptOn: nothing,
@@ -104,6 +108,10 @@ export function plainMachine(world: PlainWorld, cpu: number): TracedMachine {
     note: nothing,
     clockNs: () => world.nowNs,
     sleepNs(ns) {
+      world.nowNs += ns;
+      return 0;
+    },
+    computeNs(ns) {
       world.nowNs += ns;
       return 0;
     },

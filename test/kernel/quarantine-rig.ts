@@ -1,7 +1,7 @@
 // A quarantine of several CPUs in one thread: one instance per CPU over one small memory. `startQuarantine` makes
 // the memory of a real case, for CPU 0 only; comparing memories wants a small one.
 
-import type { QuarantineExports } from "../../src/build/instance.ts";
+import type { QuarantineExports } from "../../src/build/quarantine.ts";
 import { layOutMemory, type MemoryLayout } from "../../src/build/memory.ts";
 import {
   eventSize,
@@ -70,7 +70,7 @@ export function makeRig(
   for (let cpu = 0; cpu < cpus; cpu++) {
     const instance = new WebAssembly.Instance(module, {
       env: { memory },
-      layout: { ...addresses, cpuCount, thisCpu: cpu },
+      layout: { ...addresses, cpuCount, thisCpu: cpu, spinsPerMicrosecond: 1000 },
       harness: { skipWhenEmpty: 0, trueSize: 1 },
       ...bind(rig, cpu),
     });

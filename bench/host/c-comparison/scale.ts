@@ -4,7 +4,8 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { compileModule } from "../../../src/build/compile.ts";
-import { type RunningModule, startQuarantine } from "../../../src/build/instance.ts";
+import type { RunningModule } from "../../../src/build/instance.ts";
+import { type QuarantineExports, startQuarantine } from "../../../src/build/quarantine.ts";
 import { type Chunk, objectBytesMean, Program } from "./program.ts";
 
 const usage = `usage: scale.js [options]
@@ -28,12 +29,12 @@ function mebibytes(bytes: number | undefined): string {
   return bytes === undefined ? "unknown" : `${Math.round(bytes / (1024 * 1024))} MiB`;
 }
 
-function load({ memory, layout }: RunningModule, { bytes }: Chunk): void {
+function load({ memory, layout }: RunningModule<QuarantineExports>, { bytes }: Chunk): void {
   new Uint8Array(memory.buffer).set(bytes, layout.eventBuffer);
 }
 
 /** Nanoseconds for events `first` to `end - 1`. */
-function timeRange({ exports }: RunningModule, first: number, end: number): number {
+function timeRange({ exports }: RunningModule<QuarantineExports>, first: number, end: number): number {
   const begin = process.hrtime.bigint();
   if (exports.run(first, end) !== 0) throw new Error("the arena is full");
   return Number(process.hrtime.bigint() - begin);

@@ -2,7 +2,8 @@
 // its standard input, as `quarantine.c` does. Started by `compare.ts` with the module's file as only argument.
 
 import { readFileSync, readSync, writeSync } from "node:fs";
-import { type RunningModule, ramPagesFor, startQuarantine } from "../../../src/build/instance.ts";
+import type { RunningModule } from "../../../src/build/instance.ts";
+import { type QuarantineExports, ramPagesFor, startQuarantine } from "../../../src/build/quarantine.ts";
 import type { WorkloadLimits } from "../../../src/workloads/workload.ts";
 
 /** What `start` gets, as JSON. */
@@ -13,7 +14,7 @@ export interface StartRequest {
 }
 
 /** Nanoseconds that a range takes. Kept free of closures and allocation: it is the timed region. */
-function timeRange({ exports }: RunningModule, first: number, end: number): number {
+function timeRange({ exports }: RunningModule<QuarantineExports>, first: number, end: number): number {
   const begin = process.hrtime.bigint();
   const outcome = exports.run(first, end);
   const elapsed = process.hrtime.bigint() - begin;
@@ -27,14 +28,14 @@ function hashWords(seed: number, words: Uint32Array): number {
 }
 
 /** Of all memory that was ever used, as `memory_hash` in `quarantine.c`. */
-function memoryHash({ exports, memory, layout }: RunningModule): number {
+function memoryHash({ exports, memory, layout }: RunningModule<QuarantineExports>): number {
   const words = new Uint32Array(memory.buffer);
   const pages = exports.touchedPageCount();
   const hash = hashWords(2166136261, words.subarray(layout.cpuBlocks / 4, (layout.pageTable + pages * 64) / 4));
   return hashWords(hash, words.subarray(layout.arenaBase / 4, (layout.arenaBase + pages * 4096) / 4)) >>> 0;
 }
 
-function start(wasmFile: string, request: StartRequest): RunningModule {
+function start(wasmFile: string, request: StartRequest): RunningModule<QuarantineExports> {
   const { limits, quarantineBytes } = request;
   const wasm = new Uint8Array(readFileSync(wasmFile));
   const machine = { access: { clockNs: () => Number(process.hrtime.bigint()) } };
@@ -47,7 +48,7 @@ function start(wasmFile: string, request: StartRequest): RunningModule {
 }
 
 /** The arguments of the C side's `start`, so that everything gets the same address there. */
-function addresses({ layout }: RunningModule, quarantineBytes: number): string {
+function addresses({ layout }: RunningModule<QuarantineExports>, quarantineBytes: number): string {
   return [
     layout.cpuBlocks,
     layout.taskStacks,
@@ -63,7 +64,7 @@ function addresses({ layout }: RunningModule, quarantineBytes: number): string {
   ].join(" ");
 }
 
-let running: RunningModule | undefined;
+let running: RunningModule<QuarantineExports> | undefined;
 
 function answer(line: string): string {
   const [command = "", ...operands] = line.split(" ");

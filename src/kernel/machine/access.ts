@@ -4,7 +4,18 @@
 // is a plain store. Everything else is sequentially consistent and costs a locked instruction, as in the kernel.
 // Nothing weaker than x86-TSO can be expressed.
 
-import { counterOffset, cpuBlockSize, cpuBlocks, cpuCount, pageSize, taskStacks, thisCpu } from "../layout";
+import {
+  counterOffset,
+  cpuBlockSize,
+  cpuBlocks,
+  cpuCount,
+  pageSize,
+  positionOffset,
+  progressOffset,
+  spinsPerMicrosecond,
+  taskStacks,
+  thisCpu,
+} from "../layout";
 
 /** Layout of one CPU's block: lines that no other structure shares. */
 @unmanaged
@@ -21,7 +32,10 @@ class CpuBlock {
   pad7: u64 = 0;
   /** A pending interrupt: its argument in the upper half, work in the lower one; 0 when there is none. Any CPU posts, the owner takes. */
   mailbox: u64 = 0;
-  pad8: u64 = 0;
+  /** Not 0 while the CPU runs a task. 0 while it sleeps and between rounds. Written by the owner. */
+  awake: u32 = 0;
+  /** Cell that the CPU sleeps on, or 0. Written by the owner. */
+  sleepCell: u32 = 0;
   pad9: u64 = 0;
   pad10: u64 = 0;
   pad11: u64 = 0;
@@ -35,7 +49,10 @@ class CpuBlock {
   /** Counters of this CPU, see `counterCell` in `layout.ts`. */
   counter0: u32 = 0;
   counter1: u32 = 0;
-  pad16: u64 = 0;
+  /** Grows while the CPU gets on (`crew.ts`). Only the owner writes it; the host looks at it. */
+  progress: u32 = 0;
+  /** Index of the event that the CPU performs. Only the owner writes it. */
+  position: u32 = 0;
   pad17: u64 = 0;
   pad18: u64 = 0;
   pad19: u64 = 0;
@@ -45,6 +62,8 @@ class CpuBlock {
 
 if (offsetof<CpuBlock>() !== cpuBlockSize) ERROR("CpuBlock must fill its lines");
 if (offsetof<CpuBlock>("counter0") !== counterOffset) ERROR("counters must lie where layout.ts says");
+if (offsetof<CpuBlock>("progress") !== progressOffset) ERROR("progress must lie where layout.ts says");
+if (offsetof<CpuBlock>("position") !== positionOffset) ERROR("position must lie where layout.ts says");
 
 function blockOf(cpu: u32): usize {
   return cpuBlocks + usize(cpu) * cpuBlockSize;
@@ -122,9 +141,59 @@ export function barrier(): void {
 /** A hint inside a spin loop. Wasm has no such instruction. */
 export function pause(): void {}
 
-/** Sleeps while the cell holds `expected`. Returns 0 when woken, 1 when the cell held something else. */
+/** The CPU runs no task from here on: it is in a quiescent state, and spinners need not wait for it. */
+export function enterIdle(): void {
+  // Pairs with `isIdle`: what the task did is visible before the CPU is seen idle.
+  atomic.store<u32>(blockOf(thisCpu), 0, offsetof<CpuBlock>("awake"));
+}
+
+/** The CPU runs a task again. */
+export function leaveIdle(): void {
+  // A full barrier: who saw the CPU idle after it had unlinked something knows that the task will not find that.
+  atomic.store<u32>(blockOf(thisCpu), 1, offsetof<CpuBlock>("awake"));
+}
+
+/** Whether the CPU runs no task now. What it does when it wakes up comes after its full barrier. */
+export function isIdle(target: u32): bool {
+  return atomic.load<u32>(blockOf(target), offsetof<CpuBlock>("awake")) === 0;
+}
+
+/** Identity of the running task. Natively there is one per CPU. */
+export function task(): u32 {
+  return thisCpu;
+}
+
+/** Whether the task is on a CPU right now, so that spinning until it is done makes sense. */
+export function isRunning(identity: u32): bool {
+  return atomic.load<u32>(blockOf(identity), offsetof<CpuBlock>("awake")) !== 0;
+}
+
+/** Longest sleep without a look at the mailbox, for a doorbell that rang just before the sleep began, in ns. */
+const napNs: i64 = 1_000_000;
+
+/** Sleeps on a cell until it is woken or `ns` have passed, unless an interrupt is pending. Returns whether the time passed. */
+function nap(cell: usize, expected: u32, ns: i64): bool {
+  const block = blockOf(thisCpu);
+  store<u32>(block, cell as u32, offsetof<CpuBlock>("sleepCell"));
+  // A full barrier. Pairs with the mailbox's exchange in `interrupt`: one of the two sees the other.
+  enterIdle();
+  const pending = atomic.load<u64>(block, offsetof<CpuBlock>("mailbox")) !== 0;
+  const status = pending ? 0 : atomic.wait<u32>(cell, expected, ns);
+  store<u32>(block, 0, offsetof<CpuBlock>("sleepCell"));
+  leaveIdle();
+  deliver();
+  return status === 2;
+}
+
+/**
+ * Sleeps until the cell holds something other than `expected`. Whoever changes the cell calls `wake` afterwards.
+ * Interrupts are taken meanwhile. Returns 0 when it slept, 1 when the cell held something else at once.
+ */
 export function wait(cell: usize, expected: u32): u32 {
-  return atomic.wait<u32>(cell, expected, -1) as u32;
+  if (atomic.load<u32>(cell) !== expected) return 1;
+  do nap(cell, expected, napNs);
+  while (atomic.load<u32>(cell) === expected);
+  return 0;
 }
 
 /** Wakes at most `count` sleepers of the cell and returns how many. */
@@ -140,9 +209,36 @@ export function now(): u64 {
   return clockNs() as u64;
 }
 
-/** Sleeps for so many ns of real time. */
+/** Sleeps for so many ns of real time. Interrupts are taken meanwhile. */
 export function sleep(ns: u64): void {
-  atomic.wait<u32>(blockOf(thisCpu), 0, ns as i64);
+  const begin = now();
+  let left = ns;
+  // The barrier's cell always holds 0.
+  while (!nap(blockOf(thisCpu), 0, left as i64)) {
+    const passed = now() - begin;
+    if (passed >= ns) return;
+    left = ns - passed;
+  }
+}
+
+/** Spins between two looks at the mailbox. */
+const spinsAtOnce: u64 = 4096;
+
+/**
+ * Spends so many ns of CPU time without touching shared memory. It counts steps, not time, so that tasks that share a
+ * core do not compute at the same time. Interrupts are taken meanwhile.
+ */
+export function compute(ns: u64): void {
+  let left = (ns * u64(spinsPerMicrosecond)) / 1000;
+  // Each step needs the one before it.
+  let value: u32 = left as u32;
+  while (left > 0) {
+    const some = min<u64>(left, spinsAtOnce) as u32;
+    for (let spin: u32 = 0; spin < some; spin++) value = value * 1_664_525 + 1_013_904_223;
+    left -= u64(some);
+    deliver();
+  }
+  store<u32>(blockOf(thisCpu), value, offsetof<CpuBlock>("pad0"));
 }
 
 /** The CPU that this code runs on. */
@@ -166,13 +262,16 @@ export function cpus(): u32 {
 /**
  * Asks another CPU to run `work(argument)` with its interrupts off. Returns before that has happened; who needs to
  * know lets the work count down a cell (`sync/every-cpu.ts`). `work` is an index into the function table.
- * Ends when the target's mailbox is free, which it becomes because every CPU takes interrupts at event boundaries
- * and in its wait loops, this one included.
+ * Ends when the target's mailbox is free, which it becomes because every CPU takes interrupts at event boundaries,
+ * in its wait loops and while it sleeps, this one included.
  */
 export function interrupt(target: u32, work: u32, argument: usize): void {
   const mailbox = blockOf(target) + offsetof<CpuBlock>("mailbox");
   const request = (u64(argument) << 32) | u64(work);
   while (atomic.cmpxchg<u64>(mailbox, 0, request) !== 0) deliver();
+  const sleepCell = atomic.load<u32>(blockOf(target), offsetof<CpuBlock>("sleepCell"));
+  // Others that sleep on the cell find it unchanged and go on sleeping.
+  if (sleepCell !== 0) atomic.notify(sleepCell);
 }
 
 /** Takes a pending interrupt, if there is one. Called where interrupts are on: event boundaries and wait loops. */

@@ -20,6 +20,12 @@ export declare function wait(cell: usize, expected: u32): u32;
 export declare function wake(cell: usize, count: u32): u32;
 export declare function interrupt(target: u32, work: u32, argument: usize): void;
 export declare function quiescent(): void;
+/** Identity of the running task. Never suspends. */
+export declare function task(): u32;
+/** Whether the task is on a CPU right now. Never suspends. */
+export declare function isRunning(identity: u32): bool;
+/** Whether the CPU runs no task now. Never suspends. */
+export declare function isIdle(target: u32): bool;
 /** The host gives each task memory of its own. Never suspends. */
 export declare function taskStack(): usize;
 export declare function preemptOff(): void;
@@ -47,6 +53,7 @@ declare function add64Halves(cell: usize, lower: u32, upper: u32): u32;
 declare function upperHalf(): u32;
 declare function clockNs(): f64;
 declare function sleepNs(ns: f64): void;
+declare function computeNs(ns: f64): void;
 declare function deferNs(item: usize, work: u32, argument: usize, delayNs: f64): void;
 declare function runDeferredUntil(nowNs: f64): u32;
 
@@ -87,6 +94,14 @@ export function now(): u64 {
 export function sleep(ns: u64): void {
   sleepNs(ns as f64);
 }
+
+export function compute(ns: u64): void {
+  computeNs(ns as f64);
+}
+
+/** The host knows when a CPU runs a task. */
+export function enterIdle(): void {}
+export function leaveIdle(): void {}
 
 export function cpu(): u32 {
   return thisCpu;

@@ -3,6 +3,7 @@
 // Kinds that the quarantine has no use for are skipped and counted. The event stream and the object table belong to
 // the harness, so it reads them with plain loads; everything else goes through the machine.
 
+import { progress } from "../crew";
 import {
   eventAOffset,
   eventBOffset,
@@ -67,6 +68,8 @@ import {
 import { headerSize, machineCell, onlineTable } from "./region";
 import { batchBytes, Machine, maxBytes, totalBytes } from "./sizing";
 
+export { computeFor, enterRound, leaveRound } from "../crew";
+
 /** Whether a cache without used objects is destroyed without asking the variant: 0 or 1. */
 declare const skipWhenEmpty: u32;
 /** Objects get their true size (1) or one 64-byte line each (0). */
@@ -111,6 +114,7 @@ export function run(first: u32, end: u32): u32 {
       index = runFrees(index, end);
       continue;
     }
+    progress(index);
     if (kind === kindObjectAllocate) {
       const object = allocate(cacheAt(load<u32>(event, eventGroupOffset)));
       if (object === 0) return runOutOfMemory;
