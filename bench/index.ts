@@ -2,5 +2,6 @@
 
 import type { Suite } from "../src/plan/suite.ts";
 import { quarantine } from "./quarantine.ts";
+import { shrinker } from "./shrinker.ts";
 
-export const suites: readonly Suite[] = [quarantine];
+export const suites: readonly Suite[] = [quarantine, shrinker];

@@ -40,7 +40,8 @@ export interface CompiledModule {
 
 const suspendingImports = suspendableOperations.map((name) => `traced.${name}`);
 
-const kernelFolder = path.join(packageRoot, "src", "kernel");
+/** Where the code under test lies. */
+export const kernelFolder = path.join(packageRoot, "src", "kernel");
 
 type BinaryenOptions = { setPassArgument(name: string, value: string): void; clearPassArguments(): void };
 

@@ -1,7 +1,7 @@
 // Every flag that the AssemblyScript compiler gets, in one place. They are stored with each result.
 
 /** Form of the machine that a module is bound to. */
-export type MachineForm = "native" | "instrumented" | "traced";
+export type MachineForm = "native" | "instrumented" | "profiled" | "traced";
 
 /** The only version that the canary test has looked into (`test/build/canary.test.ts`). */
 export const compilerVersion = "0.28.20";

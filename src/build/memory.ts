@@ -1,6 +1,7 @@
 // Where everything lies in a case's linear memory, and whether it fits.
 
 import { InputError } from "../errors.ts";
+import { cpuBlockBytes } from "../kernel/cpu-block.ts";
 import { chunkEventsMax, type WorkloadLimits } from "../workloads/workload.ts";
 
 /** Bytes of a Wasm page. */
@@ -12,7 +13,6 @@ const lineBytes = 64;
 const pageDescriptorBytes = 64;
 /** Below this lie the module's own constants; a module that needs more is refused. */
 const staticBytes = 65_536;
-const cpuBlockBytes = 192;
 const cacheBytes = 192;
 const roundCellsBytes = 128;
 const eventBytes = 32;

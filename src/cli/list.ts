@@ -37,10 +37,12 @@ export function list(options: { readonly json: boolean }, io: Io): number {
         rows.push([`    ${key}=${value}`, `${meaning}${allowed}`]);
       }
     }
-    rows.push([
-      `  any of them, ${skipWhenEmptyName}=true`,
-      "a cache without objects is destroyed without a search (Linux since 4.17)",
-    ]);
+    if (suite.skipsWhenEmpty) {
+      rows.push([
+        `  any of them, ${skipWhenEmptyName}=true`,
+        "a cache without objects is destroyed without a search (Linux since 4.17)",
+      ]);
+    }
     io.write(`${renderColumns(rows)}\n\n`);
     io.write(`run when none are chosen\n${suite.lines.map((line) => `  ${line}\n`).join("")}\n`);
   }

@@ -8,29 +8,68 @@ import type { Suite } from "../plan/suite.ts";
 import { writeJsonFile, writeTextFile } from "../records/atomic-file.ts";
 import { readRecords, recordsFile } from "../records/csv.ts";
 import { type Run, readRun } from "../records/run-file.ts";
-import { answerAll, type WorkloadAnswers } from "../report/answers.ts";
 import { renderMarkdown } from "../report/markdown.ts";
+import type { Part, Subject } from "../report/part.ts";
+import { reporters } from "../report/problems.ts";
+import { ProblemRows } from "../report/rows.ts";
 import { renderTerminal } from "../report/terminal.ts";
 import type { Io } from "./io.ts";
 
 /** A run with its answers. */
 export interface Reported {
   readonly run: Run;
-  readonly workloads: readonly WorkloadAnswers[];
+  /** One per problem of the run, in its order. */
+  readonly parts: readonly Part[];
   /** Path of the Markdown. */
   readonly file: string;
 }
 
-function suiteOf(run: Run): Suite {
-  const problem = run.modules[0]?.problem;
+function suiteOf(run: Run, problem: string): Suite {
   const suite = suites.find((one) => one.problem === problem);
-  if (suite === undefined) throw new InputError(`run ${run.runId}: problem '${problem}' is not known to this version`);
+  if (suite === undefined || !Object.hasOwn(reporters, problem)) {
+    throw new InputError(`run ${run.runId}: problem '${problem}' is not known to this version`);
+  }
   return suite;
+}
+
+function subjectOf(run: Run, suite: Suite): Subject {
+  const { problem, statement, reference, floor } = suite;
+  const variants = run.modules.filter((one) => one.problem === problem).map((one) => one.variant);
+  return {
+    problem,
+    statement,
+    reference,
+    floor,
+    order: [...new Set(variants)],
+    questions: new Map(suite.workloads.map((one) => [one.name, one.question])),
+  };
+}
+
+/** Each problem's part of the report, from one reading of the records. */
+async function answer(run: Run, records: string): Promise<Part[]> {
+  const problems = [...new Set(run.modules.map((one) => one.problem))];
+  const subjects = problems.map((problem) => subjectOf(run, suiteOf(run, problem)));
+  const rows = new Map(subjects.map(({ problem, reference }) => [problem, new ProblemRows(reference)]));
+  for await (const row of readRecords(records)) {
+    const ofProblem = rows.get(row.problem);
+    if (ofProblem === undefined) {
+      throw new InputError(`${records}: has a row of problem '${row.problem}', of which the run has no module`);
+    }
+    ofProblem.add(row);
+  }
+  const parts: Part[] = [];
+  for (const subject of subjects) parts.push(await reporters[subject.problem]!(rows.get(subject.problem)!, subject));
+  return parts;
 }
 
 /** Values of a map as an object, so that answers can be written as JSON. */
 function plain(_key: string, value: unknown): unknown {
   return value instanceof Map ? Object.fromEntries(value) : value;
+}
+
+/** Answers by problem, as JSON. */
+function answersOf(parts: readonly Part[]): string {
+  return JSON.stringify(Object.fromEntries(parts.map(({ subject, answers }) => [subject.problem, answers])), plain);
 }
 
 /**
@@ -42,30 +81,23 @@ function plain(_key: string, value: unknown): unknown {
  */
 export async function makeReport(folder: string, reports: string): Promise<Reported> {
   const run = await readRun(folder);
-  const suite = suiteOf(run);
-  const order = [...new Set(run.modules.map((one) => one.variant))];
-  const workloads = await answerAll(readRecords(path.join(folder, recordsFile)), { ...suite, order });
-  const text = renderMarkdown(run, workloads, {
-    problem: suite.problem,
-    statement: suite.statement,
-    reference: suite.reference,
-    questions: new Map(suite.workloads.map((one) => [one.name, one.question])),
-  });
+  const parts = await answer(run, path.join(folder, recordsFile));
+  const text = renderMarkdown(run, parts);
   const file = path.join(reports, `${path.basename(path.resolve(folder))}.md`);
   await mkdir(reports, { recursive: true });
   await writeTextFile(file, text);
-  await writeJsonFile(path.join(folder, "answers.json"), JSON.parse(JSON.stringify(workloads, plain)));
-  return { run, workloads, file };
+  await writeJsonFile(path.join(folder, "answers.json"), JSON.parse(answersOf(parts)));
+  return { run, parts, file };
 }
 
 /** Prints a report as the user asked for it. */
 export function showReport(reported: Reported, folder: string, options: { readonly json: boolean }, io: Io): void {
-  const { run, workloads, file } = reported;
+  const { run, parts, file } = reported;
   if (options.json) {
-    io.write(`${JSON.stringify({ run, workloads }, plain, 2)}\n`);
+    io.write(`${JSON.stringify({ run, answers: JSON.parse(answersOf(parts)) }, null, 2)}\n`);
     return;
   }
-  io.write(`${renderTerminal(workloads)}\n`);
+  io.write(`${renderTerminal(parts)}\n`);
   if (run.state === "incomplete") io.write("incomplete: the run was stopped; what is missing is shown as –\n");
   for (const warning of run.warnings) io.write(`warning: ${warning}\n`);
   io.write(`records ${path.join(folder, recordsFile)}\nreport  ${file}\n`);

@@ -5,15 +5,17 @@ import { readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { suites } from "../../bench/index.ts";
+import { kernelFolder } from "../build/compile.ts";
 import { InputError } from "../errors.ts";
-import { caseId, planUnits, type Unit } from "../plan/plan.ts";
+import { type Choices, caseId, knows, planUnits, type Unit } from "../plan/plan.ts";
 import type { Scale, Suite } from "../plan/suite.ts";
 import { readEnvironment } from "../records/environment.ts";
 import { newRunId, type Run, readRun } from "../records/run-file.ts";
 import { checkSeed } from "../workloads/parameters.ts";
 import type { ParameterValue } from "../workloads/workload.ts";
-import { compileUnits, execute, type Modules, newRun, v8Flags } from "./execute.ts";
+import { execute, newRun } from "./execute.ts";
 import type { Io } from "./io.ts";
+import { compileUnits, type Modules, v8Flags } from "./modules.ts";
 import { makeReport, showReport } from "./report.ts";
 
 /** Options as the command line gives them. */
@@ -24,7 +26,8 @@ export interface RunOptions {
   readonly workloadFile?: string;
   readonly slabinfo?: string;
   readonly set: readonly string[];
-  readonly cpus: string;
+  /** CPUs of the native stages; absent for each problem's own number. */
+  readonly cpus?: string;
   readonly seed: string;
   readonly quick: boolean;
   readonly full: boolean;
@@ -34,6 +37,9 @@ export interface RunOptions {
   /** A run id, or true for the newest incomplete run. */
   readonly resume?: string | true;
 }
+
+/** Most CPUs of the native instrument: each is a thread. */
+const cpusMax = 64;
 
 /** Exit code of a run that the user stopped: 128 and the number of SIGINT. */
 export const stoppedCode = 130;
@@ -59,7 +65,7 @@ export function readSettings(pairs: readonly string[]): Record<string, Parameter
 }
 
 /** Names of the user's variant files, by which they are shown. */
-function outsideVariants(suite: Suite, files: readonly string[]): Map<string, string> {
+function outsideVariants(chosen: readonly Suite[], files: readonly string[]): Map<string, string> {
   const found = new Map<string, string>();
   for (const file of files) {
     const name = path.basename(file, ".ts");
@@ -68,17 +74,9 @@ function outsideVariants(suite: Suite, files: readonly string[]): Map<string, st
     if (!/^[a-z0-9][a-z0-9-]*$/i.test(name)) {
       throw new InputError(`--variant-file ${file}: the file's name must be letters, digits and hyphens`);
     }
-    const taken = [
-      "harness",
-      "impl",
-      "contract",
-      "region",
-      "sizing",
-      "queue",
-      "ring",
-      ...suite.variants.map((one) => one.name),
-    ];
-    if (taken.includes(name) || found.has(name)) {
+    // The variant takes a file's place in its problem's folder.
+    const isTaken = chosen.some(({ problem }) => existsSync(path.join(kernelFolder, problem, `${name}.ts`)));
+    if (isTaken || found.has(name)) {
       throw new InputError(`--variant-file ${file}: the name '${name}' is taken; rename the file`);
     }
     found.set(name, path.resolve(file));
@@ -86,21 +84,70 @@ function outsideVariants(suite: Suite, files: readonly string[]): Map<string, st
   return found;
 }
 
-function suiteOf(problems: readonly string[]): Suite {
-  if (problems.length > 1) throw new InputError("this version runs one problem at a time; name one");
-  const chosen =
-    problems.length === 0
-      ? suites
-      : problems.map((problem) => {
-          const suite = suites.find((one) => one.problem === problem);
-          if (suite === undefined) {
-            throw new InputError(
-              `problem '${problem}': unknown; one of: ${suites.map((one) => one.problem).join(", ")}`,
-            );
-          }
-          return suite;
-        });
-  return chosen[0] as Suite;
+function suitesOf(problems: readonly string[]): readonly Suite[] {
+  if (problems.length === 0) return suites;
+  return [...new Set(problems)].map((problem) => {
+    const suite = suites.find((one) => one.problem === problem);
+    if (suite !== undefined) return suite;
+    throw new InputError(`problem '${problem}': unknown; one of: ${suites.map((one) => one.problem).join(", ")}`);
+  });
+}
+
+/** What of the choices concerns one of several problems; null when nothing does. */
+function restrict(suite: Suite, choices: Choices): Choices | null {
+  const variants = choices.variants.filter((text) => {
+    const [name] = text.trim().split(/\s+/);
+    return suite.variants.some((one) => one.name === name);
+  });
+  const workloads = choices.workloads.filter((name) => suite.workloads.some((one) => one.name === name));
+  if (choices.variants.length > 0 && variants.length === 0) return null;
+  if (choices.workloads.length > 0 && workloads.length === 0) return null;
+  const taken = workloads.length > 0 ? workloads : suite.workloads.map((one) => one.name);
+  const parameters = Object.fromEntries(
+    Object.entries(choices.parameters).filter(([parameter]) => taken.some((name) => knows(name, parameter))),
+  );
+  return { ...choices, variants, workloads, parameters };
+}
+
+/**
+ * The units of all chosen problems. Where several were chosen, each takes of the variants and workloads those that it
+ * knows; what none knows is refused.
+ */
+function planAll(chosen: readonly Suite[], choices: Choices): Unit[] {
+  const [only] = chosen;
+  if (only !== undefined && chosen.length === 1) return planUnits(only, choices);
+  const names = chosen.map((one) => one.problem).join(", ");
+  if (choices.outside.size > 0 || choices.workloadFile !== undefined) {
+    throw new InputError(`--variant-file and --workload-file: name the one problem that they are for: ${names}`);
+  }
+  for (const text of choices.variants) {
+    const [name = ""] = text.trim().split(/\s+/);
+    if (chosen.some((suite) => suite.variants.some((one) => one.name === name))) continue;
+    throw new InputError(
+      `variant '${name}': unknown; one of: ${chosen.flatMap((suite) => suite.variants.map((one) => one.name)).join(", ")}`,
+    );
+  }
+  for (const name of choices.workloads) {
+    if (chosen.some((suite) => suite.workloads.some((one) => one.name === name))) continue;
+    const known = new Set(chosen.flatMap((suite) => suite.workloads.map((one) => one.name)));
+    throw new InputError(`workload '${name}': unknown for problems ${names}; one of: ${[...known].join(", ")}`);
+  }
+  const restricted = chosen.flatMap((suite) => {
+    const own = restrict(suite, choices);
+    return own === null ? [] : [{ suite, own }];
+  });
+  if (restricted.length === 0) throw new InputError(`no problem of ${names} knows both the variants and the workloads`);
+  for (const parameter of Object.keys(choices.parameters)) {
+    if (restricted.some(({ own }) => Object.hasOwn(own.parameters, parameter))) continue;
+    throw new InputError(`--set ${parameter}: no chosen workload has this parameter; 'list' shows them`);
+  }
+  return restricted.flatMap(({ suite, own }) => planUnits(suite, own));
+}
+
+function cpusOf(text: string): number {
+  const cpus = integerOf("--cpus", text);
+  if (cpus < 1 || cpus > cpusMax) throw new InputError(`--cpus: must be from 1 to ${cpusMax}, got ${text}`);
+  return cpus;
 }
 
 interface Prepared {
@@ -111,10 +158,9 @@ interface Prepared {
 
 async function prepare(problems: readonly string[], options: RunOptions, command: string, io: Io): Promise<Prepared> {
   if (options.quick && options.full) throw new InputError("--quick and --full exclude each other");
-  if (options.cpus !== "1") throw new InputError(`--cpus ${options.cpus}: this version measures on 1 CPU`);
   const scale: Scale = options.quick ? "quick" : options.full ? "full" : "standard";
   const seed = checkSeed(integerOf("--seed", options.seed));
-  const suite = suiteOf(problems);
+  const chosen = suitesOf(problems);
   const parameters = readSettings(options.set);
   if (options.slabinfo !== undefined) {
     if (Object.hasOwn(parameters, "slabinfo"))
@@ -126,10 +172,11 @@ async function prepare(problems: readonly string[], options: RunOptions, command
       "--workload-file: brings its own workload and parameters; leave out --workload, --set and --slabinfo",
     );
   }
-  const units = planUnits(suite, {
+  const units = planAll(chosen, {
     scale,
+    ...(options.cpus === undefined ? {} : { cpus: cpusOf(options.cpus) }),
     variants: options.variant,
-    outside: outsideVariants(suite, options.variantFile),
+    outside: outsideVariants(chosen, options.variantFile),
     workloads: options.workload,
     ...(options.workloadFile === undefined ? {} : { workloadFile: options.workloadFile }),
     parameters,
@@ -144,9 +191,9 @@ async function prepare(problems: readonly string[], options: RunOptions, command
     environment: await readEnvironment(),
     seed,
     parameters: {
-      problem: suite.problem,
+      problems: JSON.stringify(chosen.map((one) => one.problem)),
       scale,
-      cpus: 1,
+      cpus: options.cpus ?? "",
       v8Flags,
       variants: JSON.stringify(options.variant),
       variantFiles: JSON.stringify(options.variantFile),
@@ -194,7 +241,7 @@ async function prepareResumed(options: RunOptions, results: string, io: Io): Pro
   const before = await findIncomplete(results, options.resume as string | true);
   const text = (key: string): string => String(before.parameters[key] ?? "");
   const { units, modules, run } = await prepare(
-    [text("problem")],
+    listOf(before, "problems"),
     {
       ...options,
       variant: listOf(before, "variants"),
@@ -202,6 +249,7 @@ async function prepareResumed(options: RunOptions, results: string, io: Io): Pro
       workload: listOf(before, "workloads"),
       set: listOf(before, "set"),
       seed: String(before.seed),
+      ...(text("cpus") === "" ? {} : { cpus: text("cpus") }),
       quick: text("scale") === "quick",
       full: text("scale") === "full",
       ...(text("workloadFile") === "" ? {} : { workloadFile: text("workloadFile") }),

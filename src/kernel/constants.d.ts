@@ -5,4 +5,5 @@ declare const LAB_BUCKETS: i32;
 declare const LAB_CPU_QUEUE_BYTES: i32;
 declare const LAB_FORM: i32;
 declare const LAB_GROUP: i32;
+declare const LAB_HZ: i32;
 declare const LAB_TIMEOUT_MS: i32;

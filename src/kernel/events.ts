@@ -40,11 +40,17 @@ export const kindCacheDestroy = 4;
 export const kindObjectAllocate = 5;
 /** An object is freed. object = object, group = the cache that it came from. */
 export const kindObjectFree = 6;
-/** A superblock is mounted, and its shrinker registered. object = superblock, a = 0 for tmpfs, 1 for ramfs. */
+/**
+ * A superblock is mounted, and its shrinker registered. object = superblock, a = 0 for tmpfs, 1 for ramfs, b = time for
+ * which each callback of its shrinker sleeps, ns.
+ */
 export const kindSuperblockMount = 7;
 /** A superblock is unmounted, and its shrinker unregistered. object = superblock. */
 export const kindSuperblockUnmount = 8;
-/** Objects are added to the LRU list of a superblock. object = superblock, group = cgroup charged, a = count. */
+/**
+ * Objects are added to the LRU list of a superblock. object = superblock, group = cgroup charged, a = count, b = how
+ * many of them a scan can free, at most a: the others are in use, and a scan rotates them.
+ */
 export const kindLruAdd = 9;
 /** One reclaim pass. group = root cgroup of the walk, a = priority 0 to 12, b = NUMA node. */
 export const kindReclaimPass = 10;

@@ -2,6 +2,8 @@
 // them in as immutable globals, because a module must hold no mutable state of its own: several instances, one per
 // CPU, share one memory.
 
+import { countersAt, cpuBlockBytes, positionAt, progressAt, symbolsAt } from "./cpu-block";
+
 /** This instance's CPU, from 0. */
 export declare const thisCpu: u32;
 /** CPUs of the case. */
@@ -34,13 +36,15 @@ export const lineSize: usize = 64;
 /** Size of a page, in bytes. */
 export const pageSize: usize = 4096;
 /** Bytes of one CPU's block: three lines that nothing else shares (`machine/access.ts`). */
-export const cpuBlockSize: usize = 192;
+export const cpuBlockSize: usize = cpuBlockBytes;
 /** Where the counters lie in a CPU's block. */
-export const counterOffset: usize = 136;
+export const counterOffset: usize = countersAt;
 /** Where a CPU's block says that it gets on. */
-export const progressOffset: usize = 144;
+export const progressOffset: usize = progressAt;
 /** Where a CPU's block says which event it performs. */
-export const positionOffset: usize = 148;
+export const positionOffset: usize = positionAt;
+/** Where a CPU's block keeps the symbols that it is in. */
+export const symbolsOffset: usize = symbolsAt;
 
 /** Counter: objects that this CPU put back into their slabs. */
 export const counterFreed: usize = 0;

@@ -24,3 +24,7 @@ export const noteDrained = 10;
 export const noteRemovalBegun = 8;
 /** No object of the cache is left, and its slabs are given back. value = the cache. */
 export const noteRemovalCompleted = 9;
+/** The shrinker problem gave memory to a shrinker's descriptor. value = the descriptor. */
+export const noteShrinkerAllocated = 11;
+/** A shrinker's descriptor is about to be given back. value = the descriptor. */
+export const noteShrinkerFreed = 12;

@@ -42,7 +42,7 @@ const runEventsMin = 256;
 const mixedEventsMax = 4096;
 
 /** Kinds that the quarantine acts on or counts; its harness skips all others. */
-const knownKinds: ReadonlySet<number> = new Set([
+export const knownKinds: ReadonlySet<number> = new Set([
   kindCacheCreate,
   kindCacheDestroy,
   kindObjectAllocate,

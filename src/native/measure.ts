@@ -7,13 +7,14 @@ import { measure as measureWithMitata } from "mitata";
 import { median } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
 import type { QuarantineSizes } from "../build/quarantine.ts";
-import { asViolation, checkLeftBehind, StoppedError } from "../errors.ts";
+import { asViolation, StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventSize } from "../kernel/events.ts";
-import { Histogram } from "../records/histogram.ts";
+import type { Histogram } from "../records/histogram.ts";
 import { Random } from "../workloads/random.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { type Batch, countSkipped, splitIntoBatches } from "./batches.ts";
 import type { InstrumentedMachine } from "./instrumented-machine.ts";
+import { QuarantineSamples, type SampleSink } from "./quarantine-samples.ts";
 import { NativeSession } from "./session.ts";
 
 /** One variant with its parameters, ready to be loaded. */
@@ -25,9 +26,6 @@ export interface Subject {
   /** Whether it is the floor, which forgets its objects. */
   readonly isFloor: boolean;
 }
-
-/** One value of one metric. `round` counts the batches of the workload, so equal rounds of two subjects are the same work. */
-export type SampleSink = (subject: string, metric: string, round: number, value: number) => void;
 
 export interface MeasureOptions {
   readonly subjects: readonly Subject[];
@@ -60,25 +58,16 @@ class Breath {
   }
 }
 
-/** Removals whose time, workers included, makes one sample: a guest's caches in the libvirt teardown. */
-const removalsPerGroup = 24;
-
 /** One subject while it is measured. */
 class Running {
   readonly subject: Subject;
   readonly session: NativeSession;
-  readonly removals = new Histogram();
-  readonly #onSample: SampleSink;
-  /** Time of the present group of removals, and how many there are in it. */
-  #groupNs = 0;
-  #groupSize = 0;
-  #groups = 0;
-  readonly #destroyed: number[] = [];
+  readonly samples: QuarantineSamples;
 
   constructor(subject: Subject, workload: Workload, onSample: SampleSink) {
     this.subject = subject;
     this.session = new NativeSession(subject.compiled, workload, subject.sizes, subject.isFloor);
-    this.#onSample = onSample;
+    this.samples = new QuarantineSamples(subject, onSample);
   }
 
   /** Runs one batch and samples what can be said of it. */
@@ -86,70 +75,16 @@ class Running {
     const { exports } = this.session.module;
     const freedBefore = exports.freedCount();
     const ns = this.session.run(batch);
-    const evicted = this.subject.isFloor ? 0 : (exports.freedCount() - freedBefore) >>> 0;
-    if (batch.measured) this.#sample(batch, round, ns, evicted);
-    if (batch.kind === "destroy") {
-      if (batch.measured) {
-        this.#groupNs += ns;
-        this.#groupSize++;
-      }
-      this.#destroyed.push(chunk.getUint32(batch.first * eventSize + eventGroupOffset, true));
-    }
-    this.#defer("due", round);
-    if (this.#groupSize === removalsPerGroup) this.#closeGroup();
+    const freed = (exports.freedCount() - freedBefore) >>> 0;
+    const deferredNs = this.session.runDeferred("due");
+    const cache = chunk.getUint32(batch.first * eventSize + eventGroupOffset, true);
+    this.samples.take(batch, round, { ns, freed, deferredNs }, cache);
   }
 
-  #closeGroup(): void {
-    this.#onSample(this.subject.id, "teardown-ns", this.#groups++, this.#groupNs);
-    this.#groupNs = 0;
-    this.#groupSize = 0;
-  }
-
-  #sample(batch: Batch, round: number, ns: number, evicted: number): void {
-    const emit = (metric: string, value: number): void => this.#onSample(this.subject.id, metric, round, value);
-    switch (batch.kind) {
-      case "free":
-        emit("put-ns", ns / batch.frees);
-        return;
-      case "allocate":
-        emit("allocate-ns", ns / batch.allocations);
-        emit("evicted-per-allocation", evicted / batch.allocations);
-        return;
-      case "mixed":
-        if (batch.frees > 0) emit("mixed-ns", ns / batch.frees);
-        if (batch.bogoOps > 0) emit("bogo-op-ns", ns / batch.bogoOps);
-        return;
-      case "destroy":
-        this.removals.record(ns);
-        return;
-    }
-  }
-
-  #defer(now: "due" | "all", round: number): void {
-    const ns = this.session.runDeferred(now);
-    if (ns === null) return;
-    this.#groupNs += ns;
-    this.#onSample(this.subject.id, "worker-ns", round, ns);
-  }
-
-  /**
-   * Finishes deferred removals and samples what holds for the whole workload.
-   *
-   * @throws {ViolationError} when the variant left objects in caches that it said were empty
-   */
+  /** @throws {ViolationError} when the variant left objects in caches that it said were empty */
   finish(round: number, skipped: number): void {
-    this.#defer("all", round);
-    const { exports, layout } = this.session.module;
-    checkLeftBehind(this.subject.id, exports.leftBehindCount());
-    const emit = (metric: string, value: number): void => this.#onSample(this.subject.id, metric, 0, value);
-    if (this.#groupNs > 0) this.#closeGroup();
-    emit("unfinished-caches", this.#destroyed.filter((index) => exports.isCachePresent(index) !== 0).length);
-    emit("object-extra-bytes", exports.extraObjectBytes());
-    emit("cache-extra-bytes", exports.extraCacheBytes());
-    emit("global-bytes", exports.extraGlobalBytes());
-    emit("slab-bytes-touched", exports.touchedPageCount() * 4096);
-    emit("events-skipped", skipped);
-    emit("true-size", layout.trueSize ? 1 : 0);
+    this.samples.deferred(round, this.session.runDeferred("all"));
+    this.samples.finish(this.session.module, this.session.module.exports.leftBehindCount(), skipped);
   }
 }
 
@@ -196,7 +131,7 @@ export async function measureNatively(options: MeasureOptions): Promise<Readonly
   for (const one of running) {
     if (failures.has(one.subject.id)) continue;
     attempt(one, () => one.finish(round, skipped));
-    if (one.removals.count > 0) options.onRemovals(one.subject.id, one.removals);
+    if (one.samples.removals.count > 0) options.onRemovals(one.subject.id, one.samples.removals);
   }
   return failures;
 }

@@ -2,21 +2,12 @@
 // its cases, one per variant, are done or pending together.
 
 import { InputError } from "../errors.ts";
-import {
-  eventFlagsOffset,
-  eventKindOffset,
-  eventSize,
-  flagMeasured,
-  kindCacheDestroy,
-  kindObjectFree,
-} from "../kernel/events.ts";
+import { eventFlagsOffset, eventKindOffset, eventSize, flagMeasured } from "../kernel/events.ts";
 import { createWorkload, openWorkload, workloadTypes } from "../workloads/index.ts";
+import { kindNames } from "../workloads/kind-names.ts";
 import type { ParameterValue, Workload } from "../workloads/workload.ts";
-import type { Scale, Suite, SuiteWorkload } from "./suite.ts";
+import type { FixedTime, Scale, Stage, Suite, SuiteWorkload } from "./suite.ts";
 import { type PlannedVariant, planVariant } from "./variant.ts";
-
-/** How a unit is measured. `timed` is the native build without marks; `counted` the traced one. */
-export type Stage = "timed" | "mitata" | "instrumented" | "counted";
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
 
@@ -28,6 +19,9 @@ export interface Unit {
   /** Ready to run; events are produced when its chunks are taken. */
   readonly workload: Workload;
   readonly variants: readonly PlannedVariant[];
+  readonly cpus: number;
+  /** How long to repeat the workload's measured chunk; null: each chunk is run once. */
+  readonly fixedTime: FixedTime | null;
   /** Expected cost in seconds, roughly. */
   readonly weight: number;
 }
@@ -35,6 +29,8 @@ export interface Unit {
 /** What the user chose. */
 export interface Choices {
   readonly scale: Scale;
+  /** CPUs of the native stages; absent for the suite's own number. */
+  readonly cpus?: number;
   /** Variant ids; empty for the suite's own lines. The reference and the floor are always added. */
   readonly variants: readonly string[];
   /** Variants from outside, by name, with their files. They are added to the chosen ones. */
@@ -48,10 +44,15 @@ export interface Choices {
   readonly seed: number;
 }
 
+/** How a case's id names its CPUs. */
+export function cpusText(cpus: number): string {
+  return cpus === 1 ? "" : ` cpus=${cpus}`;
+}
+
 /** A case's id: what is compared with itself between runs. */
 export function caseId(unit: Unit, variant: PlannedVariant): string {
   const purpose = unit.purpose === "growth" ? ` quarantine-bytes=${unit.workload.parameters["quarantine-bytes"]}` : "";
-  return `${unit.problem} / ${variant.id} / ${unit.workload.name} / ${unit.stage}${purpose}`;
+  return `${unit.problem} / ${variant.id} / ${unit.workload.name} / ${unit.stage}${cpusText(unit.cpus)}${purpose}`;
 }
 
 /** The quarantine's size that goes with a workload. */
@@ -71,18 +72,17 @@ const quarantineBytesMin = 2 * 1024 * 1024;
 const quarantineBytesMax = 3.75 * 1024 * 1024 * 1024;
 
 /** Refuses a workload that would measure nothing and look fast. */
-function checkExercised(workload: Workload): void {
+function checkExercised(suite: Suite, workload: Workload): void {
   for (const chunk of workload.chunks()) {
     // By hand: at full size the set-up has millions of events, and to decode them all would take longer than to make them.
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     for (let event = 0; event < chunk.byteLength; event += eventSize) {
       if ((view.getUint16(event + eventFlagsOffset, true) & flagMeasured) === 0) continue;
-      const kind = view.getUint16(event + eventKindOffset, true);
-      if (kind === kindObjectFree || kind === kindCacheDestroy) return;
+      if (suite.exercisedBy.includes(kindNames[view.getUint16(event + eventKindOffset, true)] ?? "")) return;
     }
   }
   throw new InputError(
-    `workload '${workload.name}': exercises nothing of the problem: it frees no object and destroys no cache in its measured part`,
+    `workload '${workload.name}': exercises nothing of problem '${suite.problem}': its measured part holds none of: ${suite.exercisedBy.join(", ")}`,
   );
 }
 
@@ -102,61 +102,91 @@ export function chooseVariants(suite: Suite, choices: Choices): PlannedVariant[]
   const chosen = new Map<string, PlannedVariant>();
   for (const text of texts) {
     const planned = planVariant(suite, text, choices.outside);
-    const batches = suite.batches[choices.scale];
+    const shared = suite.constants.map(
+      ({ name, constant, values }) => [name, constant, values[choices.scale]] as const,
+    );
     const variant: PlannedVariant = {
       ...planned,
-      parameters: { ...planned.parameters, batches },
-      constants: { ...planned.constants, LAB_BATCHES: batches },
+      parameters: { ...Object.fromEntries(shared.map(([name, , value]) => [name, value])), ...planned.parameters },
+      constants: {
+        ...Object.fromEntries(shared.map(([, constant, value]) => [constant, value])),
+        ...planned.constants,
+      },
     };
     if (!chosen.has(variant.id)) chosen.set(variant.id, variant);
   }
   return [...chosen.values()];
 }
 
-function knows(workload: string, parameter: string): boolean {
+/** Whether a generated workload has a parameter. */
+export function knows(workload: string, parameter: string): boolean {
   const type = workloadTypes.find((one) => one.name === workload);
   return type !== undefined && Object.hasOwn(type.parameters, parameter);
 }
 
 /** Expected seconds of a unit on a common machine: only the relation between units matters. */
-function weigh(stage: Stage, workload: Workload, variants: readonly PlannedVariant[]): number {
-  const { events, caches } = workload.limits;
-  const objects = quarantineBytesOf(workload) / 250;
+function weigh(unit: Omit<Unit, "weight">): number {
+  const { stage, workload, variants, fixedTime } = unit;
+  if (fixedTime !== null) return variants.length * (fixedTime.slices * fixedTime.sliceMs) * 1e-3 + 0.5;
+  const { events, caches, cgroups } = workload.limits;
+  const { "quarantine-bytes": bytes = 0, reclaimers = 0, "reclaim-passes": passes = 0 } = workload.parameters;
+  const objects = unit.problem === "quarantine" ? Number(bytes) / 250 : 0;
+  const visits = unit.problem === "quarantine" ? 0 : Number(reclaimers) * Number(passes) * cgroups;
+  const perEvent = stage === "counted" ? 500e-9 : 100e-9;
+  const perVisit = stage === "counted" ? 5e-6 : 300e-9;
+  const perWalked = stage === "counted" ? 300e-9 : stage === "instrumented" ? 200e-9 : 30e-9;
   let seconds = 0;
   for (const { name, skipWhenEmpty } of variants) {
     const walks =
       name === "single-list" || name === "singly-linked-fifo" ? caches * (skipWhenEmpty ? 0.5 : 1) : caches / 24;
-    const perEvent = stage === "counted" ? 500e-9 : 100e-9;
-    const perWalked = stage === "counted" ? 300e-9 : stage === "instrumented" ? 200e-9 : 30e-9;
-    seconds += 0.02 + events * perEvent + (stage === "mitata" ? 0 : walks * objects * perWalked);
+    seconds += 0.02 + events * perEvent + visits * perVisit + (stage === "mitata" ? 0 : walks * objects * perWalked);
   }
   return seconds;
 }
 
+/** Stages that use threads; the others look at one CPU's work at a time. */
+const threadedStages: readonly Stage[] = ["timed", "profiled"];
+/** Stages that time single operations from outside, on one CPU. */
+const singleStages: readonly Stage[] = ["mitata", "instrumented"];
+
 /**
- * Everything that a run does, in order.
+ * Everything that a run of one problem does, in order.
  *
  * @throws {InputError} for an unknown variant, workload, parameter or value
  */
 export function planUnits(suite: Suite, choices: Choices): Unit[] {
   const variants = chooseVariants(suite, choices);
+  const nativeCpus = choices.cpus ?? suite.cpus;
+  const stages = suite.stages.filter((stage) => nativeCpus === 1 || !singleStages.includes(stage));
   const units: Unit[] = [];
-  const add = (stage: Stage, purpose: Unit["purpose"], workload: Workload, some: readonly PlannedVariant[]): void => {
-    checkQuarantineBytes(workload);
-    const weight = weigh(stage, workload, some);
-    units.push({ problem: suite.problem, stage, purpose, workload, variants: some, weight });
+  const add = (
+    stage: Stage,
+    purpose: Unit["purpose"],
+    workload: Workload,
+    some: readonly PlannedVariant[],
+    fixedTime: FixedTime | null = null,
+  ): void => {
+    if (suite.problem === "quarantine") checkQuarantineBytes(workload);
+    const unit = {
+      problem: suite.problem,
+      stage,
+      purpose,
+      workload,
+      variants: some,
+      cpus: stage === "counted" ? suite.countedCpus : nativeCpus,
+      fixedTime: threadedStages.includes(stage) && workload.repeatable ? fixedTime : null,
+    };
+    units.push({ ...unit, weight: weigh(unit) });
   };
   // Timing one binary twice tells nothing new, so mitata and the growth runs leave out what only skips.
   const distinct = variants.filter((variant) => !variant.skipWhenEmpty);
+  const ofStage = (stage: Stage): readonly PlannedVariant[] => (stage === "mitata" ? distinct : variants);
 
   if (choices.workloadFile !== undefined) {
     const workload = openWorkload(choices.workloadFile);
     // Of generated workloads the suite knows it.
-    checkExercised(workload);
-    add("timed", "answers", workload, variants);
-    add("mitata", "answers", workload, distinct);
-    add("instrumented", "answers", workload, variants);
-    add("counted", "answers", workload, variants);
+    checkExercised(suite, workload);
+    for (const stage of stages) add(stage, "answers", workload, ofStage(stage));
     return units;
   }
   const names = choices.workloads.length > 0 ? choices.workloads : suite.workloads.map((one) => one.name);
@@ -171,18 +201,21 @@ export function planUnits(suite: Suite, choices: Choices): Unit[] {
     );
   }
   for (const one of chosen) {
-    const given = Object.fromEntries(Object.entries(choices.parameters).filter(([key]) => knows(one.name, key)));
-    const make = (...overrides: Parameters[]): Workload =>
-      createWorkload(one.name, Object.assign({}, ...overrides), choices.seed);
+    const given = Object.fromEntries(
+      Object.entries(choices.parameters).filter(([parameter]) => knows(one.name, parameter)),
+    );
+    const make = (...layers: Parameters[]): Workload =>
+      createWorkload(one.name, Object.assign({}, ...layers), choices.seed);
     const scale = one.scales[choices.scale];
-    const full = make(scale, given);
-    add("timed", "answers", full, variants);
-    add("mitata", "answers", full, distinct);
-    add("instrumented", "answers", make(scale, given, lesser(one.instrumented, given)), variants);
-    add("counted", "answers", make(scale, given, lesser(one.exact, given)), variants);
+    for (const stage of stages) {
+      const sizes = one.lesser[stage];
+      const workload = sizes === undefined ? make(scale, given) : make(scale, given, lesser(sizes, given));
+      if (stage === "timed" && Object.keys(given).length > 0) checkExercised(suite, workload);
+      add(stage, "answers", workload, ofStage(stage), one.fixedTime?.[choices.scale] ?? null);
+    }
     if (one.growth === undefined) continue;
     const growing = distinct.filter((variant) => !variant.isFloor);
-    for (const bytes of one.growth.nativeBytes[choices.scale]) {
+    for (const bytes of nativeCpus === 1 ? one.growth.nativeBytes[choices.scale] : []) {
       add(
         "timed",
         "growth",

@@ -22,6 +22,12 @@ export interface VariantDefinition {
   readonly parameters?: Readonly<Record<string, VariantParameter>>;
 }
 
+/**
+ * How a unit is measured. `timed`: the native build without marks; `mitata`: the same, timed by mitata; `instrumented`:
+ * native with a clock reading at every mark; `profiled`: native, its symbols sampled; `counted`: traced.
+ */
+export type Stage = "timed" | "mitata" | "instrumented" | "profiled" | "counted";
+
 /** How large a workload is run. `quick` is what `npm start` runs, `full` the size that was reported. */
 export type Scale = "quick" | "standard" | "full";
 
@@ -34,10 +40,13 @@ export interface SuiteWorkload {
   readonly question: string;
   /** Parameters of each scale; what is not named has the workload's default. */
   readonly scales: Readonly<Record<Scale, Parameters>>;
-  /** What is changed, on top, for exact counting, which is slower than native. */
-  readonly exact: Parameters;
-  /** What is changed, on top, for the instrumented build. */
-  readonly instrumented: Parameters;
+  /** What is changed, on top, in stages that are slower than `timed`. */
+  readonly lesser: Readonly<Partial<Record<Stage, Parameters>>>;
+  /**
+   * How often and how long the measured chunk of a repeatable workload is repeated in the native stages, instead of
+   * being run once: throughput is work in a given time.
+   */
+  readonly fixedTime?: Readonly<Record<Scale, FixedTime>>;
   /** Sizes at which the cost of a removal is measured, to find its law of growth; absent where nothing is removed. */
   readonly growth?: {
     readonly native: Parameters;
@@ -48,13 +57,35 @@ export interface SuiteWorkload {
   };
 }
 
+/** Time that a workload is repeated for. */
+export interface FixedTime {
+  /** Times that each variant gets a slice; one sample each. */
+  readonly slices: number;
+  /** Length of a slice, in ms. */
+  readonly sliceMs: number;
+}
+
 /** Whether a problem can be asked with a workload. */
 export type Taken = "yes" | "needs parameters" | "refused";
 
 export interface Suite {
   readonly problem: string;
-  /** Batches in the ring at each scale: max(1024, 4 x CONFIG_NR_CPUS) of the machine in question. */
-  readonly batches: Readonly<Record<Scale, number>>;
+  /** In the order in which they are run. */
+  readonly stages: readonly Stage[];
+  /** CPUs of the native stages when the user does not say. */
+  readonly cpus: number;
+  /** Virtual CPUs of the counted stage: several where it is to tell which lines are shared. */
+  readonly countedCpus: number;
+  /** Compile-time constants that every variant gets, unless it has a parameter for one, and the names under which they are recorded. */
+  readonly constants: readonly {
+    readonly name: string;
+    readonly constant: string;
+    readonly values: Readonly<Record<Scale, number>>;
+  }[];
+  /** Whether every variant composes with skip-when-empty, which the harness implements. */
+  readonly skipsWhenEmpty: boolean;
+  /** Kinds of events, by name (`object free`), of which a workload's measured part must hold one; otherwise it is refused. */
+  readonly exercisedBy: readonly string[];
   /** Every workload that exists, and whether the problem takes it. */
   readonly takes: Readonly<Record<string, Taken>>;
   /** What the problem is, in one or two sentences, for the report. */

@@ -28,12 +28,15 @@ function readValue(
   name: string,
   text: string,
   definition: VariantDefinition,
+  extra: readonly string[],
 ): [ParameterValue, number] {
   const parameters = definition.parameters ?? {};
   const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
   if (parameter === undefined) {
-    const known = [...Object.keys(parameters), skipWhenEmptyName].join(", ");
-    throw new InputError(`variant '${variant}': unknown parameter '${name}'; one of: ${known}`);
+    const known = [...Object.keys(parameters), ...extra].join(", ");
+    throw new InputError(
+      `variant '${variant}': unknown parameter '${name}'; ${known === "" ? "it has none" : `one of: ${known}`}`,
+    );
   }
   if (parameter.values !== undefined) {
     const constant = Object.hasOwn(parameter.values, text) ? parameter.values[text] : undefined;
@@ -69,7 +72,8 @@ export function planVariant(
     const known = [...suite.variants.map((one) => one.name), ...outside.keys()].join(", ");
     throw new InputError(`variant '${name}': unknown; one of: ${known}`);
   }
-  const parameters: Record<string, ParameterValue> = { [skipWhenEmptyName]: false };
+  const extra = suite.skipsWhenEmpty ? [skipWhenEmptyName] : [];
+  const parameters: Record<string, ParameterValue> = suite.skipsWhenEmpty ? { [skipWhenEmptyName]: false } : {};
   const constants: Record<string, number> = {};
   for (const [key, { constant, default: value, values }] of Object.entries(definition.parameters ?? {})) {
     parameters[key] = value;
@@ -82,7 +86,7 @@ export function planVariant(
       throw new InputError(`variant '${text}': '${pair}' is not of the form parameter=value`);
     }
     if (given.has(key)) throw new InputError(`variant '${text}': parameter '${key}' is given twice`);
-    if (key === skipWhenEmptyName) {
+    if (extra.includes(key)) {
       if (value !== "true" && value !== "false") {
         throw new InputError(`variant '${text}': parameter '${key}': must be true or false, got ${value}`);
       }
@@ -90,7 +94,7 @@ export function planVariant(
       given.add(key);
       continue;
     }
-    const [parsed, constant] = readValue(text, key, value, definition);
+    const [parsed, constant] = readValue(text, key, value, definition, extra);
     parameters[key] = parsed;
     constants[definition.parameters?.[key]?.constant as string] = constant;
     given.add(key);

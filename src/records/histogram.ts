@@ -101,6 +101,21 @@ export class Histogram {
   }
 
   /**
+   * Adds durations that were counted elsewhere in the same buckets.
+   *
+   * @param counts by bucket index
+   * @param max the longest of them, in ns
+   */
+  addCounts(counts: ArrayLike<number>, max: number): void {
+    for (let index = 0; index < Math.min(counts.length, bucketCount); index++) {
+      const count = counts[index]!;
+      this.#counts[index]! += count;
+      this.#count += count;
+    }
+    if (this.#count > 0) this.#max = Math.max(this.#max, max);
+  }
+
+  /**
    * The duration of rank `ceil(q * count)` (at least 1) among the sorted durations, in ns.
    *
    * Exact below 64 ns and for `q = 1`. Otherwise never below the true value, and above it by less than 1/32 of it

@@ -1,11 +1,15 @@
 // The table of all metrics that a record may carry. A new metric is one line in `metrics`.
 
 import { parseBucketMetric } from "./histogram.ts";
+import { parseLabelledMetric } from "./labelled.ts";
 import type { MeasuredRow } from "./record.ts";
 
 /** What a metric's number means. */
 export interface MetricDefinition {
-  /** Lower case with hyphens, as it stands in the records, such as `remove-latency-ns-max`. */
+  /**
+   * Lower case with hyphens, as it stands in the records, such as `remove-latency-ns-max`. That of a labelled metric
+   * (`labelled.ts`) ends with empty brackets, in which the records have the label: `profile-samples[]`.
+   */
   readonly name: string;
   /** Unit of the raw value: `ns`, `count`, `bytes`, `operations/s`. */
   readonly unit: string;
@@ -34,7 +38,8 @@ export type MetricLine = readonly [
 export function defineMetrics(lines: readonly MetricLine[]): ReadonlyMap<string, MetricDefinition> {
   const table = new Map<string, MetricDefinition>();
   for (const [name, unit, better, assume, description] of lines) {
-    if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) throw new Error(`metric '${name}' is not lower case with hyphens`);
+    if (!/^[a-z0-9]+(-[a-z0-9]+)*(\[\])?$/.test(name))
+      throw new Error(`metric '${name}' is not lower case with hyphens`);
     if (table.has(name)) throw new Error(`metric '${name}' is defined twice`);
     table.set(name, { name, unit, better, assume, description });
   }
@@ -128,16 +133,89 @@ export const metrics = defineMetrics([
   ["objects-evicted", "objects", "", "exact", "Objects let go because of their age"],
   ["lock-hold-accesses-max", "accesses", "lower", "exact", "Most accesses made while one lock was held"],
   ["irq-off-accesses-max", "accesses", "lower", "exact", "Most accesses made with interrupts off without a break"],
+  // The shrinker, native with a thread per CPU: a round is a slice of time or a chunk of the workload.
+  ["round-ns", "ns", "", "sampled", "Time of a round, from its common beginning to the last CPU's end"],
+  ["bogo-ops-per-s", "ops/s", "higher", "sampled", "Bogo-ops of all CPUs in a round, over its time"],
+  ["visits-per-s", "visits/s", "higher", "sampled", "Visits to cgroups by all CPUs in a round, over its time"],
+  ["visit-ns", "ns/visit", "lower", "sampled", "CPU time of a round of passes only, harness included, per visit"],
+  ...distribution("register-latency-ns", "sampled", "Time of registering one shrinker, as its caller waits for it"),
+  ...distribution("unregister-latency-ns", "sampled", "Time of unregistering one shrinker, as its caller waits for it"),
+  ...distribution("pass-latency-ns", "sampled", "Time of one reclaim pass over its whole tree"),
+  ["visits", "visits", "", "sampled", "Visits to one cgroup's shrinkers, those given up included"],
+  ["visits-given-up", "visits", "lower", "sampled", "Visits that returned at once because the trylock failed"],
+  ["contended-breaks", "visits", "lower", "sampled", "Visits left early because somebody waited to change the list"],
+  [
+    "generation-breaks",
+    "visits",
+    "lower",
+    "sampled",
+    "Times that a visit left its read section because a shrinker went",
+  ],
+  ["callbacks", "calls", "", "sampled", "Calls of do_shrink_slab, second looks included, over all visits"],
+  ["second-looks", "calls", "", "sampled", "Shrinkers asked again after their bit was cleared"],
+  ["freed-objects", "objects", "", "sampled", "Objects freed by callbacks"],
+  ["registered", "shrinkers", "", "sampled", "Shrinkers registered"],
+  ["unregistered", "shrinkers", "", "sampled", "Shrinkers unregistered"],
+  ["callbacks-after-free", "calls", "lower", "exact", "Callbacks of shrinkers that were unregistered; must be 0"],
+  ["map-bytes-max", "bytes", "lower", "sampled", "Most bytes of bitmaps of all cgroups and nodes"],
+  ["deferred-bytes-max", "bytes", "lower", "sampled", "Most bytes of deferred counts of all cgroups and nodes"],
+  ["info-bytes-max", "bytes", "lower", "sampled", "Most bytes of both with headers and pointers, as allocated"],
+  ["shrinker-bytes", "bytes/shrinker", "lower", "exact", "Bytes of one shrinker with what else it needs"],
+  ["work-per-op-ns", "ns/op", "", "exact", "Computation of the workload itself in one bogo-op"],
+  // The same, sampled about a thousand times a second on each CPU.
+  [
+    "profile-samples[]",
+    "samples",
+    "",
+    "sampled",
+    "Samples that found a CPU in this function, `idle` and `other` included",
+  ],
+  // The shrinker, counted. The read side is a visit without the harness's callbacks.
+  ["visit-accesses-mean", "accesses/visit", "lower", "exact", "Accesses of the read side, per visit"],
+  ["visit-lines-mean", "lines/visit", "lower", "exact", "Distinct cache lines of the read side, per visit"],
+  ["visit-locked-mean", "operations/visit", "lower", "exact", "Locked operations of the read side, per visit"],
+  [
+    "visit-shared-writes-mean",
+    "writes/visit",
+    "lower",
+    "exact",
+    "Writes of the read side to lines of locks and globals that visits on other CPUs touch, too, per visit",
+  ],
+  [
+    "visit-info-shared-writes-mean",
+    "writes/visit",
+    "lower",
+    "exact",
+    "Writes of the read side to bitmaps and deferred counts that visits on other CPUs touch, too, per visit",
+  ],
+  [
+    "callback-shared-writes-mean",
+    "writes/call",
+    "lower",
+    "exact",
+    "Writes of the read side to lines of shrinkers that visits on other CPUs touch, too, per call of do_shrink_slab",
+  ],
+  ["register-accesses-mean", "accesses", "lower", "exact", "Accesses of one registration's own call"],
+  ["register-locked-mean", "operations", "lower", "exact", "Locked operations of one registration's own call"],
+  ["unregister-accesses-mean", "accesses", "lower", "exact", "Accesses of one unregistration's own call"],
+  ["unregister-locked-mean", "operations", "lower", "exact", "Locked operations of one unregistration's own call"],
+  ["unregister-slept-ns-mean", "ns", "lower", "exact", "Virtual time that one unregistration slept"],
+  ["unregister-slept-ns-max", "ns", "lower", "exact", "Most virtual time that one unregistration slept"],
+  ["expansion-bytes", "bytes", "lower", "exact", "Bytes stored by all expansions of the maps"],
 ]);
 
 /**
- * Looks a metric up; that of a bucket (`remove-latency-ns[1024,1056)`) gives the definition of its distribution.
+ * Looks a metric up; that of a bucket (`remove-latency-ns[1024,1056)`) gives the definition of its distribution, and a
+ * labelled one (`profile-samples[shrink_slab]`) that of all its labels.
  *
  * @throws {Error} when the metric is not in the table: a line is missing there, or the name is misspelt
  * @throws {InputError} when it names a bucket that does not exist
  */
 export function metricOf(name: string, table: ReadonlyMap<string, MetricDefinition> = metrics): MetricDefinition {
-  const definition = table.get(parseBucketMetric(name)?.name ?? name);
+  const labelled = parseLabelledMetric(name);
+  const key = labelled === null ? (parseBucketMetric(name)?.name ?? name) : `${labelled.name}[]`;
+  // Empty brackets stand in the table only.
+  const definition = name.endsWith("[]") ? undefined : table.get(key);
   if (definition === undefined) throw new Error(`unknown metric '${name}'; add it to src/records/metrics.ts`);
   return definition;
 }

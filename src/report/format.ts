@@ -40,6 +40,11 @@ export function formatRatio(ratio: number | null | undefined): string {
   return `${digits(ratio)}×`;
 }
 
+/** A share of 1 in percent: `40.44 %`. */
+export function formatPercent(share: number | null | undefined): string {
+  return share === null || share === undefined ? none : `${(100 * share).toFixed(2)} %`;
+}
+
 /** Ratio of two values; unknown when either is unknown or the base is 0. */
 export function ratioOf(value: number | null | undefined, base: number | null | undefined): number | null {
   if (value === null || value === undefined || base === null || base === undefined || base === 0) return null;

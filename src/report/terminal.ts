@@ -1,8 +1,7 @@
 // The short answer on a terminal: one table per workload and what to choose.
 
-import type { WorkloadAnswers } from "./answers.ts";
-import { overviewTable, type Table } from "./tables.ts";
-import { chooseFor } from "./verdict.ts";
+import type { Part } from "./part.ts";
+import type { Table } from "./tables.ts";
 
 /** Columns aligned with spaces; the first and the last to the left, numbers to the right. */
 export function renderColumns(table: Table): string {
@@ -20,18 +19,8 @@ export function renderColumns(table: Table): string {
     .join("\n");
 }
 
-export function renderTerminal(workloads: readonly WorkloadAnswers[]): string {
-  const parts: string[] = [];
-  for (const workload of workloads) {
-    const choice = chooseFor(workload, workloads);
-    parts.push(
-      `${workload.name}  (${workload.parameters.timed})`,
-      renderColumns(overviewTable(workload, workloads)),
-      choice === null
-        ? "nothing to choose: fewer than two variants break no constraint and finish every removal"
-        : `choose ${choice.id}: ${choice.reason}`,
-      "",
-    );
-  }
-  return parts.join("\n");
+/** All parts; with several, each under its problem's name. */
+export function renderTerminal(parts: readonly Part[]): string {
+  if (parts.length === 1) return parts[0]!.terminal;
+  return parts.map((part) => `problem ${part.subject.problem}\n\n${part.terminal}`).join("\n");
 }

@@ -1,242 +1,216 @@
-// The traced machine's host that counts: accesses, distinct cache lines and bytes of each operation, in one thread
-// and without suspending. Every number is exact; what an access costs is for the simulator to say.
+// The traced machine's host that counts: several CPUs in one thread, one event at a time. Every number is exact; what
+// an access costs is for the simulator to say.
+//
+// No event is ever suspended. So an interrupt is taken at once, by the target's instance inside the sender's event; all
+// other CPUs are idle while one performs an event; and a task that would sleep until another CPU does something sleeps
+// for ever, which is an error.
+//
+// Time is virtual: it moves on by 1 ns per access, whichever CPU makes it, by `pauseNs` per pause of a spin loop, and by
+// what is slept and computed.
 
-import type { MachineImports } from "../build/instance.ts";
-import {
-  noteBatchVisited,
-  noteDrained,
-  noteEvicted,
-  noteForeignVisited,
-  noteLockAcquired,
-  noteLockReleased,
-  noteOwnRemoved,
-  noteQuarantined,
-  noteRemovalBegun,
-  noteRemovalCompleted,
-} from "../kernel/notes.ts";
+import type { HarnessExports, MachineImports } from "../build/instance.ts";
 
-/** What one operation did, nested symbols included. */
-export interface OperationCounts {
-  accesses: number;
-  /** Distinct 64-byte lines. */
-  lines: number;
-  /** Bytes loaded and stored. */
-  bytes: number;
-  /** Objects of other caches that a removal looked at. */
-  foreign: number;
-  /** Objects that a removal took out. */
-  own: number;
-  /** Batches that a removal looked into. */
-  batches: number;
-  /** Objects that were let go because of their age. */
-  evicted: number;
+/** How a cell is touched. A locked operation counts as one access, whether it changes the cell or not. */
+export const accessLoad = 0;
+export const accessStore = 1;
+export const accessLocked = 2;
+
+/** Hears what the CPUs do, while they do it. */
+export interface MachineObserver {
+  /** @param how one of {@link accessLoad}, {@link accessStore}, {@link accessLocked} */
+  access(cpu: number, cell: number, bytes: number, how: number): void;
+  enter(cpu: number, symbol: number): void;
+  leave(cpu: number): void;
+  note(cpu: number, kind: number, value: number): void;
+  irqOff(cpu: number): void;
+  irqOn(cpu: number): void;
+  slept(cpu: number, ns: number): void;
 }
 
-/** Hears of each operation when it ends. `counts` is valid during the call only. */
-export type OperationListener = (symbol: number, counts: Readonly<OperationCounts>) => void;
+/** Where the machine's CPUs keep what it needs to know of. */
+export interface MachineMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly layout: { readonly taskStacks: number };
+}
+
+/** What the machine calls in a CPU's instance. */
+export type CpuInstance = Pick<HarnessExports, "runWork">;
 
 interface Deferred {
   readonly work: number;
   readonly argument: number;
-  /** 0 for "at the next event boundary", else in counted accesses. */
+  /** 0 for "at the next event boundary", else in virtual ns. */
   readonly due: number;
 }
 
-/** Counts what one traced module does. Bind {@link imports}, instantiate, then {@link attach}. */
+/** What the machine knows of one CPU. */
+interface Cpu {
+  readonly stack: number;
+  readonly instance: CpuInstance;
+  deferred: Deferred[];
+  irqOffDepth: number;
+  /** Pauses since the last event boundary, sleep or computation. */
+  pauses: number;
+  /** Whether it performs something that an interrupt to another CPU is part of. */
+  isInterrupting: boolean;
+}
+
+/** Virtual time of one pause: the instruction takes some 140 cycles on x86-64 since Skylake. */
+const pauseNs = 40;
+/** A loop that paused so often, 0.1 s of virtual time, waits for somebody who never comes. */
+const pausesMax = 2_500_000;
+const taskStackBytes = 4096;
+
+/** The CPUs of one case. Bind {@link imports} of each, instantiate all, then {@link attach}. */
 export class CountingMachine {
-  readonly #listener: OperationListener;
+  readonly #observer: MachineObserver;
   #words = new Uint32Array(0);
-  #lineOperation = new Uint32Array(0);
-  #operation = 1;
-  #depth = 0;
-  #symbol = 0;
+  #cpus: Cpu[] = [];
   #upper = 0;
-  #stack = 0;
-  #firstLock = 0;
-  #endLock = 0;
-  #runWork: (work: number, argument: number) => void = () => {};
-  #accesses = 0;
-  readonly #current: OperationCounts = {
-    accesses: 0,
-    lines: 0,
-    bytes: 0,
-    foreign: 0,
-    own: 0,
-    batches: 0,
-    evicted: 0,
-  };
-  readonly #held = new Map<number, number>();
-  #irqOffDepth = 0;
-  #irqOffSince = 0;
-  #deferred: Deferred[] = [];
-  #putOrder = new Float64Array(0);
-  #putCount = 0;
-  readonly #evictedPutOrder: number[] = [];
-  readonly #removals = new Map<number, number>();
+  #nowNs = 0;
 
-  /** Most accesses made between taking and releasing one lock. */
-  lockHoldAccessesMax = 0;
-  /** Most accesses made with interrupts off without a break. */
-  irqOffAccessesMax = 0;
-  /** Objects that entered the quarantine. */
-  get putCount(): number {
-    return this.#putCount;
-  }
-  /** For each object let go because of its age, in that order: how many objects had been put before it. */
-  get evictedPutOrder(): readonly number[] {
-    return this.#evictedPutOrder;
-  }
-  /** Called when a removal begins and when the cache is gone. */
-  onRemoval: (cache: number, completed: boolean, putsSince: number) => void = () => {};
-
-  constructor(listener: OperationListener) {
-    this.#listener = listener;
+  constructor(observer: MachineObserver) {
+    this.#observer = observer;
   }
 
-  /** Gives the machine its memory. Everything before it must not access memory. */
-  attach(
-    memory: WebAssembly.Memory,
-    layout: { readonly taskStacks: number; readonly problemBase: number; readonly pageTable: number },
-    runWork: (work: number, argument: number) => void,
-  ): void {
+  /** Virtual time. */
+  get nowNs(): number {
+    return this.#nowNs;
+  }
+
+  /**
+   * Gives the machine its memory and the instances of its CPUs. Everything before it must not access memory.
+   */
+  attach({ memory, layout }: MachineMemory, instances: readonly CpuInstance[]): void {
     this.#words = new Uint32Array(memory.buffer);
-    this.#lineOperation = new Uint32Array(memory.buffer.byteLength / 64);
-    this.#putOrder = new Float64Array(memory.buffer.byteLength / 64);
-    this.#stack = layout.taskStacks;
-    this.#firstLock = layout.problemBase;
-    this.#endLock = layout.pageTable - 64;
-    this.#runWork = runWork;
+    this.#cpus = instances.map((instance, cpu) => ({
+      stack: layout.taskStacks + cpu * taskStackBytes,
+      instance,
+      deferred: [],
+      irqOffDepth: 0,
+      pauses: 0,
+      isInterrupting: false,
+    }));
   }
 
-  #touch(cell: number, bytes: number): void {
-    const line = cell >>> 6;
-    this.#accesses++;
-    this.#current.accesses++;
-    this.#current.bytes += bytes;
-    if (this.#lineOperation[line] !== this.#operation) {
-      this.#lineOperation[line] = this.#operation;
-      this.#current.lines++;
-    }
+  #cpu(cpu: number): Cpu {
+    const found = this.#cpus[cpu];
+    if (found === undefined) throw new Error(`the counting machine has no CPU ${cpu}`);
+    return found;
   }
 
-  #begin(): void {
-    this.#operation++;
-    const counts = this.#current;
-    counts.accesses = 0;
-    counts.lines = 0;
-    counts.bytes = 0;
-    counts.foreign = 0;
-    counts.own = 0;
-    counts.batches = 0;
-    counts.evicted = 0;
+  #touch(cpu: number, cell: number, bytes: number, how: number): void {
+    this.#nowNs++;
+    this.#observer.access(cpu, cell >>> 0, bytes, how);
   }
 
-  #load32(cell: number): number {
-    this.#touch(cell, 4);
+  /** Touches a cell of 4 bytes and returns what it holds. */
+  #take32(cpu: number, cell: number, how: number): number {
+    this.#touch(cpu, cell, 4, how);
     return this.#words[cell >>> 2] as number;
   }
 
-  #store32(cell: number, value: number): void {
-    this.#touch(cell, 4);
-    this.#words[cell >>> 2] = value;
-  }
-
-  #load64(cell: number): number {
-    this.#touch(cell, 8);
+  /** Touches a cell of 8 bytes and returns the lower half of what it holds; the upper one is kept. */
+  #take64(cpu: number, cell: number, how: number): number {
+    this.#touch(cpu, cell, 8, how);
     const index = cell >>> 2;
     this.#upper = this.#words[index + 1] as number;
     return this.#words[index] as number;
   }
 
-  #store64(cell: number, lower: number, upper: number): void {
-    this.#touch(cell, 8);
+  #put64(cell: number, lower: number, upper: number): void {
     const index = cell >>> 2;
     this.#words[index] = lower;
     this.#words[index + 1] = upper;
   }
 
-  #note(kind: number, value: number): void {
-    switch (kind) {
-      case noteLockAcquired:
-        // The variant's own locks: those of the slab allocator lie elsewhere, the arena's just below the page table.
-        if (value >>> 0 >= this.#firstLock && value >>> 0 < this.#endLock) this.#held.set(value, this.#accesses);
-        return;
-      case noteLockReleased: {
-        const held = this.#accesses - (this.#held.get(value) ?? this.#accesses);
-        if (held > this.lockHoldAccessesMax) this.lockHoldAccessesMax = held;
-        return;
-      }
-      case noteForeignVisited:
-        this.#current.foreign++;
-        return;
-      case noteOwnRemoved:
-        this.#current.own++;
-        return;
-      case noteBatchVisited:
-        this.#current.batches++;
-        return;
-      case noteQuarantined:
-        this.#putOrder[value >>> 6] = this.#putCount++;
-        return;
-      case noteEvicted:
-        this.#current.evicted++;
-        this.#evictedPutOrder.push(this.#putOrder[value >>> 6] as number);
-        return;
-      case noteDrained:
-        return;
-      case noteRemovalBegun:
-        this.#removals.set(value, this.#putCount);
-        this.onRemoval(value, false, 0);
-        return;
-      case noteRemovalCompleted:
-        this.onRemoval(value, true, this.#putCount - (this.#removals.get(value) ?? this.#putCount));
-        this.#removals.delete(value);
-        return;
-      default:
-        throw new Error(`the module noted ${kind}, which nobody knows`);
+  #store32(cpu: number, cell: number, value: number, how: number): void {
+    this.#touch(cpu, cell, 4, how);
+    this.#words[cell >>> 2] = value;
+  }
+
+  #store64(cpu: number, cell: number, lower: number, upper: number, how: number): void {
+    this.#touch(cpu, cell, 8, how);
+    this.#put64(cell, lower, upper);
+  }
+
+  #interrupt(sender: number, target: number, work: number, argument: number): void {
+    const from = this.#cpu(sender);
+    const to = this.#cpu(target);
+    if (to.irqOffDepth > 0) {
+      throw new Error(`CPU ${sender} interrupts CPU ${target}, which has its interrupts off and performs nothing else`);
+    }
+    const before = from.isInterrupting;
+    from.isInterrupting = true;
+    try {
+      to.instance.runWork(work, argument);
+    } finally {
+      from.isInterrupting = before;
     }
   }
 
-  /** Runs deferred work as the native machine does: all that is due, each item once. */
-  #runDeferred(now: number): number {
-    const due = this.#deferred.filter((item) => item.due <= now);
-    this.#deferred = this.#deferred.filter((item) => item.due > now);
-    for (const item of due) this.#runWork(item.work, item.argument);
+  #wait(cpu: number, cell: number, expected: number): number {
+    if (this.#words[cell >>> 2] !== expected >>> 0) return 1;
+    throw new Error(
+      `CPU ${cpu} waits for ever: the cell at ${cell >>> 0} holds ${expected >>> 0}, and the counting machine lets no other CPU run until this event is done`,
+    );
+  }
+
+  #pause(cpu: number): void {
+    const one = this.#cpu(cpu);
+    this.#nowNs += pauseNs;
+    if (++one.pauses > pausesMax) {
+      throw new Error(
+        `CPU ${cpu} spins for ever: it paused ${pausesMax} times in one event, and the counting machine lets no other CPU run until the event is done`,
+      );
+    }
+  }
+
+  #pass(cpu: number, ns: number): void {
+    this.#nowNs += ns;
+    this.#cpu(cpu).pauses = 0;
+  }
+
+  /** Runs deferred work as the native machine does: all of the CPU that is due, each item once. */
+  #runDeferred(cpu: number, now: number): number {
+    const one = this.#cpu(cpu);
+    const due = one.deferred.filter((item) => item.due <= now);
+    one.deferred = one.deferred.filter((item) => item.due > now);
+    for (const item of due) one.instance.runWork(item.work, item.argument);
     return due.length;
   }
 
-  /** Imports for a module bound to the traced machine. */
-  imports(): MachineImports {
-    const single = (): never => {
-      throw new Error("the counting machine has one CPU and one task");
-    };
+  /** Imports for the instance of a CPU of a module that is bound to the traced machine. */
+  imports(cpu = 0): MachineImports {
+    const observer = this.#observer;
     return {
       traced: {
-        load32: (cell: number) => this.#load32(cell),
-        storeRelaxed32: (cell: number, value: number) => this.#store32(cell, value),
-        store32: (cell: number, value: number) => this.#store32(cell, value),
+        load32: (cell: number) => this.#take32(cpu, cell, accessLoad),
+        storeRelaxed32: (cell: number, value: number) => this.#store32(cpu, cell, value, accessStore),
+        store32: (cell: number, value: number) => this.#store32(cpu, cell, value, accessLocked),
         exchange32: (cell: number, value: number) => {
-          const held = this.#load32(cell);
+          const held = this.#take32(cpu, cell, accessLocked);
           this.#words[cell >>> 2] = value;
           return held;
         },
         compareExchange32: (cell: number, expected: number, value: number) => {
-          const held = this.#load32(cell);
+          const held = this.#take32(cpu, cell, accessLocked);
           if (held === expected >>> 0) this.#words[cell >>> 2] = value;
           return held;
         },
         add32: (cell: number, delta: number) => {
-          const held = this.#load32(cell);
+          const held = this.#take32(cpu, cell, accessLocked);
           this.#words[cell >>> 2] = held + delta;
           return held;
         },
-        load64Halves: (cell: number) => this.#load64(cell),
-        storeRelaxed64Halves: (cell: number, lower: number, upper: number) => this.#store64(cell, lower, upper),
-        store64Halves: (cell: number, lower: number, upper: number) => this.#store64(cell, lower, upper),
+        load64Halves: (cell: number) => this.#take64(cpu, cell, accessLoad),
+        storeRelaxed64Halves: (cell: number, lower: number, upper: number) =>
+          this.#store64(cpu, cell, lower, upper, accessStore),
+        store64Halves: (cell: number, lower: number, upper: number) =>
+          this.#store64(cpu, cell, lower, upper, accessLocked),
         exchange64Halves: (cell: number, lower: number, upper: number) => {
-          const held = this.#load64(cell);
-          this.#words[cell >>> 2] = lower;
-          this.#words[(cell >>> 2) + 1] = upper;
+          const held = this.#take64(cpu, cell, accessLocked);
+          this.#put64(cell, lower, upper);
           return held;
         },
         compareExchange64Halves: (
@@ -246,60 +220,61 @@ export class CountingMachine {
           lower: number,
           upper: number,
         ) => {
-          const held = this.#load64(cell);
-          if (held === expectedLower >>> 0 && this.#upper === expectedUpper >>> 0) {
-            this.#words[cell >>> 2] = lower;
-            this.#words[(cell >>> 2) + 1] = upper;
-          }
+          const held = this.#take64(cpu, cell, accessLocked);
+          if (held === expectedLower >>> 0 && this.#upper === expectedUpper >>> 0) this.#put64(cell, lower, upper);
           return held;
         },
         add64Halves: (cell: number, lower: number, upper: number) => {
-          const held = this.#load64(cell);
+          const held = this.#take64(cpu, cell, accessLocked);
           const sum = held + (lower >>> 0);
-          this.#words[cell >>> 2] = sum;
-          this.#words[(cell >>> 2) + 1] = this.#upper + upper + (sum > 0xffff_ffff ? 1 : 0);
+          this.#put64(cell, sum, this.#upper + upper + (sum > 0xffff_ffff ? 1 : 0));
           return held;
         },
         upperHalf: () => this.#upper,
-        barrier: () => this.#touch(this.#stack, 4),
-        pause: single,
-        wait: single,
+        barrier: () => this.#touch(cpu, this.#cpu(cpu).stack, 4, accessLocked),
+        pause: () => this.#pause(cpu),
+        wait: (cell: number, expected: number) => this.#wait(cpu, cell, expected),
+        // Nobody sleeps while somebody else runs.
         wake: () => 0,
-        interrupt: single,
-        quiescent: () => {},
-        task: () => 0,
-        isRunning: () => 1,
-        isIdle: () => 0,
-        taskStack: () => this.#stack,
+        interrupt: (target: number, work: number, argument: number) => this.#interrupt(cpu, target, work, argument),
+        quiescent: () => {
+          this.#cpu(cpu).pauses = 0;
+        },
+        task: () => cpu,
+        isRunning: (identity: number) => (this.#isIdle(cpu, identity) ? 0 : 1),
+        isIdle: (target: number) => (this.#isIdle(cpu, target) ? 1 : 0),
+        taskStack: () => this.#cpu(cpu).stack,
         preemptOff: () => {},
         preemptOn: () => {},
         irqOff: () => {
-          if (this.#irqOffDepth++ === 0) this.#irqOffSince = this.#accesses;
+          this.#cpu(cpu).irqOffDepth++;
+          observer.irqOff(cpu);
         },
         irqOn: () => {
-          if (--this.#irqOffDepth > 0) return;
-          const off = this.#accesses - this.#irqOffSince;
-          if (off > this.irqOffAccessesMax) this.irqOffAccessesMax = off;
+          this.#cpu(cpu).irqOffDepth--;
+          observer.irqOn(cpu);
         },
         allocated: () => {},
         freed: () => {},
-        enter: (symbol: number) => {
-          if (this.#depth++ > 0) return;
-          this.#symbol = symbol;
-          this.#begin();
+        enter: (symbol: number) => observer.enter(cpu, symbol),
+        leave: () => observer.leave(cpu),
+        note: (kind: number, value: number) => observer.note(cpu, kind, value),
+        clockNs: () => this.#nowNs,
+        sleepNs: (ns: number) => {
+          this.#pass(cpu, ns);
+          observer.slept(cpu, ns);
         },
-        leave: () => {
-          if (--this.#depth === 0) this.#listener(this.#symbol, this.#current);
-        },
-        note: (kind: number, value: number) => this.#note(kind, value),
-        clockNs: () => this.#accesses,
-        sleepNs: single,
-        computeNs: () => {},
+        computeNs: (ns: number) => this.#pass(cpu, ns),
         deferNs: (_item: number, work: number, argument: number, delayNs: number) => {
-          this.#deferred.push({ work, argument, due: delayNs === 0 ? 0 : this.#accesses + delayNs });
+          this.#cpu(cpu).deferred.push({ work, argument, due: delayNs === 0 ? 0 : this.#nowNs + delayNs });
         },
-        runDeferredUntil: (now: number) => this.#runDeferred(now),
+        runDeferredUntil: (now: number) => this.#runDeferred(cpu, now),
       },
     };
+  }
+
+  /** Whether a CPU runs no task, as another one sees it that runs one. A CPU is its task's identity. */
+  #isIdle(asker: number, target: number): boolean {
+    return target !== asker && !(this.#cpus[target]?.isInterrupting ?? false);
   }
 }

@@ -8,7 +8,9 @@ import { checkLeftBehind, InputError, StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventKindOffset, eventSize, kindCacheDestroy } from "../kernel/events.ts";
 import { kasanQuarantinePut, kasanQuarantineReduce, kasanQuarantineRemoveCache, kworker } from "../kernel/symbols.ts";
 import type { Workload } from "../workloads/workload.ts";
-import { CountingMachine, type OperationCounts } from "./counting-machine.ts";
+import { CountingMachine } from "./counting-machine.ts";
+import { memoryBytesMax } from "./limits.ts";
+import { OperationCounter, type OperationCounts } from "./operations.ts";
 
 /** One value of one metric; rounds count the operations that carry it. */
 export type ExactSink = (metric: string, round: number, value: number) => void;
@@ -58,9 +60,6 @@ export function rankError(putOrder: readonly number[]): RankError | null {
   };
 }
 
-/** Largest Wasm memory that the counting machine takes; it needs three times as much beside it. */
-const memoryBytesMax = 1024 * 1024 * 1024;
-
 /**
  * Counts what a variant does in the measured and unmeasured part of a workload.
  *
@@ -79,7 +78,7 @@ export async function countExactly(
   const remove = newTotals();
   const worker = newTotals();
   let evictedAtOnceMax = 0;
-  const machine = new CountingMachine((symbol, counts) => {
+  const counter = new OperationCounter((symbol, counts) => {
     if (symbol === kasanQuarantinePut) {
       addTo(put, counts);
     } else if (symbol === kasanQuarantineReduce) {
@@ -97,10 +96,11 @@ export async function countExactly(
       addTo(worker, counts);
     }
   });
+  const machine = new CountingMachine(counter);
   const pinned = new PinnedMemory();
   let removing = 0;
   let delayMax = 0;
-  machine.onRemoval = (cache, completed, putsSince) => {
+  counter.onRemoval = (cache, completed, putsSince) => {
     if (!completed) pinned.begin(cache, removing);
     else if (pinned.end(cache)) {
       emit("removal-delay-puts", pinned.completed, putsSince);
@@ -113,7 +113,10 @@ export async function countExactly(
     workload.limits,
     sizes,
     machine.imports(),
-    ({ exports, memory, layout }) => machine.attach(memory, layout, exports.runWork),
+    (running) => {
+      counter.watch(running.memory, running.layout);
+      machine.attach(running, [running.exports]);
+    },
   );
   if (memory.buffer.byteLength > memoryBytesMax) {
     throw new InputError(
@@ -165,16 +168,16 @@ export async function countExactly(
   perOperation("put", put, put.operations);
   perOperation("reduce", reduce, reduce.evicted);
   perOperation("remove", remove, remove.operations);
-  const rank = rankError(machine.evictedPutOrder);
+  const rank = rankError(counter.evictedPutOrder);
   if (rank !== null) {
     emit("fifo-rank-error-max", 0, rank.max);
     emit("fifo-rank-error-p99", 0, rank.p99);
   }
   emit("objects-put", 0, put.operations);
-  emit("objects-evicted", 0, machine.evictedPutOrder.length);
+  emit("objects-evicted", 0, counter.evictedPutOrder.length);
   emit("evicted-at-once-max", 0, evictedAtOnceMax);
-  emit("lock-hold-accesses-max", 0, machine.lockHoldAccessesMax);
-  emit("irq-off-accesses-max", 0, machine.irqOffAccessesMax);
+  emit("lock-hold-accesses-max", 0, counter.lockHoldAccessesMax);
+  emit("irq-off-accesses-max", 0, counter.irqOffAccessesMax);
 }
 
 /** Bytes of pages of caches that were asked to go and are still there. */

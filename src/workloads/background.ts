@@ -3,6 +3,7 @@
 
 import { InputError } from "../errors.ts";
 import { kindCacheCreate, kindObjectAllocate, kindObjectFree } from "../kernel/events.ts";
+import { checkTasks } from "./common-parameters.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { Random } from "./random.ts";
 import { pageSize, type SlabCache } from "./slabinfo.ts";
@@ -26,6 +27,17 @@ export interface BackgroundOptions {
   readonly objects: number;
   /** Objects in one burst; at most `objects`. */
   readonly batch: number;
+  /** Tasks that churn, from task 0 on; at most `batch`. */
+  readonly tasks: number;
+}
+
+/** What one task churns, as positions in the table of slots. */
+interface Part {
+  readonly task: number;
+  readonly first: number;
+  readonly end: number;
+  /** Objects of a burst that are this task's. */
+  readonly batch: number;
 }
 
 /** How the background objects divide over root caches. Root cache i has cache index i and belongs to cgroup 0. */
@@ -35,16 +47,18 @@ export class BackgroundPlan {
   readonly counts: readonly number[];
   readonly objects: number;
   readonly batch: number;
+  readonly parts: readonly Part[];
   /** Bytes of all live objects after a burst of allocations. */
   readonly bytes: number;
   /** Bytes of slab pages that they occupy. */
   readonly slabBytes: number;
 
   constructor(options: BackgroundOptions) {
-    const { slabinfo, batch, objects } = options;
+    const { slabinfo, batch, objects, tasks } = options;
     if (batch > objects) {
       throw new InputError(`parameter 'churn-batch': must be at most background-objects (${objects}), got ${batch}`);
     }
+    checkTasks("churn-tasks", tasks, { count: batch, of: "churn-batch" });
     // The busiest first, so that a few root caches are those that matter; the sort keeps the file's order of equals.
     const types = [...slabinfo].sort((one, other) => other.objects - one.objects);
     const count = options.rootCaches === 0 ? types.length : options.rootCaches;
@@ -55,6 +69,7 @@ export class BackgroundPlan {
     );
     this.objects = objects;
     this.batch = batch;
+    this.parts = divide(objects, batch, tasks);
     this.bytes = this.caches.reduce((sum, cache, index) => sum + cache.objectSize * (this.counts[index] as number), 0);
     this.slabBytes = this.caches.reduce((sum, cache, index) => sum + slabBytes(cache, this.counts[index] as number), 0);
   }
@@ -73,6 +88,21 @@ export class BackgroundPlan {
   get cycleEvents(): number {
     return 2 * this.batch;
   }
+}
+
+/**
+ * Divides objects and a burst evenly; the first tasks have one more where a division leaves a remainder. So with a
+ * burst of at most all objects, no task's part of it is more than its objects.
+ */
+function divide(objects: number, batch: number, tasks: number): Part[] {
+  const share = (total: number, task: number) => Math.floor(total / tasks) + (task < total % tasks ? 1 : 0);
+  const parts: Part[] = [];
+  for (let task = 0, first = 0; task < tasks; task++) {
+    const end = first + share(objects, task);
+    parts.push({ task, first, end, batch: share(batch, task) });
+    first = end;
+  }
+  return parts;
 }
 
 /** Divides `total` in proportion to the weights, by the largest remainder. BigInt, because the products exceed 2^53. */
@@ -95,13 +125,14 @@ function apportion(total: number, weights: readonly number[]): number[] {
 /**
  * Churns a fixed table of objects. Every object index belongs to one cache for good: what a burst frees, the next
  * burst allocates again, in the same order. So the live set after a burst of allocations is always the plan's, which
- * makes the limits exact, while the order of caches and the victims' ages are random.
+ * makes the limits exact, while the order of caches and the victims' ages are random. With several tasks, each churns a
+ * part of the objects as its own, from the first allocation on, and has its share of every burst.
  */
 export class Background {
   readonly #plan: BackgroundPlan;
   readonly #random: Random;
   readonly #firstObject: number;
-  /** Slots in random order; the first `batch` of them are free between two cycles. */
+  /** Slots in random order; the first `batch` of each task's part are free between two cycles. */
   readonly #slots: Uint32Array;
   /** Cache of each slot. */
   readonly #cacheOf: Uint32Array;
@@ -120,28 +151,42 @@ export class Background {
     this.#random.shuffle(this.#slots);
   }
 
-  /** Creates the root caches, and allocates all objects but the first burst. */
+  /** Task 0 creates the root caches; all objects but the first burst are allocated, by the tasks that churn them. */
   *create(writer: EventWriter): Generator<Uint8Array> {
     for (const [index, cache] of this.#plan.caches.entries()) {
       yield* writer.reserve(1);
       addCacheCreate(writer, cache, { cache: index, cgroup: 0 });
     }
-    for (let from = this.#plan.batch; from < this.#plan.objects; ) {
-      yield* writer.reserve(1);
-      const to = Math.min(this.#plan.objects, from + writer.room);
-      this.#emit(writer, kindObjectAllocate, from, to);
-      from = to;
+    // The other tasks need the caches.
+    if (this.#plan.parts.length > 1) yield* writer.flush();
+    for (const part of this.#plan.parts) {
+      writer.task = part.task;
+      for (let from = part.first + part.batch; from < part.end; ) {
+        yield* writer.reserve(1);
+        const to = Math.min(part.end, from + writer.room);
+        this.#emit(writer, kindObjectAllocate, from, to);
+        from = to;
+      }
     }
+    writer.task = 0;
   }
 
   /** A burst of allocations, then a burst of frees of random victims. Bursts are homogeneous and never straddle chunks. */
   *cycle(writer: EventWriter): Generator<Uint8Array> {
-    const batch = this.#plan.batch;
+    const { batch, parts } = this.#plan;
     yield* writer.reserve(batch);
-    this.#emit(writer, kindObjectAllocate, 0, batch);
-    this.#draw(batch);
+    this.#burst(writer, kindObjectAllocate);
+    for (const part of parts) this.#draw(part);
     yield* writer.reserve(batch);
-    this.#emit(writer, kindObjectFree, 0, batch);
+    this.#burst(writer, kindObjectFree);
+  }
+
+  #burst(writer: EventWriter, kind: number): void {
+    for (const { task, first, batch } of this.#plan.parts) {
+      writer.task = task;
+      this.#emit(writer, kind, first, first + batch);
+    }
+    writer.task = 0;
   }
 
   #emit(writer: EventWriter, kind: number, from: number, to: number): void {
@@ -151,11 +196,11 @@ export class Background {
     }
   }
 
-  /** Moves `count` random slots to the front: the first steps of a shuffle. */
-  #draw(count: number): void {
+  /** Moves random slots of a part to its front, as many as its share of a burst: the first steps of a shuffle. */
+  #draw(part: Part): void {
     const slots = this.#slots;
-    for (let index = 0; index < count; index++) {
-      const other = index + this.#random.below(slots.length - index);
+    for (let index = part.first; index < part.first + part.batch; index++) {
+      const other = index + this.#random.below(part.end - index);
       const slot = slots[index] as number;
       slots[index] = slots[other] as number;
       slots[other] = slot;

@@ -17,7 +17,17 @@ import {
   kindSuperblockUnmount,
 } from "../kernel/events.ts";
 import { addCacheCreate, Background, BackgroundPlan, slabBytes } from "./background.ts";
-import { checkLimits, churnParameters, fill, quarantineBytes, slabinfo } from "./common-parameters.ts";
+import {
+  callbackSleepNs,
+  checkLimits,
+  checkTasks,
+  churnParameters,
+  fill,
+  quarantineBytes,
+  slabinfo,
+  tasksMax,
+  teardownTasks,
+} from "./common-parameters.ts";
 import { EventWriter } from "./event-writer.ts";
 import { checkSeed, type ParametersOf, type ParameterTable, resolveParameters } from "./parameters.ts";
 import { Random } from "./random.ts";
@@ -84,11 +94,21 @@ export const cgroups4000Parameters = {
     unit: "",
     meaning: "share of the cgroups in which a dd writes 1 MiB to the tmpfs; the script's 3001 of 4001, rounded",
   },
+  touchers: {
+    kind: "integer",
+    default: 1,
+    min: 1,
+    max: tasksMax,
+    unit: "tasks",
+    meaning:
+      "tasks, from task 0 on, that run the dd's, one each at a time, in every touched cgroup in turn; at most those",
+  },
+  "callback-sleep-ns": { ...callbackSleepNs, meaning: "time for which each callback of a tmpfs's shrinker sleeps" },
   reclaimers: {
     kind: "integer",
     default: 32,
     min: 0,
-    max: 4096,
+    max: tasksMax,
     unit: "tasks",
     meaning: "tasks that reclaim at once, for the concurrent dd's over the limit of `test` (our choice)",
   },
@@ -120,6 +140,7 @@ export const cgroups4000Parameters = {
     unit: "cycles",
     meaning: "measured cycles between the removals of two cgroups",
   },
+  "teardown-tasks": teardownTasks,
 } as const satisfies ParameterTable;
 
 type Values = ParametersOf<typeof cgroups4000Parameters>;
@@ -138,21 +159,28 @@ interface StepPlan {
 /**
  * Program: set-up creates the root cgroup, its caches and background objects, and the cgroup `test`. Then each round:
  *
- * 1. measured: create every cgroup and run one process in it (the script's mkdir); mount every tmpfs from inside its
- *    cgroup; in the touched ones run a dd that leaves a file. Processes run one after the other.
+ * 1. measured: create every cgroup and run one process in it (the script's mkdir), one after the other; mount every
+ *    tmpfs, charged to its cgroup; in the touched ones run a dd that leaves a file, `touchers` of them at a time.
  * 2. measured: all reclaimers walk `test` at once, in chunks of their own.
  * 3. not measured: background churn frees `fill` times the quarantine's size, so that the processes' objects leave it.
  * 4. measured: `churn-cycles`; then, from a new chunk on, per cgroup: unmount, free the tmpfs's objects, rmdir,
  *    destroy its caches back to back. Most caches are empty by then, which is the case that the 2018 patch skips.
+ *    Several `teardown-tasks` remove a cgroup each, and then comes the churn that lies between as many removals.
  *
- * Task 0 is the shell and, like the other reclaimers, reclaims in step 2 only; no event of a task depends on an event
- * of another task in the same chunk. RCU's delay of frees is left out.
+ * So a pass visits `test` and its children, 4002 cgroups by default, and finds in each child the bit of its own tmpfs.
+ * Nothing on these lists can be freed: Linux 6.18 scanned no object of them. Simpler than the script: there the shell
+ * still is in the last cgroup when it mounts, and file systems that all share have bits as well.
+ *
+ * Task 0 is the shell. The background dd's are the touchers, the first of them task 0, and what they need of others is
+ * done in chunks before theirs. The reclaimers, the first of them task 0 as well, reclaim in step 2 only. No event of a
+ * task depends on an event of another task in the same chunk. RCU's delay of frees is left out.
  */
 export class Cgroups4000 implements Workload {
   readonly name = "cgroups-4000";
   readonly parameters: Values;
   readonly seed: number;
   readonly limits: WorkloadLimits;
+  readonly repeatable = false;
   /** A cgroup's caches. */
   readonly #caches: readonly SlabCache[];
   readonly #steps: Readonly<Record<StepName, StepPlan>>;
@@ -174,17 +202,20 @@ export class Cgroups4000 implements Workload {
       rootCaches: values["root-caches"],
       objects: values["background-objects"],
       batch: values["churn-batch"],
+      tasks: values["churn-tasks"],
     });
     this.#fillCycles = this.#plan.cyclesToFree(values.fill * values["quarantine-bytes"]);
     this.#touched = Math.round(values.cgroups * values.touched);
+    checkTasks("touchers", values.touchers, { count: this.#touched, of: "the touched cgroups" });
+    checkTasks("teardown-tasks", values["teardown-tasks"], { count: values.cgroups, of: "cgroups" });
     this.limits = this.#computeLimits();
   }
 
-  /** Exact in events and indices; bytes as if a process ran while everything that is ever mounted is mounted. */
+  /** Exact in events and indices; bytes as if all processes ran while everything that is ever mounted is mounted. */
   #computeLimits(): WorkloadLimits {
     const values = this.parameters;
     const { process, mount, file } = this.#steps;
-    const { cgroups } = values;
+    const { cgroups, touchers } = values;
     const touched = this.#touched;
     const cycles = this.#fillCycles + values["churn-cycles"] + (cgroups - 1) * values["churn-between"];
     const reclaim = values.reclaimers * values["reclaim-passes"] * values.nodes;
@@ -193,17 +224,20 @@ export class Cgroups4000 implements Workload {
     const cgroupEvents = 2 + stepEvents(process) + 3 + stepEvents(mount);
     const touchedEvents = 2 * process.allocates.length + stepEvents(file) + 1;
     const roundEvents = cgroups * cgroupEvents + touched * touchedEvents + reclaim + cycles * this.#plan.cycleEvents;
-    // A process is never live together with another, and uses other caches than mounts and files do.
-    const slabBytesMax =
-      (cgroups - touched) * this.#slabBytes(mount) + touched * this.#slabBytes(mount, file) + this.#slabBytes(process);
+    // Processes that run at once do so in different cgroups, and use other caches than mounts and files do.
+    const mountSlabBytes = (cgroups - touched) * this.#slabBytes(mount) + touched * this.#slabBytes(mount, file);
+    const slabBytesMax = mountSlabBytes + touchers * this.#slabBytes(process);
     return checkLimits(this.name, {
       events: 2 + this.#plan.createEvents + values.rounds * roundEvents,
       caches: this.#plan.caches.length + values.rounds * cgroups * this.#caches.length,
       objects: this.#firstBackgroundObject() + this.#plan.objects,
       cgroups: 2 + cgroups,
       superblocks: cgroups,
-      tasks: Math.max(1, values["reclaim-passes"] === 0 ? 0 : values.reclaimers),
-      liveBytesMax: cgroups * mount.bytes + touched * file.bytes + process.bytes + this.#plan.bytes,
+      tasks: Math.max(
+        ...[touchers, values["churn-tasks"], values["teardown-tasks"]],
+        values["reclaim-passes"] === 0 ? 0 : values.reclaimers,
+      ),
+      liveBytesMax: cgroups * mount.bytes + touched * file.bytes + touchers * process.bytes + this.#plan.bytes,
       slabBytesMax: slabBytesMax + this.#plan.slabBytes,
     });
   }
@@ -215,9 +249,13 @@ export class Cgroups4000 implements Workload {
     return this.#caches.reduce((sum, cache, index) => sum + slabBytes(cache, counts[index] as number), 0);
   }
 
-  // Object indices: those of the one process that runs; then by cgroup those of its mount; then those of its file.
+  // Object indices: those of the one process that each task runs; then by cgroup those of its mount and of its file.
+  #firstProcessObject(task: number): number {
+    return task * this.#steps.process.allocates.length;
+  }
+
   #firstMountObject(cgroup: number): number {
-    return this.#steps.process.allocates.length + cgroup * this.#steps.mount.allocates.length;
+    return this.#firstProcessObject(this.parameters.touchers) + cgroup * this.#steps.mount.allocates.length;
   }
 
   #firstFileObject(cgroup: number): number {
@@ -251,17 +289,22 @@ export class Cgroups4000 implements Workload {
       writer.flags = flagMeasured;
       for (let cycle = 0; cycle < values["churn-cycles"]; cycle++) yield* background.cycle(writer);
       yield* writer.flush();
-      for (let cgroup = 0; cgroup < values.cgroups; cgroup++) {
-        yield* this.#remove(writer, round, cgroup);
-        if (cgroup === values.cgroups - 1) break;
-        for (let cycle = 0; cycle < values["churn-between"]; cycle++) yield* background.cycle(writer);
+      for (let first = 0; first < values.cgroups; first += values["teardown-tasks"]) {
+        const end = Math.min(first + values["teardown-tasks"], values.cgroups);
+        for (let cgroup = first; cgroup < end; cgroup++) {
+          writer.task = cgroup - first;
+          yield* this.#remove(writer, round, cgroup);
+        }
+        writer.task = 0;
+        const gaps = end - first - (end === values.cgroups ? 1 : 0);
+        for (let cycle = 0; cycle < gaps * values["churn-between"]; cycle++) yield* background.cycle(writer);
       }
       yield* writer.flush();
     }
   }
 
   *#populate(writer: EventWriter, round: number): Generator<Uint8Array> {
-    const { process, mount, file } = this.#steps;
+    const { process, mount } = this.#steps;
     for (let cgroup = 0; cgroup < this.parameters.cgroups; cgroup++) {
       yield* writer.reserve(1);
       writer.add(kindCgroupCreate, 0, firstCgroup + cgroup, testCgroup, 0);
@@ -271,35 +314,62 @@ export class Cgroups4000 implements Workload {
     }
     for (let cgroup = 0; cgroup < this.parameters.cgroups; cgroup++) {
       yield* writer.reserve(1);
-      writer.add(kindSuperblockMount, cgroup, 0, 0, 0);
+      writer.add(kindSuperblockMount, cgroup, 0, 0, this.parameters["callback-sleep-ns"]);
       yield* this.#createCaches(writer, round, cgroup, mount);
       const first = this.#firstMountObject(cgroup);
       yield* this.#objects(writer, { kind: kindObjectAllocate, round, cgroup, step: mount, first });
       yield* writer.reserve(1);
       writer.add(kindLruAdd, cgroup, firstCgroup + cgroup, lruObjects, 0);
     }
-    for (let cgroup = 0; cgroup < this.#touched; cgroup++) {
-      yield* this.#objects(writer, { kind: kindObjectAllocate, round, cgroup, step: process, first: 0 });
-      yield* this.#createCaches(writer, round, cgroup, file);
-      const first = this.#firstFileObject(cgroup);
-      yield* this.#objects(writer, { kind: kindObjectAllocate, round, cgroup, step: file, first });
-      yield* writer.reserve(1);
-      writer.add(kindLruAdd, cgroup, firstCgroup + cgroup, lruObjects, 0);
-      yield* this.#objects(writer, { kind: kindObjectFree, round, cgroup, step: process, first: 0 });
+    yield* this.#touch(writer, round);
+  }
+
+  *#touch(writer: EventWriter, round: number): Generator<Uint8Array> {
+    const { process, file } = this.#steps;
+    const { touchers } = this.parameters;
+    if (touchers > 1) {
+      // The touchers need the mounts and the caches.
+      for (let cgroup = 0; cgroup < this.#touched; cgroup++) yield* this.#createCaches(writer, round, cgroup, file);
+      yield* writer.flush();
     }
+    for (let from = 0; from < this.#touched; from += touchers) {
+      const end = Math.min(from + touchers, this.#touched);
+      // As many dd's as there are touchers, all at the same point.
+      for (let cgroup = from; cgroup < end; cgroup++) {
+        writer.task = cgroup - from;
+        const first = this.#firstProcessObject(writer.task);
+        yield* this.#objects(writer, { kind: kindObjectAllocate, round, cgroup, step: process, first });
+      }
+      for (let cgroup = from; cgroup < end; cgroup++) {
+        writer.task = cgroup - from;
+        if (touchers === 1) yield* this.#createCaches(writer, round, cgroup, file);
+        const first = this.#firstFileObject(cgroup);
+        yield* this.#objects(writer, { kind: kindObjectAllocate, round, cgroup, step: file, first });
+        yield* writer.reserve(1);
+        writer.add(kindLruAdd, cgroup, firstCgroup + cgroup, lruObjects, 0);
+      }
+      for (let cgroup = from; cgroup < end; cgroup++) {
+        writer.task = cgroup - from;
+        const first = this.#firstProcessObject(writer.task);
+        yield* this.#objects(writer, { kind: kindObjectFree, round, cgroup, step: process, first });
+      }
+    }
+    writer.task = 0;
   }
 
   *#reclaim(writer: EventWriter): Generator<Uint8Array> {
     const values = this.parameters;
     for (let pass = 0; pass < values["reclaim-passes"]; pass++) {
       for (let node = 0; node < values.nodes; node++) {
-        // All reclaimers are at the same pass, which is where they contend.
         yield* writer.reserve(Math.max(1, values.reclaimers));
         for (let task = 0; task < values.reclaimers; task++) {
           writer.task = task;
           writer.add(kindReclaimPass, 0, testCgroup, priorityMax - (pass % (priorityMax + 1)), node);
         }
       }
+      // All reclaimers are at the same pass, which is where they contend; and the first pass, in which maps may have every
+      // bit set, is a round of its own.
+      yield* writer.flush();
     }
     writer.task = 0;
   }
@@ -359,7 +429,7 @@ const testCgroup = 1;
 const firstCgroup = 2;
 /** DEF_PRIORITY: a reclaim starts at 12 and becomes more urgent down to 0. */
 const priorityMax = 12;
-/** A dentry and an inode. */
+/** A dentry and an inode, neither of which a scan can free. */
 const lruObjects = 2;
 /** So that the destruction of all of a cgroup's caches fits into one chunk. */
 const cachesPerCgroupMax = 1024;

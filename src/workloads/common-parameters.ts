@@ -1,7 +1,11 @@
 // Parameters that several workloads share, and the bound on what they may ask for together.
 
 import { InputError } from "../errors.ts";
+import { callbackSleepNsMax } from "./validate.ts";
 import { chunkEventsMax, type WorkloadLimits } from "./workload.ts";
+
+/** Most tasks that a parameter may ask for. */
+export const tasksMax = 4096;
 
 /** Bytes of the quarantine. */
 export const quarantineBytes = {
@@ -48,6 +52,33 @@ export const churnParameters = {
     unit: "events",
     meaning: "events in one homogeneous burst of background allocations or frees",
   },
+  "churn-tasks": {
+    kind: "integer",
+    default: 1,
+    min: 1,
+    max: tasksMax,
+    unit: "tasks",
+    meaning: "tasks, from task 0 on, that share the background objects and every burst evenly, so on several CPUs",
+  },
+} as const;
+
+/** Removal by several tasks. */
+export const teardownTasks = {
+  kind: "integer",
+  default: 1,
+  min: 1,
+  max: tasksMax,
+  unit: "tasks",
+  meaning: "tasks, from task 0 on, that remove at the same time, each the next guest or cgroup in turn",
+} as const;
+
+/** Sleeping shrinkers. */
+export const callbackSleepNs = {
+  kind: "integer",
+  default: 0,
+  min: 0,
+  max: callbackSleepNsMax,
+  unit: "ns",
 } as const;
 
 export const slabinfo = {
@@ -56,6 +87,13 @@ export const slabinfo = {
   unit: "path",
   meaning: "slabinfo 2.1 file of one cgroup's caches, or packaged:NAME",
 } as const;
+
+/** @throws {InputError} when a parameter asks for more tasks than there is work to divide among them */
+export function checkTasks(parameter: string, tasks: number, work: { count: number; of: string }): void {
+  if (tasks > Math.max(1, work.count)) {
+    throw new InputError(`parameter '${parameter}': must be at most ${work.of} (${work.count}), got ${tasks}`);
+  }
+}
 
 const objectsMax = 2 ** 28;
 const indicesMax = 2 ** 24;

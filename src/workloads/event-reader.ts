@@ -65,9 +65,11 @@ const sentences: Readonly<Record<number, (event: KernelEvent) => string>> = {
   [kindCacheDestroy]: (e) => `destroy cache ${e.group}`,
   [kindObjectAllocate]: (e) => `allocate object ${e.object} from cache ${e.group}`,
   [kindObjectFree]: (e) => `free object ${e.object} of cache ${e.group}`,
-  [kindSuperblockMount]: (e) => `mount superblock ${e.object} (${e.a === 0n ? "tmpfs" : "ramfs"})`,
+  [kindSuperblockMount]: (e) =>
+    `mount superblock ${e.object} (${e.a === 0n ? "tmpfs" : "ramfs"}), its callbacks sleep ${e.b} ns`,
   [kindSuperblockUnmount]: (e) => `unmount superblock ${e.object}`,
-  [kindLruAdd]: (e) => `add ${e.a} objects of cgroup ${e.group} to the LRU of superblock ${e.object}`,
+  [kindLruAdd]: (e) =>
+    `add ${e.a} objects of cgroup ${e.group}, ${e.b} of them freeable, to the LRU of superblock ${e.object}`,
   [kindReclaimPass]: (e) => `reclaim cgroup ${e.group} at priority ${e.a} on node ${e.b}`,
   [kindTransactionItem]: (e) => `add item ${e.object} of ${e.a} bytes to the transaction`,
   [kindTransactionCommit]: () => "commit the transaction",

@@ -146,7 +146,7 @@ export function openWorkload(path: string): Workload {
       `${path}: field 'hash': the records were changed after they were saved; save the workload again`,
     );
   }
-  return { ...opened.workload, chunks: () => readChunks(path, opened) };
+  return { ...opened.workload, repeatable: false, chunks: () => readChunks(path, opened) };
 }
 
 interface OpenedFile {
@@ -155,8 +155,11 @@ interface OpenedFile {
   readonly fail: (field: string, wrong: string) => InputError;
 }
 
+/** What a file says of its workload. */
+type Description = Omit<Workload, "chunks" | "repeatable">;
+
 interface Frame {
-  readonly workload: Omit<Workload, "chunks">;
+  readonly workload: Description;
   readonly recordsPosition: number;
   readonly recordsHash: string;
   /** Events of every chunk. */
@@ -226,7 +229,7 @@ function readFrame(file: OpenedFile): Frame {
   return { workload: parseDescription(json, Number(events), fail), recordsPosition, recordsHash, chunkEvents, size };
 }
 
-function parseDescription(json: Buffer, events: number, fail: OpenedFile["fail"]): Omit<Workload, "chunks"> {
+function parseDescription(json: Buffer, events: number, fail: OpenedFile["fail"]): Description {
   let parsed: unknown;
   try {
     parsed = JSON.parse(json.toString());

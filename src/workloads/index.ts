@@ -2,6 +2,7 @@
 
 import { InputError } from "../errors.ts";
 import { Cgroups4000, cgroups4000Parameters } from "./cgroups-4000.ts";
+import { ContainerStart, containerStartParameters } from "./container-start.ts";
 import { LibvirtTeardown, libvirtTeardownParameters } from "./libvirt-teardown.ts";
 import type { ParameterTable } from "./parameters.ts";
 import { StressNgRamfs, stressNgRamfsParameters } from "./stress-ng-ramfs.ts";
@@ -25,6 +26,12 @@ export const workloadTypes: readonly WorkloadType[] = [
     summary: "thousands of cgroups and tmpfs mounts are created, used, reclaimed from and removed",
     parameters: cgroups4000Parameters,
     create: (parameters, seed) => new Cgroups4000(parameters, seed),
+  },
+  {
+    name: "container-start",
+    summary: "containers mount and unmount tmpfs while a tree of cgroups is reclaimed from; no slab objects",
+    parameters: containerStartParameters,
+    create: (parameters, seed) => new ContainerStart(parameters, seed),
   },
   {
     name: "libvirt-teardown",

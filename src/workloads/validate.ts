@@ -39,6 +39,8 @@ const priorityMax = 12;
 /** Linux's own bounds: MAX_NUMNODES and NR_CPUS at their largest. */
 const nodesMax = 1024;
 const cpusMax = 8192;
+/** Longest sleep of a shrinker's callback that still ends within a run: 10 s. */
+export const callbackSleepNsMax = 10_000_000_000;
 
 /** What is wrong with a record. */
 export class RecordProblem extends Error {
@@ -142,6 +144,8 @@ export class Validator {
           break;
         case kindSuperblockMount:
           this.#mount(object, a);
+          if (b > callbackSleepNsMax)
+            throw this.#problem("b", `callbacks sleep ${b} ns, more than ${callbackSleepNsMax}`);
           break;
         case kindSuperblockUnmount:
           this.#needSuperblock(object);
@@ -151,6 +155,7 @@ export class Validator {
           this.#needSuperblock(object);
           this.#needCgroup("group", group);
           if (a === 0 || a >= twoTo32) throw this.#problem("a", `adds ${a} objects; expected 1 to 2^32 - 1`);
+          if (b > a) throw this.#problem("b", `${b} of ${a} objects can be freed`);
           break;
         case kindReclaimPass:
           this.#needCgroup("group", group);

@@ -27,16 +27,30 @@ export interface WorkloadLimits {
 export type ParameterValue = number | string | boolean;
 
 export interface Workload {
-  /** `libvirt-teardown`, `cgroups-4000`, `stress-ng-ramfs`, or what a file says. */
+  /** The name of one of `workloadTypes`, or what a file says. */
   readonly name: string;
   /** Every parameter, defaults included. */
   readonly parameters: Readonly<Record<string, ParameterValue>>;
   readonly seed: number;
   readonly limits: WorkloadLimits;
   /**
+   * Whether an instrument may repeat one measured chunk for a given time instead of running all chunks once.
+   *
+   * Every measured chunk then consists of whole bogo-ops, as many of each task that does any, and of whole reclaim
+   * passes. Each of these leaves every cgroup, superblock and LRU list as it found them. So every task may repeat its
+   * own events of the chunk without regard to the others, and stop behind a bogo-op or, in a task without bogo-ops,
+   * behind a reclaim pass.
+   *
+   * It says nothing of objects, whose frees may come chunks after their allocations, so that a measured chunk may even
+   * hold nothing but frees: only a problem that skips object events can be run so, and only with a chunk that has
+   * bogo-ops. False for a workload from a file, of which nothing of this is known.
+   */
+  readonly repeatable: boolean;
+  /**
    * The events from the beginning, as encoded records (`src/kernel/events.ts`), at most {@link chunkEventsMax} per
-   * chunk. A chunk is also a round: instruments run it on every variant before they go on. Each call starts again
-   * and gives the same bytes. A chunk is valid until the next one is taken.
+   * chunk. A chunk is also a round: instruments run it on every variant before they go on. No event of a task
+   * depends on an event of another task in the same chunk, so that the tasks of a chunk may run at the same time. Each
+   * call starts again and gives the same bytes. A chunk is valid until the next one is taken.
    */
   chunks(): Iterable<Uint8Array>;
 }

@@ -70,7 +70,7 @@ async function damagedWorkload(): Promise<string> {
 
 describe("bad input gives exit code 2, one line that says what is wrong, and leaves nothing behind:", () => {
   test.each<[string, () => readonly string[] | Promise<readonly string[]>, string]>([
-    ["an unknown problem", () => ["fork-bomb"], "problem 'fork-bomb': unknown; one of: quarantine"],
+    ["an unknown problem", () => ["fork-bomb"], "problem 'fork-bomb': unknown; one of: quarantine, shrinker"],
     ["an unknown variant", () => ["--variant", "triply-linked"], "variant 'triply-linked': unknown"],
     ["an unknown parameter", () => ["--variant", "floor speed=9"], "unknown parameter 'speed'"],
     ["an unknown workload", () => ["--workload", "fork-bomb"], "workload 'fork-bomb': unknown"],
@@ -96,7 +96,24 @@ describe("bad input gives exit code 2, one line that says what is wrong, and lea
     ["guests that are no number", () => [...teardown, "--set", "guests=many"], "parameter 'guests': must be a number"],
     ["a seed that is no number", () => ["--seed", "lucky"], "--seed: must be a whole number, got 'lucky'"],
     ["a seed too large", () => ["--seed", "4294967296"], "seed: must be a whole number from 0 to 4294967295"],
-    ["more CPUs than one", () => ["--cpus", "2"], "--cpus 2: this version measures on 1 CPU"],
+    ["no CPUs", () => ["--cpus", "0"], "--cpus: must be from 1 to 64, got 0"],
+    ["more CPUs than threads are sensible", () => ["--cpus", "65"], "--cpus: must be from 1 to 64, got 65"],
+    ["CPUs that are no number", () => ["--cpus", "all"], "--cpus: must be a whole number, got 'all'"],
+    [
+      "a variant of one problem with a workload of the other",
+      () => ["--variant", "hash-buckets", "--workload", "container-start"],
+      "no problem of quarantine, shrinker knows both the variants and the workloads",
+    ],
+    [
+      "a workload that the problem refuses",
+      () => ["quarantine", "--workload", "container-start"],
+      "workload 'container-start': exercises nothing of problem 'quarantine'",
+    ],
+    [
+      "a parameter of the quarantine's variants for a shrinker",
+      () => ["shrinker", "--variant", "rwsem skip-when-empty=true"],
+      "variant 'rwsem skip-when-empty=true': unknown parameter 'skip-when-empty'; it has none",
+    ],
     ["--quick with --full", () => ["--quick", "--full"], "--quick and --full exclude each other"],
     ["a missing slabinfo file", () => [...teardown, "--slabinfo", "/none/slabinfo"], "/none/slabinfo:1: field 'file'"],
     [
@@ -122,34 +139,51 @@ describe("bad input gives exit code 2, one line that says what is wrong, and lea
       "which is not plain text",
     ],
     ["slabinfo twice", () => [...teardown, "--slabinfo", "a", "--set", "slabinfo=b"], "exclude each other"],
-    ["a missing workload file", () => ["--workload-file", "/none/w.bin"], "/none/w.bin: field 'file'"],
+    ["a missing workload file", () => ["quarantine", "--workload-file", "/none/w.bin"], "/none/w.bin: field 'file'"],
     [
       "a workload file that is none",
-      () => ["--workload-file", file("w.bin", slabinfoText)],
+      () => ["quarantine", "--workload-file", file("w.bin", slabinfoText)],
       "field 'magic': not a saved workload",
     ],
-    ["a damaged workload file", async () => ["--workload-file", await damagedWorkload()], "damaged.bin: "],
+    [
+      "a damaged workload file",
+      async () => ["quarantine", "--workload-file", await damagedWorkload()],
+      "damaged.bin: ",
+    ],
     [
       "a workload file with --set",
-      async () => ["--workload-file", await savedWorkload(smallest), "--set", "guests=1"],
+      async () => ["quarantine", "--workload-file", await savedWorkload(smallest), "--set", "guests=1"],
       "--workload-file: brings its own workload and parameters",
     ],
-    ["a missing variant file", () => ["--variant-file", "/none/mine.ts"], "--variant-file /none/mine.ts: no such file"],
-    ["a variant file of another kind", () => ["--variant-file", file("mine.js", "")], "must be a .ts file"],
+    [
+      "a missing variant file",
+      () => ["quarantine", "--variant-file", "/none/mine.ts"],
+      "--variant-file /none/mine.ts: no such file",
+    ],
+    [
+      "a variant file of another kind",
+      () => ["quarantine", "--variant-file", file("mine.js", "")],
+      "must be a .ts file",
+    ],
     [
       "a misnamed variant file",
-      () => ["--variant-file", file("my variant.ts", "")],
+      () => ["quarantine", "--variant-file", file("my variant.ts", "")],
       "must be letters, digits and hyphens",
     ],
     [
       "a variant file named as a variant",
-      () => ["--variant-file", file("hash-buckets.ts", "")],
+      () => ["quarantine", "--variant-file", file("hash-buckets.ts", "")],
       "'hash-buckets' is taken",
     ],
-    ["a variant file named as the harness", () => ["--variant-file", file("harness.ts", "")], "'harness' is taken"],
+    [
+      "a variant file named as the harness",
+      () => ["quarantine", "--variant-file", file("harness.ts", "")],
+      "'harness' is taken",
+    ],
     [
       "a variant file that does not compile",
       () => [
+        "quarantine",
         ...teardown,
         ...set(smallest),
         "--variant",
@@ -161,7 +195,15 @@ describe("bad input gives exit code 2, one line that says what is wrong, and lea
     ],
     [
       "a variant file that lacks the contract",
-      () => [...teardown, ...set(smallest), "--variant", "floor", "--variant-file", file("mine.ts", "// Nothing.\n")],
+      () => [
+        "quarantine",
+        ...teardown,
+        ...set(smallest),
+        "--variant",
+        "floor",
+        "--variant-file",
+        file("mine.ts", "// Nothing.\n"),
+      ],
       "the contract is in src/kernel/quarantine/contract.ts",
     ],
     ["--resume without a run", () => ["--resume"], "--resume: no incomplete run in "],

@@ -1,8 +1,8 @@
 // A quarantine of several CPUs in one thread: one instance per CPU over one small memory. `startQuarantine` makes
 // the memory of a real case, for CPU 0 only; comparing memories wants a small one.
 
-import type { QuarantineExports } from "../../src/build/quarantine.ts";
 import { layOutMemory, type MemoryLayout } from "../../src/build/memory.ts";
+import type { QuarantineExports } from "../../src/build/quarantine.ts";
 import {
   eventSize,
   kindBogoOp,

@@ -27,7 +27,8 @@ test.each(smallWorkloads.map(([title]) => title))("%s, saved and read back, is i
   expect(saveWorkload(workload, path)).toBe(workloadHash(workload));
   const opened = openWorkload(path);
   const { name, parameters, seed, limits } = workload;
-  expect(opened).toMatchObject({ name, parameters, seed, limits });
+  // Nothing is known of a file's chunks, wherever it came from.
+  expect(opened).toMatchObject({ name, parameters, seed, limits, repeatable: false });
   // Chunk by chunk, because a chunk is a round; twice, because every pass starts again.
   const chunks = chunksOf(workload);
   for (let pass = 0; pass < 2; pass++) {
@@ -42,7 +43,7 @@ test.each(smallWorkloads.map(([title]) => title))("%s, saved and read back, is i
 test("a failed save leaves nothing behind", () => {
   const workload = smallWorkload("cgroups-4000");
   const broken: Workload = {
-    ...{ name: "x", parameters: {}, seed: 0, limits: workload.limits },
+    ...{ name: "x", parameters: {}, seed: 0, limits: workload.limits, repeatable: false },
     *chunks() {
       yield new Uint8Array(32);
       throw new Error("no more");
@@ -75,6 +76,7 @@ function handmade(limits: Partial<WorkloadLimits>, ...list: readonly (readonly n
     parameters: {},
     seed: 0,
     limits: { ...all, slabBytesMax: 4096, ...limits },
+    repeatable: false,
     *chunks() {
       const writer = new EventWriter();
       for (const [kind = 0, object = 0, group = 0, a = 0, b = 0, task = 0, flags = 0] of list) {
@@ -96,7 +98,9 @@ const mount = [events.kindSuperblockMount, 0, 0, 0];
 
 test("a sound handmade workload is accepted", () => {
   const path = join(folder, "handmade");
-  saveWorkload(handmade({}, cgroup, cache, allocate, free, allocate, free, destroy, mount), path);
+  const slowMount = [events.kindSuperblockMount, 0, 0, 1, 10_000_000_000];
+  const freeable = [events.kindLruAdd, 0, 0, 2 ** 32 - 1, 2 ** 32 - 1];
+  saveWorkload(handmade({}, cgroup, cache, allocate, free, allocate, free, destroy, slowMount, freeable), path);
   expect(openWorkload(path).name).toBe("handmade");
 });
 
@@ -148,6 +152,16 @@ test.each<[string, Workload, string]>([
   ["an unknown file system", handmade({}, [events.kindSuperblockMount, 0, 0, 2], cgroup), "field 'a': type 2"],
   ["an unmount of nothing", handmade({}, [events.kindSuperblockUnmount], cgroup), "superblock 0 is not mounted"],
   ["an LRU add of 0", handmade({}, cgroup, mount, [events.kindLruAdd]), "field 'a': adds 0 objects"],
+  [
+    "more freeable objects than there are",
+    handmade({}, cgroup, mount, [events.kindLruAdd, 0, 0, 3, 4]),
+    "field 'b': 4 of 3 objects can be freed",
+  ],
+  [
+    "a callback that sleeps for ever",
+    handmade({}, [events.kindSuperblockMount, 0, 0, 0, 10_000_000_001], cgroup),
+    "field 'b': callbacks sleep 10000000001 ns, more than 10000000000",
+  ],
   ["an LRU add to nothing", handmade({}, cgroup, [events.kindLruAdd, 0, 0, 1]), "superblock 0 is not mounted"],
   ["a priority of 13", handmade({}, cgroup, [events.kindReclaimPass, 0, 0, 13]), "field 'a': priority 13 is above 12"],
   ["a huge node", handmade({}, cgroup, [events.kindReclaimPass, 0, 0, 0, 2 ** 40]), "field 'b': node 1099511627776"],

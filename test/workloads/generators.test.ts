@@ -1,5 +1,6 @@
 // What the generated programs do, and that they keep their limits.
 
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { InputError } from "../../src/errors.ts";
 import {
@@ -8,6 +9,7 @@ import {
   kindCacheCreate,
   kindCacheDestroy,
   kindCgroupCreate,
+  kindCgroupOffline,
   kindCompute,
   kindLruAdd,
   kindObjectAllocate,
@@ -23,17 +25,9 @@ import { Random } from "../../src/workloads/random.ts";
 import { readSlabinfo } from "../../src/workloads/slabinfo.ts";
 import { Validator } from "../../src/workloads/validate.ts";
 import { chunkEventsMax, type Workload } from "../../src/workloads/workload.ts";
-import { chunksOf, smallWorkload, smallWorkloads } from "./workloads.ts";
+import { chunksOf, count, eventsOf, smallWorkload, smallWorkloads } from "./workloads.ts";
 
 const titles = smallWorkloads.map(([title]) => title);
-
-function eventsOf(workload: Workload): KernelEvent[] {
-  return chunksOf(workload).flatMap((chunk) => [...decodeEvents(chunk)]);
-}
-
-function count(events: readonly KernelEvent[], kind: number): number {
-  return events.filter((event) => event.kind === kind).length;
-}
 
 test.each(titles)("%s is a valid program, and its limits hold and are at most twice what it reaches", (title) => {
   const workload = smallWorkload(title);
@@ -58,6 +52,8 @@ test.each(titles)("%s is a valid program, and its limits hold and are at most tw
     expect(value * 2, name).toBeGreaterThanOrEqual(limit);
   }
   expect(reached.events).toBe(workload.limits.events);
+  const { cgroups, superblocks, tasks } = workload.limits;
+  expect([largest.cgroups, largest.superblocks, largest.tasks]).toEqual([cgroups, superblocks, tasks]);
 });
 
 test.each(titles)("%s gives the same bytes every time, also while another pass is under way", (title) => {
@@ -79,6 +75,23 @@ test("the bytes of the default seed are the same on every host", () => {
       "9e514bfd47ef5f75542b064cd2ea55d719695156efce5b79aef0564cd99c2db7",
       "032cca420d0f6f2845de7141e0414c942693e10b98ffa229531ae2e0f77bf9d6",
       "39f2269e3e26899d9b489a26357aaa02188382e7896c3e02f4b3d9cdb14c26f8",
+    ]
+  `);
+});
+
+test("a workload with defaults only is, round by round, the one that earlier results were measured with", () => {
+  const identity = (name: string) => {
+    const workload = createWorkload(name, {}, 1);
+    const rounds = createHash("sha256");
+    for (const chunk of workload.chunks()) rounds.update(`${chunk.byteLength},`);
+    return `${name} ${workloadHash(workload)} ${rounds.digest("hex").slice(0, 16)}`;
+  };
+  expect(workloadTypes.map(({ name }) => identity(name))).toMatchInlineSnapshot(`
+    [
+      "cgroups-4000 f134f4a358a41072041cb3b28f84161a83c7b438245731a44137cee2b6e6b102 7d09a550a8ddf4ff",
+      "container-start 2ef1f645d7345e91c7f2e7f7b31bfc69d1b0bfde1ad3b7c18e66a73a6794245f 91ac73b818593fd0",
+      "libvirt-teardown f2edd62c2ee933efa5b519ee4aa4b31c26a4d7eb575a4e365d8ff63224d2273c 571d21450ad47cc0",
+      "stress-ng-ramfs cc1ac90e5a74264d321d40822b8f6bea2ffa8bfeb3dc4c1dbfb8438eff4e62f7 9ab942d7abff6ae2",
     ]
   `);
 });
@@ -259,25 +272,25 @@ test("tmpfs and ramfs come in turn, and only measured ops compute", () => {
   expect(computes.every((event) => event.flags === flagMeasured && event.a === 180_000n)).toBe(true);
 });
 
-test.each(["cgroups-4000", "stress-ng-ramfs"])(
-  "in %s no task needs another task's event of the same chunk",
-  (title) => {
-    for (const chunk of chunksOf(smallWorkload(title))) {
-      const users = new Map<string, Set<number>>();
-      for (const event of decodeEvents(chunk)) {
-        const use = (what: string) => users.set(what, (users.get(what) ?? new Set()).add(event.task));
-        if (event.kind === kindObjectAllocate || event.kind === kindObjectFree) use(`object ${event.object}`);
-        if (event.kind === kindSuperblockMount || event.kind === kindSuperblockUnmount)
-          use(`superblock ${event.object}`);
-        if (event.kind === kindCacheCreate) use("set-up");
-        else if (event.task > 0) use("other work");
-      }
-      const sets = users.has("set-up") ? [users.get("other work") ?? new Set()] : [];
-      for (const tasks of sets) expect(tasks.size).toBe(0);
-      for (const [what, tasks] of users) if (what !== "other work") expect(tasks.size, what).toBe(1);
+test("the script's full size is 4002 cgroups below the root, each with its own tmpfs on its bits", () => {
+  const workload = createWorkload("cgroups-4000", { "quarantine-bytes": 0, "churn-cycles": 0, rounds: 1 }, 1);
+  const [parents, mounted, charged] = [new Map<number, number>(), new Set<number>(), new Map<number, number>()];
+  const walks = [];
+  for (const chunk of workload.chunks()) {
+    for (const event of decodeEvents(chunk)) {
+      if (event.kind === kindCgroupCreate) parents.set(event.group, Number(event.a));
+      if (event.kind === kindSuperblockMount) mounted.add(event.object);
+      if (event.kind === kindLruAdd) charged.set(event.object, event.group);
+      // All of it is there and nothing is removed when reclaim begins.
+      if (event.kind === kindReclaimPass && walks.push(event.group) === 1)
+        expect([parents.size, mounted.size, charged.size]).toEqual([4003, 4001, 4001]);
+      if (event.kind === kindCgroupOffline) expect(walks).toHaveLength(32 * 13);
     }
-  },
-);
+  }
+  expect(new Set(walks)).toEqual(new Set([1]));
+  expect([...parents.values()].filter((parent) => parent === 1)).toHaveLength(4001);
+  expect(new Set(charged.values()).size).toBe(4001);
+});
 
 test.each<[string, Record<string, string | number | boolean>, string]>([
   ["libvirt-teardown", { guests: 0 }, "parameter 'guests': must be at least 1, got 0"],
@@ -298,9 +311,30 @@ test.each<[string, Record<string, string | number | boolean>, string]>([
     "parameter 'churn-batch': must be at most background-objects (10)",
   ],
   ["libvirt-teardown", { guests: 1_000_000 }, "workload 'libvirt-teardown': would need"],
+  ["cgroups-4000", { touchers: 4097 }, "parameter 'touchers': must be at most 4096"],
+  ["cgroups-4000", { cgroups: 4, touchers: 4 }, "'touchers': must be at most the touched cgroups (3), got 4"],
+  ["cgroups-4000", { touched: 0, touchers: 2 }, "'touchers': must be at most the touched cgroups (0), got 2"],
+  ["cgroups-4000", { cgroups: 2, "teardown-tasks": 3 }, "'teardown-tasks': must be at most cgroups (2), got 3"],
+  ["cgroups-4000", { "callback-sleep-ns": 1e10 + 1 }, "'callback-sleep-ns': must be at most 10000000000"],
+  ["cgroups-4000", { "churn-batch": 2, "churn-tasks": 3 }, "'churn-tasks': must be at most churn-batch (2), got 3"],
+  ["libvirt-teardown", { guests: 2, "teardown-tasks": 3 }, "'teardown-tasks': must be at most guests (2), got 3"],
+  ["libvirt-teardown", { "dev-tmpfs": 2 }, "'dev-tmpfs': must be at most 1, got 2"],
+  ["libvirt-teardown", { reclaimers: 3 }, "'reclaim-passes': must be at least 1 with 3 reclaimers, got 0"],
+  [
+    "libvirt-teardown",
+    { reclaimers: 9, "reclaim-passes": 4000 },
+    "'reclaim-passes': must be at most 32768 for all reclaimers, got 36000",
+  ],
+  ["container-start", { cgroups: 3, "slow-cgroups": 4 }, "'slow-cgroups': must be at most cgroups (3), got 4"],
+  ["container-start", { "lru-objects": 0 }, "'lru-objects': must be at least 1, got 0"],
+  [
+    "container-start",
+    { mounters: 100, containers: 132 },
+    "a round would have 66052 events, more than the 65536 of a chunk",
+  ],
   ["stress-ng-ramfs", { guests: 5 }, "parameter 'guests': unknown; one of: workers, "],
   ["stress-ng-ramfs", { toString: 5 }, "parameter 'toString': unknown"],
-  ["ramfs", {}, "workload 'ramfs': unknown; one of: cgroups-4000, libvirt-teardown, stress-ng-ramfs"],
+  ["ramfs", {}, "workload 'ramfs': unknown; one of: cgroups-4000, container-start, libvirt-teardown, stress-ng-ramfs"],
 ])("%s with %j is refused", (name, parameters, message) => {
   expect(() => createWorkload(name, parameters, 1)).toThrow(InputError);
   expect(() => createWorkload(name, parameters, 1)).toThrow(message);

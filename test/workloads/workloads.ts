@@ -1,5 +1,6 @@
 // Small workloads of every type, for the tests of this folder.
 
+import { decodeEvents, type KernelEvent } from "../../src/workloads/event-reader.ts";
 import { createWorkload } from "../../src/workloads/index.ts";
 import type { ParameterValue, Workload } from "../../src/workloads/workload.ts";
 
@@ -36,6 +37,36 @@ export const smallWorkloads: readonly (readonly [string, string, Readonly<Record
     },
   ],
   [
+    "libvirt-teardown by 3 tasks, with 5 that churn and 2 that reclaim",
+    "libvirt-teardown",
+    {
+      guests: 8,
+      "quarantine-bytes": 300_000,
+      "background-objects": 1003,
+      "churn-batch": 127,
+      "churn-cycles": 2,
+      "churn-between": 2,
+      "churn-tasks": 5,
+      "teardown-tasks": 3,
+      "dev-tmpfs": 1,
+      reclaimers: 2,
+      "reclaim-passes": 15,
+    },
+  ],
+  [
+    "libvirt-teardown of all guests at once",
+    "libvirt-teardown",
+    {
+      guests: 130,
+      "quarantine-bytes": 0,
+      "background-objects": 64,
+      "churn-batch": 64,
+      "churn-between": 3,
+      "teardown-tasks": 130,
+      "dev-tmpfs": 1,
+    },
+  ],
+  [
     "cgroups-4000",
     "cgroups-4000",
     {
@@ -47,6 +78,39 @@ export const smallWorkloads: readonly (readonly [string, string, Readonly<Record
       "background-objects": 1000,
       "churn-batch": 64,
       "churn-between": 1,
+    },
+  ],
+  [
+    "cgroups-4000 with 4 touchers, 2 that churn and 3 that remove",
+    "cgroups-4000",
+    {
+      cgroups: 20,
+      rounds: 2,
+      touched: 0.7,
+      touchers: 4,
+      reclaimers: 2,
+      "callback-sleep-ns": 1000,
+      "quarantine-bytes": 100_000,
+      "background-objects": 1000,
+      "churn-batch": 64,
+      "churn-between": 1,
+      "churn-tasks": 2,
+      "teardown-tasks": 3,
+    },
+  ],
+  [
+    "cgroups-4000 with all that is possible at once",
+    "cgroups-4000",
+    {
+      cgroups: 200,
+      touched: 1,
+      touchers: 200,
+      reclaimers: 0,
+      "quarantine-bytes": 100_000,
+      "background-objects": 300,
+      "churn-batch": 300,
+      "churn-tasks": 300,
+      "teardown-tasks": 200,
     },
   ],
   [
@@ -68,6 +132,26 @@ export const smallWorkloads: readonly (readonly [string, string, Readonly<Record
     "stress-ng-ramfs",
     { workers: 1, "bogo-ops": 1, "superblocks-per-op": 1, "quarantine-bytes": 0 },
   ],
+  [
+    "stress-ng-ramfs with more workers than fit into a chunk",
+    "stress-ng-ramfs",
+    { workers: 300, "bogo-ops": 3, "quarantine-bytes": 0, "rcu-batch": 2 },
+  ],
+  [
+    "container-start",
+    "container-start",
+    { cgroups: 50, mounters: 3, reclaimers: 2, rounds: 3, containers: 5, "callback-sleep-ns": 9, "slow-cgroups": 2 },
+  ],
+  [
+    "container-start with more passes than containers",
+    "container-start",
+    { cgroups: 1, mounters: 1, reclaimers: 7, rounds: 1, containers: 4, "reclaim-passes": 27, "lru-objects": 130 },
+  ],
+  [
+    "container-start without reclaim",
+    "container-start",
+    { cgroups: 30_000, rounds: 2, mounters: 6, containers: 2184, "reclaim-passes": 0 },
+  ],
 ];
 
 export function smallWorkload(name: string): Workload {
@@ -79,4 +163,13 @@ export function smallWorkload(name: string): Workload {
 /** Copies of all chunks. */
 export function chunksOf(workload: Workload): Uint8Array[] {
   return Array.from(workload.chunks(), (chunk) => chunk.slice());
+}
+
+/** All events, decoded. */
+export function eventsOf(workload: Workload): KernelEvent[] {
+  return chunksOf(workload).flatMap((chunk) => [...decodeEvents(chunk)]);
+}
+
+export function count(events: readonly KernelEvent[], kind: number): number {
+  return events.filter((event) => event.kind === kind).length;
 }

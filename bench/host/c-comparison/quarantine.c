@@ -47,13 +47,17 @@ struct cpu_block {
 	cell32 barrier_cell;
 	uint32_t pad0[15];
 	cell64 mailbox;
-	uint64_t pad1[7];
+	uint32_t idle[2];
+	uint64_t pad1[6];
 	uint32_t deferred[2];
 	cell32 freed_count;
-	cell32 pad_counter;
-	uint32_t pad2[12];
+	cell32 left_behind_count;
+	cell32 progress;
+	cell32 position;
+	uint32_t pad2[10];
 };
 _Static_assert(sizeof(struct cpu_block) == 192, "three lines");
+_Static_assert(offsetof(struct cpu_block, freed_count) == 136, "where layout.ts says");
 
 // `slab/page.ts`, Page. Links are the low 32 bits of an address, which are all of them: see `map_region`.
 struct page {
@@ -157,16 +161,28 @@ struct cpu_part {
 _Static_assert(sizeof(struct cpu_part) == 128, "two lines");
 _Static_assert(offsetof(struct cpu_part, removed) == 64, "a line for the interrupt");
 
-// `sync/srcu.ts`, Domain and Counters of the one CPU.
+// `sync/srcu.ts`, Domain and CpuPart of the one CPU. Times stay 0: the clock stands still on both sides.
 struct srcu {
 	cell32 rank;
+	uint32_t pad0[15];
+	cell32 sequence;
+	cell32 needed;
+	cell32 needed_expedited;
 	cell32 lock;
-	uint32_t pad0[14];
+	cell64 due;
+	cell64 last_end;
+	cell32 beginning;
+	cell32 no_delays;
+	uint32_t retries[2];
+	cell64 callbacks_due[2];
 	cell32 entered[2];
 	cell32 left[2];
-	uint32_t pad1[12];
+	uint32_t callbacks[3];
+	cell32 waiting;
+	uint32_t pad1[8];
 };
-_Static_assert(sizeof(struct srcu) == 128, "two lines");
+_Static_assert(sizeof(struct srcu) == 192, "three lines");
+_Static_assert(offsetof(struct srcu, sequence) == 64 && offsetof(struct srcu, entered) == 128, "as in srcu.ts");
 
 // Everything at `problemBase` for one CPU (`quarantine/region.ts`).
 struct problem {
@@ -438,6 +454,10 @@ static void create_cache(struct cache *cache, const struct event *event)
 
 static void destroy_cache(struct cache *cache)
 {
+	acquire(&cache->lock);
+	uint32_t left = load(cache->used_count);
+	if (left != 0)
+		store(cpu_block->left_behind_count, load(cpu_block->left_behind_count) + left);
 	struct page *slab = pointer(page, load(cache->slabs));
 	while (slab != NULL) {
 		struct page *next = pointer(page, load(slab->next_slab));
@@ -448,6 +468,7 @@ static void destroy_cache(struct cache *cache)
 	store(cache->partial, 0);
 	store(cache->slab_count, 0);
 	store(cache->exists, 0);
+	release(&cache->lock);
 }
 
 // Queues.
@@ -510,24 +531,35 @@ static void free_all(struct queue *queue, struct cache *cache)
 	make_empty(queue);
 }
 
-// SRCU with one CPU.
+// SRCU with one CPU: readers, and an expedited grace period that nobody delays.
 
 static inline uint32_t srcu_read_lock(struct srcu *srcu)
 {
 	uint32_t rank = load(srcu->rank);
-	store(srcu->entered[rank], load(srcu->entered[rank]) + 1);
-	barrier();
+	atomic_store(&srcu->entered[rank], load(srcu->entered[rank]) + 1);
 	return rank;
 }
 
 static inline void srcu_read_unlock(struct srcu *srcu, uint32_t rank)
 {
-	barrier();
-	store(srcu->left[rank], load(srcu->left[rank]) + 1);
+	atomic_store(&srcu->left[rank], load(srcu->left[rank]) + 1);
 }
 
+static void raise(cell32 *cell, uint32_t to)
+{
+	uint32_t seen = load(*cell);
+	while ((int32_t)(to - seen) > 0) {
+		uint32_t held = compare_exchange(cell, seen, to);
+		if (held == seen)
+			return;
+		seen = held;
+	}
+}
+
+/* Looks until the rank has no readers. On one CPU it has none. */
 static void wait_for_rank(struct srcu *srcu, uint32_t rank)
 {
+	store(srcu->no_delays, load(srcu->no_delays) + 1);
 	for (;;) {
 		uint32_t left = load(srcu->left[rank]);
 		barrier();
@@ -536,17 +568,43 @@ static void wait_for_rank(struct srcu *srcu, uint32_t rank)
 	}
 }
 
+static void grace_period(struct srcu *srcu)
+{
+	uint32_t sequence = load(srcu->sequence);
+	store(srcu->beginning, 0);
+	store(srcu->no_delays, 0);
+	store(srcu->due, 0);
+	atomic_store(&srcu->sequence, sequence + 1);
+	store(srcu->no_delays, load(srcu->no_delays) + 1);
+	wait_for_rank(srcu, load(srcu->rank) ^ 1);
+	barrier();
+	store(srcu->rank, load(srcu->rank) ^ 1);
+	barrier();
+	store(srcu->no_delays, 0);
+	store(srcu->sequence, load(srcu->sequence) + 1);
+	wait_for_rank(srcu, load(srcu->rank) ^ 1);
+	uint32_t next = (load(srcu->sequence) | 3) + 1;
+	store(srcu->callbacks_due[(next >> 2) & 1], 0);
+	store(srcu->last_end, 0);
+	raise(&srcu->needed_expedited, next);
+	store(srcu->sequence, next);
+}
+
 static void synchronize(struct srcu *srcu)
 {
+	store(srcu->waiting, load(srcu->waiting) + 1);
 	barrier();
-	acquire(&srcu->lock);
-	uint32_t rank = load(srcu->rank);
-	wait_for_rank(srcu, rank ^ 1);
+	uint32_t wanted = (load(srcu->sequence) + 3 + 4) & ~(uint32_t)3;
+	raise(&srcu->needed_expedited, wanted);
+	raise(&srcu->needed, wanted);
+	while ((int32_t)(load(srcu->sequence) - wanted) < 0) {
+		if (compare_exchange(&srcu->lock, 0, 1) == 0) {
+			grace_period(srcu);
+			store(srcu->lock, 0);
+		}
+	}
+	store(srcu->waiting, load(srcu->waiting) - 1);
 	barrier();
-	store(srcu->rank, rank ^ 1);
-	barrier();
-	wait_for_rank(srcu, rank);
-	release(&srcu->lock);
 }
 
 // The quarantine.
@@ -690,6 +748,13 @@ static uint32_t run_frees(uint32_t first, uint32_t end)
 	return index;
 }
 
+/* `crew.ts`: what a host would look at to see that the CPU gets on. */
+static inline void progress(uint32_t position)
+{
+	store(cpu_block->progress, load(cpu_block->progress) + 1);
+	store(cpu_block->position, position);
+}
+
 static bool run(uint32_t first, uint32_t end)
 {
 	uint32_t index = first;
@@ -698,6 +763,7 @@ static bool run(uint32_t first, uint32_t end)
 			index = run_frees(index, end);
 			continue;
 		}
+		progress(index);
 		struct event *event = &events[index++];
 		struct cache *cache = &caches[event->group];
 		if (event->kind == EVENT_ALLOCATE) {

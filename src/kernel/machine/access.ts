@@ -4,6 +4,7 @@
 // is a plain store. Everything else is sequentially consistent and costs a locked instruction, as in the kernel.
 // Nothing weaker than x86-TSO can be expressed.
 
+import { awakeAt } from "../cpu-block";
 import {
   counterOffset,
   cpuBlockSize,
@@ -13,6 +14,7 @@ import {
   positionOffset,
   progressOffset,
   spinsPerMicrosecond,
+  symbolsOffset,
   taskStacks,
   thisCpu,
 } from "../layout";
@@ -53,7 +55,8 @@ class CpuBlock {
   progress: u32 = 0;
   /** Index of the event that the CPU performs. Only the owner writes it. */
   position: u32 = 0;
-  pad17: u64 = 0;
+  /** Symbols that the CPU is in, in the profiled form (`profiled.ts`). Only the owner writes it. */
+  symbols: u64 = 0;
   pad18: u64 = 0;
   pad19: u64 = 0;
   pad20: u64 = 0;
@@ -64,6 +67,8 @@ if (offsetof<CpuBlock>() !== cpuBlockSize) ERROR("CpuBlock must fill its lines")
 if (offsetof<CpuBlock>("counter0") !== counterOffset) ERROR("counters must lie where layout.ts says");
 if (offsetof<CpuBlock>("progress") !== progressOffset) ERROR("progress must lie where layout.ts says");
 if (offsetof<CpuBlock>("position") !== positionOffset) ERROR("position must lie where layout.ts says");
+if (offsetof<CpuBlock>("awake") !== awakeAt) ERROR("awake must lie where cpu-block.ts says");
+if (offsetof<CpuBlock>("symbols") !== symbolsOffset) ERROR("symbols must lie where layout.ts says");
 
 function blockOf(cpu: u32): usize {
   return cpuBlocks + usize(cpu) * cpuBlockSize;

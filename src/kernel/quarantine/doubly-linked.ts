@@ -37,7 +37,7 @@ import { cacheOf, FreeObject, objectSizeOf, variantLineOf } from "../slab/cache"
 import { qlistMoveCache } from "../symbols";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
 import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
-import { readLock, readUnlock, srcuSize, synchronize } from "../sync/srcu";
+import { srcuReadLock, srcuReadUnlock, srcuSize, synchronizeSrcuExpedited } from "../sync/srcu";
 import { freeChain } from "./queue";
 import { machineCell, onlineTable, variantBase } from "./region";
 import { Request } from "./ring";
@@ -265,7 +265,7 @@ function flush(queue: usize): void {
 export function reduce(): void {
   if (load64(global() + offsetof<Global>("bytes")) <= load64(global() + offsetof<Global>("bytesMax"))) return;
   // A removal waits for this section: objects that were unlinked here and not freed yet are on no list.
-  const rank = readLock(srcu());
+  const rank = srcuReadLock(srcu());
   acquireIrqOff(global());
   updateSizes();
   const batchBytes = load64(global() + offsetof<Global>("batchBytes"));
@@ -292,7 +292,7 @@ export function reduce(): void {
     acquireIrqOff(global());
   }
   releaseIrqOn(global());
-  readUnlock(srcu(), rank);
+  srcuReadUnlock(srcu(), rank);
 }
 
 /** The part of a removal that each CPU does in an interrupt: it makes its objects global. */
@@ -331,7 +331,7 @@ export function removeCache(cache: usize): bool {
   }
   releaseIrqOn(global());
   leave();
-  synchronize(srcu());
+  synchronizeSrcuExpedited(srcu());
   return true;
 }
 
@@ -342,14 +342,14 @@ export function cpuOnline(): void {
 export function cpuOffline(): void {
   const queue = cpuPart(cpu());
   // A removal waits for the drain, whose objects are on no list that it looks at.
-  const rank = readLock(srcu());
+  const rank = srcuReadLock(srcu());
   // Before the drain, so that an interrupt that arrives in between leaves the queue alone.
   storeRelaxed32(queue + offsetof<CpuPart>("offline"), 1);
   freeChain(headOf(queue), 0, noteDrained);
   storeRelaxed32(queue + offsetof<List>("head"), 0);
   storeRelaxed32(queue + offsetof<List>("tail"), 0);
   storeRelaxed64(queue + offsetof<List>("bytes"), 0);
-  readUnlock(srcu(), rank);
+  srcuReadUnlock(srcu(), rank);
 }
 
 /** Bytes of all quarantined objects. Exact while nobody puts or reduces. */

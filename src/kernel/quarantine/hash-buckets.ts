@@ -33,7 +33,7 @@ import { cacheOf, FreeObject, objectSizeOf } from "../slab/cache";
 import { qlistMoveCache } from "../symbols";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
 import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
-import { readLock, readUnlock, srcuSize, synchronize } from "../sync/srcu";
+import { srcuReadLock, srcuReadUnlock, srcuSize, synchronizeSrcuExpedited } from "../sync/srcu";
 import { freeChain, nextOf } from "./queue";
 import { machineCell, onlineTable, variantBase } from "./region";
 import { Request, Ring } from "./ring";
@@ -210,7 +210,7 @@ function flush(part: usize): void {
 export function reduce(): void {
   if (load64(ring() + offsetof<Ring>("bytes")) <= load64(ring() + offsetof<Ring>("bytesMax"))) return;
   // A removal waits for this section, because the detached batch is on no list that it looks at.
-  const rank = readLock(srcu());
+  const rank = srcuReadLock(srcu());
   const detached = taskStack();
   for (let index: u32 = 0; index < bucketCount; index++) setHead(bucketOf(detached, index), 0);
   setBytes(detached, 0);
@@ -225,7 +225,7 @@ export function reduce(): void {
   }
   releaseIrqOn(ring());
   freeBuckets(detached, noteEvicted);
-  readUnlock(srcu(), rank);
+  srcuReadUnlock(srcu(), rank);
 }
 
 function freeBuckets(buckets: usize, why: u32): void {
@@ -300,7 +300,7 @@ export function removeCache(cache: usize): bool {
   }
   releaseIrqOn(ring());
   freeChain(headOf(removed), cache, noteOwnRemoved);
-  synchronize(srcu());
+  synchronizeSrcuExpedited(srcu());
   return true;
 }
 
@@ -311,11 +311,11 @@ export function cpuOnline(): void {
 export function cpuOffline(): void {
   const part = cpuPart(cpu());
   // A removal waits for the drain, whose objects are on no list that it looks at.
-  const rank = readLock(srcu());
+  const rank = srcuReadLock(srcu());
   // Before the drain, so that an interrupt that arrives in between leaves the buckets alone.
   storeRelaxed32(part + offsetof<Buckets>("offline"), 1);
   freeBuckets(part, noteDrained);
-  readUnlock(srcu(), rank);
+  srcuReadUnlock(srcu(), rank);
 }
 
 /** Bytes of all quarantined objects. Exact while nobody puts or reduces. */

@@ -27,7 +27,7 @@ import { noteBatchVisited, noteDrained, noteEvicted, noteOwnRemoved } from "../n
 import { cacheOf, FreeObject, objectSizeOf } from "../slab/cache";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
 import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
-import { readLock, readUnlock, srcuSize, synchronize } from "../sync/srcu";
+import { srcuReadLock, srcuReadUnlock, srcuSize, synchronizeSrcuExpedited } from "../sync/srcu";
 import {
   append,
   bytesOf,
@@ -146,7 +146,7 @@ function flushOwn(queue: usize): void {
 
 export function reduce(): void {
   if (load64(global() + offsetof<Global>("bytes")) <= load64(global() + offsetof<Global>("bytesMax"))) return;
-  const rank = readLock(srcu());
+  const rank = srcuReadLock(srcu());
   let first: usize = 0;
   acquireIrqOff(global());
   const bytesMax = maxBytesOf(machineCell());
@@ -158,7 +158,7 @@ export function reduce(): void {
   }
   releaseIrqOn(global());
   freeChain(first, 0, noteEvicted);
-  readUnlock(srcu(), rank);
+  srcuReadUnlock(srcu(), rank);
 }
 
 /** Cuts the oldest objects off the list, up to the first one with which they exceed `surplus` bytes. Under the lock. */
@@ -206,7 +206,7 @@ export function removeCache(cache: usize): bool {
   }
   releaseIrqOn(global());
   freeAll(removed, cache, noteOwnRemoved);
-  synchronize(srcu());
+  synchronizeSrcuExpedited(srcu());
   return true;
 }
 
@@ -217,11 +217,11 @@ export function cpuOnline(): void {
 export function cpuOffline(): void {
   const queue = cpuPart(cpu());
   // A removal waits for the drain, whose objects are on no list that it looks at.
-  const rank = readLock(srcu());
+  const rank = srcuReadLock(srcu());
   // Before the drain, so that an interrupt that arrives in between leaves the queue alone.
   storeRelaxed32(queue + offsetof<CpuPart>("offline"), 1);
   freeAll(queue, 0, noteDrained);
-  readUnlock(srcu(), rank);
+  srcuReadUnlock(srcu(), rank);
 }
 
 /** Bytes of all quarantined objects. Exact while nobody puts or reduces. */

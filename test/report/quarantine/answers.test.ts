@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { MeasuredRow } from "../../src/records/record.ts";
-import type { VariantAnswers, WorkloadAnswers } from "../../src/report/answers.ts";
+import type { MeasuredRow } from "../../../src/records/record.ts";
+import type { VariantAnswers, WorkloadAnswers } from "../../../src/report/quarantine/answers.ts";
 import { answer, fixedOrder, fixedRows, floor, reference, removals, removalsByLaw, rowsOf, times } from "./rows.ts";
 
 const timed = { stage: "timed" } as const;

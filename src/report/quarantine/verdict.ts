@@ -3,9 +3,10 @@
 // The constraints are those that the thread in which the problem was reported set for any solution: the queue stays a
 // best-effort global FIFO, put stays cheap, and memory, above all per object, is scarce.
 
-import { pairedRatio } from "../statistics/paired.ts";
+import { pairedRatio } from "../../statistics/paired.ts";
+import { type Contest, holdContests, type Question, tieRatio } from "../contests.ts";
+import { formatBytes } from "../format.ts";
 import type { VariantAnswers, WorkloadAnswers } from "./answers.ts";
-import { formatBytes } from "./format.ts";
 
 export type Constraint = "global FIFO" | "cheap put" | "little memory";
 
@@ -61,24 +62,12 @@ export function unmeasuredConstraints(id: string, workloads: readonly WorkloadAn
   return unmeasured;
 }
 
-/** One question, with the value that each variant gives to it; lower is better. */
-export interface Contest {
-  readonly question: string;
-  readonly unit: "ns" | "bytes" | "objects" | "accesses";
-  /** Best first; the floor takes no part. */
-  readonly ranking: readonly { readonly id: string; readonly value: number }[];
-  /** Those that cannot be told from the best: within a tenth of it, for times; equal, for exact values. */
-  readonly winners: readonly string[];
-}
-
-type Value = (variant: VariantAnswers) => number | null | undefined;
-
 /** A removal that never ended took no time; it wins nothing. */
 function finished(variant: VariantAnswers): boolean {
   return (variant.exact.get("unfinished-caches") ?? 0) === 0;
 }
 
-const contests: readonly { question: string; unit: Contest["unit"]; exact: boolean; value: Value }[] = [
+const questions: readonly Question<VariantAnswers>[] = [
   {
     question: "Whole teardown, workers included",
     unit: "ns",
@@ -115,27 +104,12 @@ const contests: readonly { question: string; unit: Contest["unit"]; exact: boole
   },
 ];
 
-/** Times closer than this to the best are not told apart: single values of a noisy machine. */
-const tieRatio = 1.1;
-
-/** The same for single totals, which one slow moment of the machine can stretch. */
+/** What {@link tieRatio} is to other times, for single totals, which one slow moment of the machine can stretch. */
 const totalsTieRatio = 1.5;
 
 /** Who wins on what in one workload. */
 export function contestsOf(workload: WorkloadAnswers): Contest[] {
-  const found: Contest[] = [];
-  for (const { question, unit, exact, value } of contests) {
-    const ranking = workload.variants
-      .filter((one) => one.role !== "floor")
-      .map((one) => ({ id: one.id, value: value(one) }))
-      .filter((one): one is { id: string; value: number } => one.value !== null && one.value !== undefined)
-      .sort((a, b) => a.value - b.value);
-    const best = ranking[0];
-    if (best === undefined || ranking.length < 2) continue;
-    const limit = exact ? best.value : Math.max(best.value, 0) * tieRatio;
-    found.push({ question, unit, ranking, winners: ranking.filter((one) => one.value <= limit).map((one) => one.id) });
-  }
-  return found;
+  return holdContests(workload.variants, questions);
 }
 
 export interface Choice {

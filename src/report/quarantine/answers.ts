@@ -1,31 +1,10 @@
 // From the rows of a run to the answers that a report gives. Nothing here is measured, and nothing is rounded.
 
-import { mean, median, sum } from "simple-statistics";
-import { Histogram, parseBucketMetric } from "../records/histogram.ts";
-import type { MeasuredRow } from "../records/record.ts";
-import { type Fit, fitLinear, growthExponent } from "../statistics/least-squares.ts";
-import { medianWithInterval, type PairedRatio, pairedRatio } from "../statistics/paired.ts";
-import { summarise } from "../statistics/summary.ts";
-import { type ParameterTable, workloadTypes } from "../workloads/index.ts";
-
-/**
- * A time per operation with the harness subtracted, and its ratio to the reference. A mean, because what comes in
- * bursts, such as moving a full queue, would hide from a median of batches; its interval comes from blocks of
- * consecutive batches. There is none where it is not above nothing.
- */
-export interface NetTime {
-  /** Mean over rounds, in ns. The floor's time of the same round is subtracted. */
-  readonly ns: number;
-  /** Sign-test interval of the blocks' median; null with fewer than six blocks. */
-  readonly low: number | null;
-  readonly high: number | null;
-  /** Mean over the reference's mean; its interval by blocks. Null for the floor and where the reference has no such time. */
-  readonly ratio: PairedRatio | null;
-  /** Relative margin of error of the raw times by tinybench, in percent; null with fewer than six rounds. */
-  readonly marginPercent: number | null;
-  /** 99th percentile of the raw batches by tinybench, harness included, in ns. */
-  readonly rawP99Ns: number;
-}
+import { median, sum } from "simple-statistics";
+import { type Fit, fitLinear, growthExponent } from "../../statistics/least-squares.ts";
+import { type NetTime, netTime } from "../net-time.ts";
+import { type CpuUse, minus, type ProblemRows, VariantRows } from "../rows.ts";
+import type { Role } from "../tables.ts";
 
 /** Distribution of the time that callers of a removal waited. */
 export interface Removals {
@@ -45,7 +24,7 @@ export interface CrossChecked {
 
 export interface VariantAnswers {
   readonly id: string;
-  readonly role: "reference" | "floor" | "";
+  readonly role: Role;
   readonly put: NetTime | null;
   /** Time of runs of allocations above the floor's, per object let go in them, in ns. */
   readonly reduceNs: number | null;
@@ -73,6 +52,10 @@ export interface WorkloadAnswers {
   readonly name: string;
   /** Parameters that are not at their defaults, and the quarantine's size: of the timed, instrumented and counted runs. */
   readonly parameters: Readonly<Record<"timed" | "instrumented" | "counted", string>>;
+  /** CPUs of the timed stage, of all native ones, and of the counted one. */
+  readonly timedOn: CpuUse;
+  readonly native: CpuUse;
+  readonly countedOn: CpuUse;
   readonly variants: readonly VariantAnswers[];
   /** The harness alone, from the floor, in ns; null where the workload has no such batches. */
   readonly harness: {
@@ -98,61 +81,6 @@ export interface Growth {
   readonly law: Fit | null;
 }
 
-type Series = Map<number, number>;
-
-/** Rows of one variant in one workload. */
-class VariantRows {
-  /** Values by stage and metric, by round. */
-  readonly #series = new Map<string, Series>();
-  readonly #removalRows: { metric: string; value: number }[] = [];
-
-  add(stage: string, row: MeasuredRow): void {
-    if (row.value === null) return;
-    const isRemoval = parseBucketMetric(row.metric) !== null || row.metric === "remove-latency-ns-max";
-    if (isRemoval) {
-      this.#removalRows.push({ metric: row.metric, value: row.value });
-      return;
-    }
-    const key = `${stage} ${row.metric}`;
-    within(this.#series, key, (): Series => new Map()).set(row.round, row.value);
-  }
-
-  series(stage: string, metric: string): Series {
-    return this.#series.get(`${stage} ${metric}`) ?? new Map();
-  }
-
-  values(stage: string, metric: string): number[] {
-    return [...this.series(stage, metric).values()];
-  }
-
-  only(stage: string, metric: string): number | null {
-    return this.values(stage, metric)[0] ?? null;
-  }
-
-  removals(): Removals | null {
-    if (this.#removalRows.length === 0) return null;
-    const histogram = Histogram.fromRows(this.#removalRows, "remove-latency-ns");
-    return {
-      count: histogram.count,
-      p50Ns: histogram.quantile(0.5)!,
-      p99Ns: histogram.quantile(0.99)!,
-      maxNs: histogram.max!,
-    };
-  }
-
-  /** Metrics of the counted and timed stages that have one exact value. */
-  exact(): Map<string, number> {
-    const found = new Map<string, number>();
-    for (const [key, series] of this.#series) {
-      const [stage = "", metric = ""] = key.split(" ");
-      if (series.size === 1 && series.has(0) && (stage === "counted" || memoryMetrics.has(metric))) {
-        found.set(metric, series.get(0)!);
-      }
-    }
-    return found;
-  }
-}
-
 const memoryMetrics = new Set([
   "object-extra-bytes",
   "cache-extra-bytes",
@@ -161,62 +89,20 @@ const memoryMetrics = new Set([
   "unfinished-caches",
 ]);
 
-function parametersOf(row: MeasuredRow): Map<string, string> {
-  return new Map(row.parameters.split(" ").map((pair) => pair.split("=") as [string, string]));
+/** Metrics with one exact value: all of the counted stage, and those of memory of the timed one. */
+function exactOf(rows: VariantRows): Map<string, number> {
+  const ofMemory = [...rows.single("timed")].filter(([metric]) => memoryMetrics.has(metric));
+  return new Map([...ofMemory, ...rows.single("counted")]);
 }
 
-function minus(series: Series, base: Series): Series {
-  const net: Series = new Map();
-  for (const [round, value] of series) {
-    const harness = base.get(round);
-    if (harness !== undefined) net.set(round, value - harness);
-  }
-  return net;
-}
-
-/** Blocks that a series of batches is cut into, so that each holds several bursts of evictions. */
-const blockCount = 10;
-
-/** Means of blocks of consecutive rounds. */
-function blockMeans(series: Series): Series {
-  const values = [...series].sort(([a], [b]) => a - b).map(([, value]) => value);
-  if (values.length === 0) return new Map();
-  const size = Math.ceil(values.length / blockCount);
-  const means: Series = new Map();
-  for (let first = 0; first + size <= values.length; first += size) {
-    means.set(means.size, mean(values.slice(first, first + size)));
-  }
-  return means;
-}
-
-/** Fewer rounds than this say nothing of their spread. */
-const roundsMin = 6;
-
-async function netTime(
-  rows: VariantRows,
-  floor: VariantRows,
-  reference: VariantRows,
-  metric: string,
-): Promise<NetTime | null> {
-  const raw = rows.series("timed", metric);
-  const harness = floor.series("timed", metric);
-  const net = minus(raw, harness);
-  if (rows === floor || net.size === 0) return null;
-  const ns = mean([...net.values()]);
-  const blocks = blockMeans(net);
-  const { low, high } = medianWithInterval([...blocks.values()])!;
-  if (ns <= 0 || (low !== null && low <= 0)) return null;
-  const base = minus(reference.series("timed", metric), harness);
-  const ofReference = base.size === 0 ? 0 : mean([...base.values()]);
-  const paired = pairedRatio(blocks, blockMeans(base));
-  const statistics = await summarise(metric, [...raw.values()]);
+function removalsOf(rows: VariantRows): Removals | null {
+  const histogram = rows.distribution("timed", "remove-latency-ns");
+  if (histogram === null) return null;
   return {
-    ns,
-    low,
-    high,
-    ratio: ofReference <= 0 || paired === null ? null : { ...paired, ratio: ns / ofReference },
-    marginPercent: raw.size < roundsMin ? null : statistics.rme,
-    rawP99Ns: statistics.p99 * 1e6,
+    count: histogram.count,
+    p50Ns: histogram.quantile(0.5)!,
+    p99Ns: histogram.quantile(0.99)!,
+    maxNs: histogram.max!,
   };
 }
 
@@ -254,15 +140,24 @@ async function answersOf(
   role: VariantAnswers["role"],
 ): Promise<VariantAnswers> {
   const trueSize = rows.only("timed", "true-size");
+  const above = async (metric: string): Promise<NetTime | null> =>
+    role === "floor"
+      ? null
+      : await netTime(
+          metric,
+          rows.series("timed", metric),
+          floor.series("timed", metric),
+          reference.series("timed", metric),
+        );
   // Their rows come last: without them the teardown was stopped halfway, and its total would be one of a part.
-  const removals = rows.removals();
+  const removals = removalsOf(rows);
   return {
     id,
     role,
-    put: await netTime(rows, floor, reference, "put-ns"),
+    put: await above("put-ns"),
     reduceNs: role === "floor" ? null : reduceTime(rows, floor),
-    mixed: await netTime(rows, floor, reference, "mixed-ns"),
-    bogoOp: await netTime(rows, floor, reference, "bogo-op-ns"),
+    mixed: await above("mixed-ns"),
+    bogoOp: await above("bogo-op-ns"),
     removals,
     teardownNs: removals === null ? null : totalOf(rows.values("timed", "teardown-ns")),
     teardownParts: rows.series("timed", "teardown-ns"),
@@ -270,7 +165,7 @@ async function answersOf(
     lockHoldNsMax: leastOf(rows.values("instrumented", "lock-hold-ns-max")),
     irqOffNsMax: leastOf(rows.values("instrumented", "irq-off-ns-max")),
     trueSize: trueSize === null ? null : trueSize === 1,
-    exact: rows.exact(),
+    exact: exactOf(rows),
     crossChecked: crossCheck(rows),
   };
 }
@@ -283,7 +178,7 @@ function growthOf(id: string, sizes: ReadonlyMap<number, VariantRows>): Growth {
   let byWorker = false;
   for (const [bytes, rows] of [...sizes].sort(([a], [b]) => a - b)) {
     const teardownNs = totalOf(rows.values("timed", "teardown-ns"));
-    const removals = rows.removals();
+    const removals = removalsOf(rows);
     if (teardownNs !== null && removals !== null) native.push([bytes, teardownNs / removals.count]);
     const ofRemovals = rows.series("counted", "remove-accesses");
     const ofWorkers = rows.values("counted", "worker-accesses");
@@ -309,55 +204,18 @@ function growthOf(id: string, sizes: ReadonlyMap<number, VariantRows>): Growth {
   };
 }
 
-/** Whether a row's parameter is one of the workload's and not at its default. */
-function isChanged(defaults: ParameterTable, key: string, value: string): boolean {
-  const parameter = Object.hasOwn(defaults, key) ? defaults[key] : undefined;
-  return parameter !== undefined && String(parameter.default) !== value;
-}
-
-/** Groups rows by a key and keeps the order in which keys first appear. */
-function within<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const found = map.get(key);
-  if (found !== undefined) return found;
-  const made = make();
-  map.set(key, made);
-  return made;
-}
-
 /**
  * Answers of every workload of a run.
  *
  * @param roles ids of the reference and of the floor variant, and of all variants in the order in which to show them
  */
 export async function answerAll(
-  rows: AsyncIterable<MeasuredRow>,
+  rows: ProblemRows,
   roles: { readonly reference: string; readonly floor: string; readonly order: readonly string[] },
 ): Promise<WorkloadAnswers[]> {
-  interface Collected {
-    readonly variants: Map<string, VariantRows>;
-    readonly growth: Map<string, Map<number, VariantRows>>;
-    readonly parameters: Map<string, Map<string, string>>;
-  }
-  const workloads = new Map<string, Collected>();
-  for await (const row of rows) {
-    const parameters = parametersOf(row);
-    const stage = parameters.get("stage") ?? "";
-    const collected = within(workloads, row.workload, () => ({
-      variants: new Map(),
-      growth: new Map(),
-      parameters: new Map(),
-    }));
-    if (parameters.get("purpose") === "growth") {
-      const sizes = within(collected.growth, row.variant, () => new Map<number, VariantRows>());
-      within(sizes, Number(parameters.get("quarantine-bytes")), () => new VariantRows()).add(stage, row);
-      continue;
-    }
-    within(collected.variants, row.variant, () => new VariantRows()).add(stage, row);
-    if (row.variant === roles.reference) collected.parameters.set(stage, parameters);
-  }
-
   const answers: WorkloadAnswers[] = [];
-  for (const [name, { variants, growth, parameters }] of workloads) {
+  for (const workload of rows.workloads) {
+    const { name, variants, growth } = workload;
     const floor = variants.get(roles.floor) ?? new VariantRows();
     const reference = variants.get(roles.reference) ?? new VariantRows();
     const all: VariantAnswers[] = [];
@@ -367,12 +225,7 @@ export async function answerAll(
       const role = id === roles.reference ? "reference" : id === roles.floor ? "floor" : "";
       all.push(await answersOf(id, ofVariant, floor, reference, role));
     }
-    const defaults = workloadTypes.find((type) => type.name === name)?.parameters ?? {};
-    const shown = (stage: string): string =>
-      [...(parameters.get(stage) ?? [])]
-        .filter(([key, value]) => key === "quarantine-bytes" || isChanged(defaults, key, value))
-        .map(([key, value]) => `${key}=${value}`)
-        .join(" ");
+    const shown = (stage: string): string => workload.parameterText(stage, ["quarantine-bytes"]);
     const middle = (metric: string): number | null => {
       const values = floor.values("timed", metric);
       return values.length === 0 ? null : median(values);
@@ -380,12 +233,15 @@ export async function answerAll(
     answers.push({
       name,
       parameters: { timed: shown("timed"), instrumented: shown("instrumented"), counted: shown("counted") },
+      timedOn: workload.cpuUse("timed"),
+      native: workload.cpuUse("timed", "mitata", "instrumented"),
+      countedOn: workload.cpuUse("counted"),
       variants: all,
       harness: {
         putNs: middle("put-ns"),
         allocateNs: middle("allocate-ns"),
         mixedNs: middle("mixed-ns"),
-        removeNs: floor.removals()?.p50Ns ?? null,
+        removeNs: removalsOf(floor)?.p50Ns ?? null,
       },
       growth: roles.order.filter((id) => growth.has(id)).map((id) => growthOf(id, growth.get(id)!)),
     });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { VariantAnswers, WorkloadAnswers } from "../../src/report/answers.ts";
-import { chooseFor, contestsOf, violationsOf } from "../../src/report/verdict.ts";
+import type { VariantAnswers, WorkloadAnswers } from "../../../src/report/quarantine/answers.ts";
+import { chooseFor, contestsOf, violationsOf } from "../../../src/report/quarantine/verdict.ts";
 
 /** A variant that keeps every constraint and was not timed. */
 function variant(id: string, some: Partial<VariantAnswers> = {}): VariantAnswers {
@@ -56,6 +56,9 @@ function workload(...variants: VariantAnswers[]): WorkloadAnswers {
   return {
     name: "libvirt-teardown",
     parameters: { timed: "", instrumented: "", counted: "" },
+    timedOn: { cpus: [1], isOversubscribed: false },
+    native: { cpus: [1], isOversubscribed: false },
+    countedOn: { cpus: [1], isOversubscribed: false },
     variants,
     harness: { putNs: null, allocateNs: null, mixedNs: null, removeNs: null },
     growth: [],

@@ -1,0 +1,103 @@
+// The shrinker's suite. A new variant is one file in src/kernel/shrinker and one line in `variants` here.
+
+import type { Suite } from "../src/plan/suite.ts";
+
+/** The slab objects of a workload are the quarantine's; without them more shrinker events fit into the same time. */
+const withoutObjects = { "quarantine-bytes": 0, "background-objects": 1, "churn-batch": 1, "churn-cycles": 0 };
+
+export const shrinker: Suite = {
+  problem: "shrinker",
+  statement:
+    "Every mounted file system registers a shrinker, and reclaim calls the shrinkers of every cgroup. The lock between the two decides: a global read-write semaphore costs two locked operations on one cache line per cgroup visited and stops reclaim while a writer waits; SRCU frees the readers, but makes every unmount wait for a grace period; reference counts under RCU do neither.",
+  stages: ["timed", "profiled", "counted"],
+  cpus: 2,
+  countedCpus: 2,
+  // As on the machine of the report of the regression.
+  constants: [{ name: "hz", constant: "LAB_HZ", values: { quick: 1000, standard: 1000, full: 1000 } }],
+  skipsWhenEmpty: false,
+  exercisedBy: ["superblock mount", "reclaim pass"],
+  takes: {
+    "libvirt-teardown": "needs parameters",
+    "cgroups-4000": "yes",
+    "stress-ng-ramfs": "yes",
+    "container-start": "yes",
+  },
+  reference: "rwsem",
+  floor: "floor",
+  variants: [
+    { name: "rwsem", summary: "one global read-write semaphore, readers try (Linux up to 6.3; the reference)" },
+    {
+      name: "srcu",
+      summary: "readers under SRCU, unregistering waits for a grace period (Linux 6.4-rc1)",
+      parameters: { hz: { constant: "LAB_HZ", default: 1000, meaning: "jiffies per second: 100, 250 or 1000" } },
+    },
+    {
+      name: "srcu-expedited",
+      summary: "as srcu, with expedited grace periods (proposed as a fix of the regression)",
+      parameters: { hz: { constant: "LAB_HZ", default: 1000, meaning: "jiffies per second: 100, 250 or 1000" } },
+    },
+    {
+      name: "srcu-split",
+      summary: "as srcu, the wait put off to after the unmount (proposed by Kirill Tkhai, not merged)",
+      parameters: { hz: { constant: "LAB_HZ", default: 1000, meaning: "jiffies per second: 100, 250 or 1000" } },
+    },
+    { name: "refcount-rcu", summary: "a reference count in each shrinker, looked up under RCU (Linux since 6.7)" },
+    { name: "floor", summary: "does nothing: the cost of the harness" },
+  ],
+  lines: ["rwsem", "srcu", "srcu-expedited", "srcu-split", "refcount-rcu", "floor"],
+  workloads: [
+    {
+      name: "stress-ng-ramfs",
+      question: "What do mounting and unmounting cost, where nothing is reclaimed? (-88.8 % under SRCU, by the report)",
+      scales: {
+        quick: { "bogo-ops": 32, "quarantine-bytes": 0 },
+        standard: { "bogo-ops": 64, "quarantine-bytes": 0 },
+        full: { "bogo-ops": 256, "quarantine-bytes": 0 },
+      },
+      lesser: { counted: { "bogo-ops": 8 } },
+      fixedTime: {
+        quick: { slices: 8, sliceMs: 100 },
+        standard: { slices: 12, sliceMs: 500 },
+        full: { slices: 12, sliceMs: 5000 },
+      },
+    },
+    {
+      name: "cgroups-4000",
+      question: "What does reclaim cost that walks thousands of cgroups and thousands of shrinkers?",
+      scales: {
+        quick: { ...withoutObjects, cgroups: 400, touchers: 2, reclaimers: 4 },
+        standard: { ...withoutObjects, cgroups: 2000, touchers: 9, reclaimers: 16 },
+        full: { ...withoutObjects, touchers: 3001 },
+      },
+      lesser: {
+        profiled: { cgroups: 400, reclaimers: 8 },
+        counted: { cgroups: 130, reclaimers: 2, "reclaim-passes": 13 },
+      },
+    },
+    {
+      name: "container-start",
+      question: "Does reclaim go on while containers start and stop?",
+      scales: {
+        quick: { cgroups: 200, mounters: 1, reclaimers: 1 },
+        standard: { cgroups: 1000 },
+        full: { cgroups: 4001, mounters: 16, reclaimers: 16 },
+      },
+      lesser: { counted: { cgroups: 70, mounters: 2, reclaimers: 2 } },
+      fixedTime: {
+        quick: { slices: 8, sliceMs: 100 },
+        standard: { slices: 12, sliceMs: 500 },
+        full: { slices: 12, sliceMs: 5000 },
+      },
+    },
+    {
+      name: "libvirt-teardown",
+      question: "What does shutting virtual machines down cost while the machine reclaims?",
+      scales: {
+        quick: { ...withoutObjects, guests: 16, "dev-tmpfs": 1, reclaimers: 1, "reclaim-passes": 13 },
+        standard: { ...withoutObjects, "dev-tmpfs": 1, reclaimers: 2, "reclaim-passes": 130 },
+        full: { ...withoutObjects, "dev-tmpfs": 1, reclaimers: 4, "reclaim-passes": 1300 },
+      },
+      lesser: { counted: { guests: 8, "reclaim-passes": 13 } },
+    },
+  ],
+};

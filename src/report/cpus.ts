@@ -1,0 +1,31 @@
+// On how many CPUs something was measured, in words.
+
+import type { CpuUse } from "./rows.ts";
+
+/** `1 CPU`, `2 CPUs`, `1 and 2 CPUs`; a dash when nobody measured. */
+export function formatCpus(cpus: readonly number[]): string {
+  const last = cpus.at(-1);
+  if (last === undefined) return "–";
+  const list = cpus.length === 1 ? `${last}` : `${cpus.slice(0, -1).join(", ")} and ${last}`;
+  return `${list} CPU${list === "1" ? "" : "s"}`;
+}
+
+/** Where the numbers of a problem come from. */
+export function formatInstruments(native: CpuUse, counted: CpuUse): string {
+  const oversubscribed = native.isOversubscribed ? ", **oversubscribed** (more CPUs than cores)" : "";
+  const sameCpus = counted.cpus.length === 0 || counted.cpus.join() === native.cpus.join();
+  const ofCounted = sameCpus ? "counted" : `counted on ${formatCpus(counted.cpus)} of the traced machine`;
+  return `native, ${formatCpus(native.cpus)}${oversubscribed}; exact numbers: ${ofCounted}`;
+}
+
+/** A case in one line: its CPUs and its parameters. */
+export function formatCase(use: CpuUse, parameters: string): string {
+  const oversubscribed = use.isOversubscribed ? ["oversubscribed"] : [];
+  return [formatCpus(use.cpus), ...oversubscribed, ...(parameters === "" ? [] : [parameters])].join("; ");
+}
+
+/** What it means for latencies that there were too few cores; empty where there were enough. */
+export function oversubscribedText({ cpus, isOversubscribed }: CpuUse): string {
+  if (!isOversubscribed) return "";
+  return `> **Oversubscribed:** ${formatCpus(cpus)}, more than the machine has cores for them. Threads took turns, so latencies hold waits for a core, and whoever holds a lock may have lost its core meanwhile.`;
+}

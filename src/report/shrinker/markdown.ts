@@ -1,0 +1,263 @@
+// The shrinker's part of a report: the verdict first, then the details of each workload.
+
+import { formatCase, formatCpus, oversubscribedText } from "../cpus.ts";
+import { formatNs, formatNumber } from "../format.ts";
+import { renderTable } from "../markdown.ts";
+import { type Part, type Subject, uniteCpuUses } from "../part.ts";
+import type { CpuUse, ProblemRows } from "../rows.ts";
+import type { Table } from "../tables.ts";
+import { renderColumns } from "../terminal.ts";
+import { answerAll, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
+import { contentionCaveat, publishedFor } from "./published.ts";
+import {
+  constraintTable,
+  contestTable,
+  hasVisits,
+  latencyTable,
+  lockTable,
+  memoryTable,
+  overviewTable,
+  readSideTable,
+  reclaimTable,
+  registrationTable,
+  symbolTable,
+  throughputTable,
+} from "./tables.ts";
+import { chooseFor, jiffiesOf, nothingToChoose } from "./verdict.ts";
+
+function listed(variants: readonly VariantAnswers[], text?: (variant: VariantAnswers) => string): string {
+  return variants.map((one) => `\`${one.id}\`${text === undefined ? "" : ` (${text(one)})`}`).join(", ");
+}
+
+/** Which variants' read side is free of shared writes; empty when nobody counted. */
+export function sharedWritesText(workload: WorkloadAnswers): string {
+  const perVisit = (one: VariantAnswers): number => one.exact.get("visit-shared-writes-mean")!;
+  const perCallback = (one: VariantAnswers): number | undefined => one.exact.get("callback-shared-writes-mean");
+  const counted = workload.variants.filter((one) => one.role !== "floor" && one.exact.has("visit-shared-writes-mean"));
+  const free = counted.filter((one) => perVisit(one) === 0);
+  const toNothing = free.filter((one) => perCallback(one) === 0);
+  const toShrinkers = free.filter((one) => perCallback(one) !== 0);
+  const writing = counted.filter((one) => perVisit(one) !== 0);
+  const sentences: string[] = [];
+  if (toNothing.length > 0) sentences.push(`**Free of shared writes** is the read side of ${listed(toNothing)}.`);
+  if (toShrinkers.length > 0) {
+    const writes = (one: VariantAnswers): string => `${formatNumber(perCallback(one))} per callback`;
+    sentences.push(
+      `**Free of shared writes but for the shrinkers that it calls on**, each on a line of its own: ${listed(toShrinkers, writes)}.`,
+    );
+  }
+  if (writing.length > 0) {
+    sentences.push(`**Not free** of them: ${listed(writing, (one) => `${formatNumber(perVisit(one))} per visit`)}.`);
+  }
+  return sentences.join(" ");
+}
+
+/** How long unregistering takes, in words: in jiffies where it takes so long. */
+export function unregisterText(workload: WorkloadAnswers): string {
+  const texts = workload.variants.flatMap(({ id, role, hz, unregister }) => {
+    if (role === "floor" || unregister === null) return [];
+    const jiffies = jiffiesOf(unregister.p50Ns, hz);
+    const time = formatNs(unregister.p50Ns);
+    return [`\`${id}\` ${jiffies !== null && jiffies >= 0.1 ? `${formatNumber(jiffies)} jiffies (${time})` : time}`];
+  });
+  return texts.length === 0 ? "" : `At the median, unregistering takes: ${texts.join(", ")}.`;
+}
+
+/** Variants that gave so many visits up that their times per visit flatter them. */
+function flatteredText(workload: WorkloadAnswers): string {
+  const flattered = workload.variants.filter((one) => (one.givenUp ?? 0) >= 0.01);
+  if (flattered.length === 0) return "";
+  return `Visits that were given up count as visits and took next to no time, which flatters the times per visit of ${listed(flattered)}; the rate without them is that of all, less their share.`;
+}
+
+function jiffyText(workload: WorkloadAnswers): string {
+  const lengths = new Set(workload.variants.flatMap(({ hz }) => (hz === null ? [] : [hz])));
+  if (lengths.size === 0) return "";
+  return `A jiffy is ${[...lengths].map((hz) => `${formatNs(1e9 / hz)} (HZ=${hz})`).join(" or ")}.`;
+}
+
+/** Where a stage was measured: ` (2 CPUs, \`workers=2\`)`. */
+function where(use: CpuUse, parameters: string): string {
+  return `${formatCpus(use.cpus)}${parameters === "" ? "" : `, \`${parameters}\``}`;
+}
+
+/** Paragraphs, those without text left out. */
+function paragraphs(...texts: readonly string[]): string[] {
+  return texts.filter((text) => text !== "").flatMap((text) => [text, ""]);
+}
+
+/** A section, or nothing when it has no table. */
+function withTable(
+  head: string,
+  table: Table | null,
+  before: readonly string[],
+  after: readonly string[] = [],
+): string[] {
+  if (table === null || table[0]!.length === 1) return [];
+  return [head, "", ...paragraphs(...before), renderTable(table), "", ...paragraphs(...after)];
+}
+
+function timedSections(workload: WorkloadAnswers): string[] {
+  const { timedOn, parameters, harness } = workload;
+  const published = publishedFor(workload.name);
+  const perOp =
+    harness.workPerOpNs === null
+      ? ""
+      : ` Of a bogo-op, ${formatNs(harness.workPerOpNs)} is the workload's own computation, the same for all.`;
+  const perVisit =
+    harness.visitNs === null
+      ? ""
+      : ` The harness takes ${formatNs(harness.visitNs)} of CPU time per visit; it is subtracted round by round from the times.`;
+  return [
+    ...withTable(
+      "### Throughput (native)",
+      throughputTable(workload),
+      [
+        `What all CPUs together got done (${where(timedOn, parameters.timed)}): over all the time of the rounds; intervals, and those of the ratios to the reference, are by blocks of rounds. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perVisit}${perOp}`,
+      ],
+      [flatteredText(workload), published.throughput],
+    ),
+    ...withTable(
+      "### Unregistering a shrinker (native)",
+      latencyTable(workload, "unregister"),
+      [
+        `What the caller of one unmount waits for. Quantiles are of buckets 3 % wide; the maximum is exact. ${jiffyText(workload)}`.trimEnd(),
+      ],
+      [unregisterText(workload), published.latency],
+    ),
+    ...withTable("### Registering a shrinker (native)", latencyTable(workload, "register"), [
+      "What the caller of one mount waits for, expansions of the maps included.",
+    ]),
+    ...withTable("### A reclaim pass (native)", latencyTable(workload, "pass"), [
+      "One walk over a whole tree, callbacks and harness included. A pass whose visits are given up is short.",
+    ]),
+    ...(hasVisits(workload)
+      ? withTable("### Reclaim given up (native)", reclaimTable(workload), [
+          "_Given up_: visits that returned at once because the trylock failed; _left early_: visits that ended before their last shrinker because somebody waited for the lock; _generation breaks_: times that a visit left its read section because a shrinker went, and went on. Totals of the timed run; in runs of fixed time a fast variant has more of everything.",
+        ])
+      : []),
+  ];
+}
+
+function profileSections(workload: WorkloadAnswers): string[] {
+  const { profiledOn, parameters } = workload;
+  return [
+    ...withTable(
+      "### Time in lock operations (sampled)",
+      lockTable(workload),
+      [
+        `Share of the samples that found a CPU at work (${where(profiledOn, parameters.profiled)}) in operations of locks and of what stands in for them, marked in the next table. A CPU that sleeps is idle: what waits for a grace period costs no share here.`,
+        oversubscribedText(profiledOn),
+      ],
+      [publishedFor(workload.name).locks, contentionCaveat(profiledOn.cpus)],
+    ),
+    ...withTable("### Where the time goes (sampled)", symbolTable(workload), [
+      "The first functions of each variant, as `perf top` would show them, in shares of the samples that found a CPU at work. Bold: lock operations.",
+    ]),
+  ];
+}
+
+function countedSections(workload: WorkloadAnswers): string[] {
+  const { countedOn, parameters } = workload;
+  return [
+    ...withTable(
+      "### Read side (exact)",
+      readSideTable(workload),
+      [
+        `Counted on ${where(countedOn, parameters.counted)}: one visit without the callbacks, which are the harness's. Shared writes are stores and locked operations on lines that another CPU touches, too; those on shrinkers stand apart.`,
+      ],
+      [sharedWritesText(workload)],
+    ),
+    ...withTable("### Registering and unregistering (exact)", registrationTable(workload), [
+      "One call each, counted likewise. _Slept_: virtual time that an unregistration slept, which is what it waits for a grace period when nobody else is there.",
+    ]),
+  ];
+}
+
+function section(workload: WorkloadAnswers, all: readonly WorkloadAnswers[], subject: Subject): string {
+  const lines: string[] = [
+    `## ${workload.name}`,
+    "",
+    `_${subject.questions.get(workload.name) ?? "A workload from a file."}_`,
+    "",
+    ...paragraphs(oversubscribedText(workload.timedOn)),
+  ];
+  const choice = chooseFor(workload, all);
+  if (choice !== null) lines.push(`**Choose \`${choice.id}\`**: ${choice.reason}.`, "");
+  if (hasVisits(workload) === false) lines.push("Nothing is reclaimed in this workload: no cgroup was visited.", "");
+  lines.push("### Who wins on what", "");
+  lines.push(
+    "Times and rates are of this machine and one run; those within a tenth of the best share the place. Constraints play no part. Ratios are to the reference.",
+    "",
+    renderTable(contestTable(workload)),
+    "",
+  );
+  lines.push(...timedSections(workload), ...profileSections(workload), ...countedSections(workload));
+  lines.push(
+    ...withTable("### Memory", memoryTable(workload), [
+      "The most that the bitmaps and deferred counts of all cgroups and nodes took, as requested and as allocated with headers, pointers and rounding; and one shrinker with what else it needs.",
+    ]),
+  );
+  if (workload.parameters.timed !== "") {
+    lines.push(`Parameters of the timed run: \`${workload.parameters.timed}\`.`, "");
+  }
+  return lines.join("\n");
+}
+
+function renderMarkdown(workloads: readonly WorkloadAnswers[], subject: Subject): string {
+  const lines: string[] = ["## Verdict", ""];
+  for (const workload of workloads) {
+    const choice = chooseFor(workload, workloads);
+    lines.push(
+      choice === null
+        ? `- **${workload.name}**: ${nothingToChoose}.`
+        : `- **${workload.name}**: choose \`${choice.id}\`: ${choice.reason}.`,
+    );
+  }
+  lines.push(
+    "",
+    ...paragraphs(contentionCaveat(uniteCpuUses(workloads.map((one) => one.timedOn)).cpus)),
+    "The constraints, as the threads about this lock set them, each broken where the run shows it:",
+    "",
+    "- _no late callback_: a callback must not run after its shrinker was unregistered. A variant that breaks this is void.",
+    "- _reclaim goes on_: mounts and unmounts must not switch reclaim off: at most 1 % of the visits may be given up because the trylock failed.",
+    "- _quick registration_: registering and unregistering must not wait for grace periods, nor for the walks of others: less than half a jiffy at the median.",
+    "- _read side scales_: visits must not write to lines that all CPUs share, by exact counts: fewer than one write in ten visits. The lines of single shrinkers do not count.",
+    "- _little memory_: maps and deferred counts take at most 4 times what those of the reference take.",
+    "",
+    `The last columns are what got done relative to the reference, \`${subject.reference}\`: bogo-ops/s, or visits/s without those given up where the workload has no bogo-ops. Bold: chosen. \`–\`: not measured.`,
+    "",
+    renderTable(constraintTable(workloads)),
+    "",
+  );
+  for (const workload of workloads) lines.push(section(workload, workloads, subject));
+  return lines.join("\n");
+}
+
+function renderTerminal(workloads: readonly WorkloadAnswers[]): string {
+  const parts: string[] = [];
+  for (const workload of workloads) {
+    const choice = chooseFor(workload, workloads);
+    parts.push(
+      `${workload.name}  (${formatCase(workload.timedOn, workload.parameters.timed)})`,
+      renderColumns(overviewTable(workload, workloads)),
+      choice === null ? nothingToChoose : `choose ${choice.id}: ${choice.reason.replaceAll("`", "")}`,
+      "",
+    );
+  }
+  return parts.join("\n");
+}
+
+/** The shrinker's part of a report. */
+export async function reportShrinker(rows: ProblemRows, subject: Subject): Promise<Part> {
+  const workloads = await answerAll(rows, subject);
+  return {
+    subject,
+    choices: workloads.map((one) => ({ workload: one.name, variant: chooseFor(one, workloads)?.id ?? null })),
+    markdown: renderMarkdown(workloads, subject),
+    terminal: renderTerminal(workloads),
+    answers: workloads,
+    native: uniteCpuUses(workloads.flatMap((one) => [one.timedOn, one.profiledOn])),
+    counted: uniteCpuUses(workloads.map((one) => one.countedOn)),
+  };
+}

@@ -1,0 +1,76 @@
+// Divides a chunk of events among the CPUs of a case: one task per CPU, and more tasks than CPUs in turn, an event at
+// a time.
+
+import {
+  eventAOffset,
+  eventKindOffset,
+  eventSize,
+  eventTaskOffset,
+  kindCpuOffline,
+  kindCpuOnline,
+} from "../kernel/events.ts";
+import { chunkEventsMax } from "./workload.ts";
+
+/** Bytes of the largest chunk. */
+const chunkBytesMax = chunkEventsMax * eventSize;
+
+export interface Partition {
+  /** By CPU: its events, in its order. Valid until the next chunk is divided. */
+  readonly parts: readonly Uint8Array[];
+  /** Events that the problem has no use for; they are left out. */
+  readonly skipped: number;
+}
+
+/** Divides chunks for one case after the other, into buffers that are used again. */
+export class Partitioner {
+  readonly #cpus: number;
+  readonly #isKnown: (kind: number) => boolean;
+  readonly #buffers: Uint8Array[];
+
+  /** @param known kinds that the problem acts on */
+  constructor(cpus: number, known: ReadonlySet<number>) {
+    this.#cpus = cpus;
+    this.#isKnown = (kind) => known.has(kind);
+    this.#buffers = Array.from({ length: cpus }, () => new Uint8Array(chunkBytesMax));
+  }
+
+  /** Task t runs on CPU t modulo the number of CPUs. A task's own events keep their order. */
+  divide(chunk: Uint8Array): Partition {
+    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    /** By CPU, by task: offsets of its events. */
+    const queues = Array.from({ length: this.#cpus }, () => new Map<number, number[]>());
+    let skipped = 0;
+    for (let offset = 0; offset < chunk.byteLength; offset += eventSize) {
+      const kind = view.getUint16(offset + eventKindOffset, true);
+      if (!this.#isKnown(kind)) {
+        skipped++;
+        continue;
+      }
+      const task = view.getUint32(offset + eventTaskOffset, true);
+      // A CPU goes offline or comes online by itself.
+      const isHotplug = kind === kindCpuOffline || kind === kindCpuOnline;
+      const cpu = isHotplug ? view.getUint32(offset + eventAOffset, true) : task;
+      const ofCpu = queues[cpu % this.#cpus] as Map<number, number[]>;
+      const queue = ofCpu.get(task);
+      if (queue === undefined) ofCpu.set(task, [offset]);
+      else queue.push(offset);
+    }
+    const parts = queues.map((ofCpu, cpu) => this.#interleave(chunk, [...ofCpu.values()], cpu));
+    return { parts, skipped };
+  }
+
+  #interleave(chunk: Uint8Array, queues: readonly number[][], cpu: number): Uint8Array {
+    const buffer = this.#buffers[cpu] as Uint8Array;
+    let size = 0;
+    const longest = queues.reduce((most, queue) => Math.max(most, queue.length), 0);
+    for (let position = 0; position < longest; position++) {
+      for (const queue of queues) {
+        const offset = queue[position];
+        if (offset === undefined) continue;
+        buffer.set(chunk.subarray(offset, offset + eventSize), size);
+        size += eventSize;
+      }
+    }
+    return buffer.subarray(0, size);
+  }
+}
