@@ -1,7 +1,8 @@
 // The native accesses: one instruction each.
 //
-// Every load is atomic, which on x86-64 is a plain `mov` that no optimiser may merge, hoist or drop. A relaxed store
-// is a plain store. Everything else is sequentially consistent and costs a locked instruction, as in the kernel.
+// Every `load` is atomic, which on x86-64 is a plain `mov` that no optimiser may merge, hoist or drop, and which V8
+// precedes by a check of the alignment. A `read` is a plain load, for what only one CPU at a time touches. A relaxed
+// store is a plain store. Everything else is sequentially consistent and costs a locked instruction, as in the kernel.
 // Nothing weaker than x86-TSO can be expressed.
 
 import { awakeAt } from "../cpu-block";
@@ -80,6 +81,20 @@ export function load32(cell: usize): u32 {
 
 export function load64(cell: usize): u64 {
   return atomic.load<u64>(cell);
+}
+
+/**
+ * A load of a cell that nobody else can store to meanwhile, because it is this CPU's own or under a lock that is held,
+ * or is not written any more. A plain one: it costs no check of the alignment, and an optimiser may merge two of them
+ * between which nothing is stored, called or ordered.
+ */
+export function read32(cell: usize): u32 {
+  return load<u32>(cell);
+}
+
+/** The same with 64 bits. */
+export function read64(cell: usize): u64 {
+  return load<u64>(cell);
 }
 
 export function storeRelaxed32(cell: usize, value: u32): void {

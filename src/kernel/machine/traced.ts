@@ -87,6 +87,15 @@ export function add64(cell: usize, delta: u64): u64 {
   return joined(add64Halves(cell, delta as u32, (delta >> 32) as u32));
 }
 
+/** No different from other loads here: whoever examines accesses sees all of them. */
+export function read32(cell: usize): u32 {
+  return load32(cell);
+}
+
+export function read64(cell: usize): u64 {
+  return load64(cell);
+}
+
 export function now(): u64 {
   return clockNs() as u64;
 }

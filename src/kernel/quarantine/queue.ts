@@ -3,7 +3,7 @@
 // Follows struct qlist_head and its helpers in mm/kasan/quarantine.c (Linux 6.x). A queue has no lock of its own:
 // its owner says what guards it.
 
-import { enter, leave, load32, load64, note, storeRelaxed32, storeRelaxed64 } from "../machine/impl";
+import { enter, leave, load32, load64, note, read32, read64, storeRelaxed32, storeRelaxed64 } from "../machine/impl";
 import { noteForeignVisited } from "../notes";
 import { cacheOf, FreeObject, freeObject, objectSizeOf } from "../slab/cache";
 import { qlistFreeAll, qlistMoveCache } from "../symbols";
@@ -53,10 +53,10 @@ export function makeEmpty(queue: usize): void {
 /** Appends an object that counts for `bytes`, and returns the new sum. */
 export function append(queue: usize, object: usize, bytes: u64): u64 {
   storeRelaxed32(object + offsetof<FreeObject>("next"), 0);
-  if (isEmpty(queue)) storeRelaxed32(queue + offsetof<Queue>("head"), object as u32);
-  else storeRelaxed32(load32(queue + offsetof<Queue>("tail")) + offsetof<FreeObject>("next"), object as u32);
+  if (read32(queue + offsetof<Queue>("head")) === 0) storeRelaxed32(queue + offsetof<Queue>("head"), object as u32);
+  else storeRelaxed32(read32(queue + offsetof<Queue>("tail")) + offsetof<FreeObject>("next"), object as u32);
   storeRelaxed32(queue + offsetof<Queue>("tail"), object as u32);
-  const sum = bytesOf(queue) + bytes;
+  const sum = read64(queue + offsetof<Queue>("bytes")) + bytes;
   setBytes(queue, sum);
   return sum;
 }

@@ -19,6 +19,7 @@ import {
   load32,
   load64,
   note,
+  read32,
   storeRelaxed32,
   storeRelaxed64,
   taskStack,
@@ -128,7 +129,7 @@ export function put(cache: usize, object: usize): bool {
   // Interrupts stay off until the objects are in one of the two places that a removal looks at.
   irqOff();
   const queue = cpuPart(cpu());
-  if (load32(queue + offsetof<CpuPart>("offline")) !== 0) {
+  if (read32(queue + offsetof<CpuPart>("offline")) !== 0) {
     irqOn();
     return false;
   }

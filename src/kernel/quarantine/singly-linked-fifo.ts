@@ -22,6 +22,7 @@ import {
   load64,
   note,
   quiescent,
+  read32,
   storeRelaxed32,
   storeRelaxed64,
   taskStack,
@@ -118,7 +119,7 @@ export function put(cache: usize, object: usize): bool {
   // every CPU and then looks at the batches, so it must not pass between the two (fixed in Linux 4.11).
   irqOff();
   const queue = cpuPart(cpu());
-  if (load32(queue + offsetof<CpuPart>("offline")) !== 0) {
+  if (read32(queue + offsetof<CpuPart>("offline")) !== 0) {
     irqOn();
     return false;
   }

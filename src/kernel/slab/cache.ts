@@ -8,7 +8,7 @@
 // An object is at least one 64-byte line, so that no two begin in the same one.
 
 import { cacheTable, counterCell, counterFreed, counterLeftBehind, lineSize, pageSize } from "../layout";
-import { allocated, freed, load32, note, storeRelaxed32 } from "../machine/impl";
+import { allocated, freed, load32, note, read32, storeRelaxed32 } from "../machine/impl";
 import { noteRemovalCompleted } from "../notes";
 import { acquireIrqOff, releaseIrqOn } from "../sync/spin-lock";
 import { addressOf, givePages, headPageOf, Page, takePages } from "./page";
@@ -106,7 +106,7 @@ export function cacheOf(object: usize): usize {
 
 /** Bytes that one object of the cache counts for. */
 export function objectSizeOf(cache: usize): u32 {
-  return load32(cache + offsetof<Cache>("objectSize"));
+  return read32(cache + offsetof<Cache>("objectSize"));
 }
 
 /** Objects of the cache in use, quarantined ones included. Exact while nobody allocates or frees. */

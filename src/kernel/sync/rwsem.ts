@@ -19,15 +19,12 @@
 
 import {
   compareExchange32,
-  deliver,
   enter,
-  isRunning,
   leave,
   load32,
   load64,
   note,
   now,
-  pause,
   preemptOff,
   preemptOn,
   storeRelaxed32,
@@ -36,88 +33,30 @@ import {
 import { noteLockAcquired, noteLockReleased } from "../notes";
 import { downRead, downReadTrylock, downWrite, upRead, upWrite } from "../symbols";
 import { hz, jiffyNs } from "./jiffies";
-import { osqLock, osqUnlock } from "./osq";
-import { acquireIrqOff, releaseIrqOn } from "./spin-lock";
+import { allowSpinning, nobody, spinAsHeir, spinAsWriter } from "./rwsem-spin";
 import {
-  append,
-  firstOf,
-  markWoken,
-  newWaiter,
-  nextOf,
-  rearm,
-  remove,
-  rouse,
-  sleepAs,
-  Waiter,
-  WaitList,
-} from "./wait-list";
+  anyFlag,
+  flagHandoff,
+  flagWaiters,
+  flagWriter,
+  heldMask,
+  oneReader,
+  ownedBy,
+  ownerCell,
+  setReaderOwner,
+  waitersOf,
+  waitLockOf,
+} from "./rwsem-word";
+import { acquireIrqOff, releaseIrqOn } from "./spin-lock";
+import { append, firstOf, markWoken, newWaiter, nextOf, rearm, remove, rouse, sleepAs, Waiter } from "./wait-list";
 
-@unmanaged
-class Rwsem {
-  /** The flags, and 256 for each reader. */
-  count: u32 = 0;
-  /** (task + 1) * 4 of the writer, or of the reader that came last, and the owner's flags. A hint for spinners. */
-  owner: u32 = 0;
-  /** Queue of spinning writers. */
-  spinners: u32 = 0;
-  /** Guards `waiters`, and the flags of `count` but for the writer's. */
-  waitLock: u32 = 0;
-  waitersFirst: u32 = 0;
-  waitersLast: u32 = 0;
-  pad0: u64 = 0;
-  pad1: u64 = 0;
-  pad2: u64 = 0;
-  pad3: u64 = 0;
-  pad4: u64 = 0;
-}
-
-/** Bytes of a rwsem: one line. Zeroed memory is a free one. */
-export const rwsemSize: usize = 64;
-if (offsetof<Rwsem>() !== 64) ERROR("Rwsem must fill one 64-byte line");
-if (offsetof<Rwsem>("waitersFirst") % offsetof<WaitList>() !== 0) ERROR("the list must be aligned");
-
-const flagWriter: u32 = 1;
-/** Somebody is on the wait list. */
-const flagWaiters: u32 = 2;
-/** Only the first waiter may take the lock. */
-const flagHandoff: u32 = 4;
-const anyFlag: u32 = 7;
-const oneReader: u32 = 256;
-/** Set while somebody holds the lock. */
-const heldMask: u32 = ~(oneReader - 1) | flagWriter;
-
-/** The lock belongs, or belonged last, to readers. */
-const ownerReaders: u32 = 1;
-/** Writers have spun for these readers for long enough. */
-const ownerNotSpinnable: u32 = 2;
-const ownerFlags: u32 = 3;
+export { rwsemSize } from "./rwsem-word";
 
 const kindReader: u32 = 0;
 const kindWriter: u32 = 1;
 
 /** How long a waiter waits until it asks for the hand-off: 4 ms, in whole ticks. */
 const handoffNs: u64 = u64((hz + 249) / 250) * jiffyNs;
-
-function ownerCell(sem: usize): usize {
-  return sem + offsetof<Rwsem>("owner");
-}
-
-function waitLockOf(sem: usize): usize {
-  return sem + offsetof<Rwsem>("waitLock");
-}
-
-function waitersOf(sem: usize): usize {
-  return sem + offsetof<Rwsem>("waitersFirst");
-}
-
-function ownedBy(identity: u32): u32 {
-  return (identity + 1) << 2;
-}
-
-function setReaderOwner(sem: usize, identity: u32): void {
-  const kept = load32(ownerCell(sem)) & ownerNotSpinnable;
-  storeRelaxed32(ownerCell(sem), ownedBy(identity) | ownerReaders | kept);
-}
 
 /** Counts the task in as a reader unless a flag is set. */
 function enterAsReader(sem: usize): bool {
@@ -344,114 +283,6 @@ function readLockSlowly(sem: usize): void {
   sleepAs(waiter);
 }
 
-/** The owner is unknown: the lock is free or changes hands. */
-const nobody: u32 = 0;
-const runningWriter: u32 = 1;
-const readers: u32 = 2;
-/** The owner sleeps, or its readers take too long. */
-const hopeless: u32 = 3;
-
-function kindOfOwner(owner: u32): u32 {
-  if ((owner & ownerNotSpinnable) !== 0) return hopeless;
-  if ((owner & ownerReaders) !== 0) return readers;
-  return owner === 0 ? nobody : runningWriter;
-}
-
-/** Waits while the same writer owns the lock and runs. Returns who owns it then. */
-function spinOnOwner(sem: usize): u32 {
-  const owner = load32(ownerCell(sem));
-  const kind = kindOfOwner(owner);
-  if (kind !== runningWriter) return kind;
-  while (true) {
-    const present = load32(ownerCell(sem));
-    if (present !== owner) return kindOfOwner(present);
-    if (!isRunning((owner >> 2) - 1)) return hopeless;
-    pause();
-    deliver();
-  }
-}
-
-function allowSpinning(sem: usize): void {
-  let owner = load32(ownerCell(sem));
-  while ((owner & ownerNotSpinnable) !== 0) {
-    const held = compareExchange32(ownerCell(sem), owner, owner & ~ownerNotSpinnable);
-    if (held === owner) return;
-    owner = held;
-  }
-}
-
-function forbidSpinning(sem: usize): void {
-  let owner = load32(ownerCell(sem));
-  while ((owner & ownerFlags) === ownerReaders) {
-    const held = compareExchange32(ownerCell(sem), owner, owner | ownerNotSpinnable);
-    if (held === owner) return;
-    owner = held;
-  }
-}
-
-/** Takes a free lock past the wait list, unless it is kept for the first waiter. */
-function tryWriteUnqueued(sem: usize): bool {
-  let seen = load32(sem);
-  while ((seen & (heldMask | flagHandoff)) === 0) {
-    const held = compareExchange32(sem, seen, seen | flagWriter);
-    if (held === seen) {
-      storeRelaxed32(ownerCell(sem), ownedBy(task()));
-      return true;
-    }
-    seen = held;
-  }
-  return false;
-}
-
-/** How long to spin for readers: some time for the lock and some for each of them. */
-function readersSpinNs(sem: usize): u64 {
-  return u64(20 + min<u32>(load32(sem) / oneReader, 30)) * 500;
-}
-
-/** Looks at the clock once in so many rounds. */
-const roundsPerLook: u32 = 16;
-
-/** Spins for the lock while its owner runs. Returns whether the task is the writer now. */
-function spinAsWriter(sem: usize): bool {
-  preemptOff();
-  const owner = load32(ownerCell(sem));
-  const kind = kindOfOwner(owner);
-  if (kind === hopeless || (kind === runningWriter && !isRunning((owner >> 2) - 1))) {
-    preemptOn();
-    return false;
-  }
-  osqLock(sem + offsetof<Rwsem>("spinners"));
-  let isTaken: bool = false;
-  let before = nobody;
-  let rounds: u32 = 0;
-  let deadline: u64 = 0;
-  while (true) {
-    const present = spinOnOwner(sem);
-    if (present === hopeless) break;
-    isTaken = tryWriteUnqueued(sem);
-    // Kept for the first waiter, which may wait for this very CPU.
-    if (isTaken || (load32(sem) & flagHandoff) !== 0) break;
-    if (present === readers) {
-      if (before !== readers) {
-        rounds = 0;
-        deadline = now() + readersSpinNs(sem);
-      } else {
-        rounds++;
-        if (rounds % roundsPerLook === 0 && now() > deadline) {
-          forbidSpinning(sem);
-          break;
-        }
-      }
-    }
-    before = present;
-    pause();
-    deliver();
-  }
-  osqUnlock(sem + offsetof<Rwsem>("spinners"));
-  preemptOn();
-  return isTaken;
-}
-
 /** Takes the lock as a waiter if it is free, or asks for the hand-off if it is time. Under the wait lock. */
 function tryWriteQueued(sem: usize, waiter: usize): bool {
   const first = firstOf(waitersOf(sem));
@@ -501,13 +332,6 @@ function writeLockSlowly(sem: usize): void {
     acquireIrqOff(waitLock);
   }
   releaseIrqOn(waitLock);
-}
-
-function spinAsHeir(sem: usize): u32 {
-  preemptOff();
-  const kind = spinOnOwner(sem);
-  preemptOn();
-  return kind;
 }
 
 function setWaiters(sem: usize): void {

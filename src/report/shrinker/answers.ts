@@ -3,7 +3,7 @@
 import { median, sum } from "simple-statistics";
 import { type NetTime, netTime, type Rate, type Rounds, rateOf } from "../net-time.ts";
 import type { CpuUse, ProblemRows, WorkloadRows } from "../rows.ts";
-import { VariantRows } from "../rows.ts";
+import { minus, VariantRows } from "../rows.ts";
 import type { Role } from "../tables.ts";
 
 /** Distribution of the time that callers of an operation waited. */
@@ -41,7 +41,10 @@ export interface VariantAnswers {
   readonly walked: Rate | null;
   /** One visit above the floor's, in rounds of passes only. */
   readonly visit: NetTime | null;
-  /** The same per call of do_shrink_slab, in ns. */
+  /** The same in the first such round, when maps may have every bit set, and at the median of the others, in ns. */
+  readonly firstVisitNs: number | null;
+  readonly laterVisitNs: number | null;
+  /** `visit` per call of do_shrink_slab, in ns. */
   readonly callbackNs: number | null;
   readonly register: Latency | null;
   readonly unregister: Latency | null;
@@ -177,6 +180,7 @@ async function answersOf(
           floor.series("timed", "visit-ns"),
           reference.series("timed", "visit-ns"),
         );
+  const { first, later } = role === "floor" ? { first: null, later: null } : firstAndLater(rows, floor);
   const totals = rows.single("timed");
   const callbacksPerVisit = quotient(totals.get("callbacks"), totals.get("visits"));
   return {
@@ -188,6 +192,8 @@ async function answersOf(
     givenUp: givenUpOf(rows),
     walked: rateOf(walkedRounds(rows), walkedRounds(reference)),
     visit,
+    firstVisitNs: first,
+    laterVisitNs: later,
     callbackNs: visit === null || !callbacksPerVisit ? null : visit.ns / callbacksPerVisit,
     register: latencyOf(rows, "register-latency-ns"),
     unregister: latencyOf(rows, "unregister-latency-ns"),
@@ -196,6 +202,17 @@ async function answersOf(
     totals,
     exact: rows.single("counted"),
   };
+}
+
+/** Fewer rounds than this have no first one and others. */
+const laterRoundsMin = 3;
+
+/** A visit above the floor's in the first round of passes, and at the median of the others. */
+function firstAndLater(rows: VariantRows, floor: VariantRows): { first: number | null; later: number | null } {
+  const net = minus(rows.series("timed", "visit-ns"), floor.series("timed", "visit-ns"));
+  const [first, ...others] = [...net].sort(([a], [b]) => a - b).map(([, ns]) => ns);
+  if (first === undefined || others.length < laterRoundsMin) return { first: null, later: null };
+  return { first, later: median(others) };
 }
 
 /** Answers of every workload of a run. */

@@ -107,7 +107,7 @@ function timedSections(workload: WorkloadAnswers): string[] {
   const perVisit =
     harness.visitNs === null
       ? ""
-      : ` The harness takes ${formatNs(harness.visitNs)} of CPU time per visit; it is subtracted round by round from the times.`;
+      : ` The harness takes ${formatNs(harness.visitNs)} of CPU time per visit; it is subtracted round by round from the times. The first round comes after all mounts: maps in one block have had every bit set by their expansions, and it clears them.`;
   return [
     ...withTable(
       "### Throughput (native)",

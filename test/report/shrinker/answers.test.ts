@@ -92,6 +92,18 @@ describe("the time of a visit", () => {
     expect((await answersOf(floor, rows)).visit).toBeNull();
   });
 
+  test("is told apart in the first round and later, where there are enough rounds", async () => {
+    const first = [
+      ...rowsOf(reference, timed, { "visit-ns": [1050, 150, 170, 160] }),
+      ...rowsOf("srcu", timed, { "visit-ns": [1050, 150] }),
+      ...rowsOf(floor, timed, { "visit-ns": times(4, 50) }),
+    ];
+    expect(await answersOf(reference, first)).toMatchObject({ firstVisitNs: 1000, laterVisitNs: 110 });
+    for (const id of ["srcu", floor]) {
+      expect(await answersOf(id, first)).toMatchObject({ firstVisitNs: null, laterVisitNs: null });
+    }
+  });
+
   test("is divided among the callbacks, where there were any", async () => {
     expect((await answersOf(reference, rows)).callbackNs).toBe(50);
     expect((await answersOf("srcu", rows)).callbackNs).toBeNull();
