@@ -97,7 +97,7 @@ export const shrinker: Suite = {
         standard: { ...withoutObjects, "dev-tmpfs": 1, reclaimers: 2, "reclaim-passes": 130 },
         full: { ...withoutObjects, "dev-tmpfs": 1, reclaimers: 4, "reclaim-passes": 1300 },
       },
-      lesser: { counted: { guests: 8, "reclaim-passes": 13 } },
+      lesser: { counted: { guests: 8, "reclaim-passes": 13, reclaimers: 2 } },
     },
   ],
 };

@@ -1,4 +1,4 @@
-// Holds the documents to what the project is: the README's commands are executed and its example is compiled, and
+// Holds the documents to what the project is: the README's commands are executed and its examples are compiled, and
 // links, paths, options and names that any document mentions exist.
 
 import { spawnSync } from "node:child_process";
@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { quarantine } from "../bench/quarantine.ts";
+import { suites } from "../bench/index.ts";
 import { compileModule } from "../src/build/compile.ts";
 import type { Io } from "../src/cli/io.ts";
 import { main } from "../src/cli/main.ts";
@@ -51,12 +51,35 @@ function commandsOf(text: string, tag: "sh" | "console"): string[] {
     .filter((line) => line.trim() !== "");
 }
 
-/** The README's example of a variant: what to call it, and its source. */
-function exampleVariant(): { readonly file: string; readonly source: string } {
-  const file = /^Save this as `([^`]+\.ts)`/m.exec(readme)?.[1];
+/** The README's examples of variants: what to call each, its source, and the problem of the command that runs it. */
+function exampleVariants(): { readonly file: string; readonly source: string; readonly problem: string }[] {
+  const files = [...readme.matchAll(/[Ss]ave this as `([^`]+\.ts)`/g)].map(([, file = ""]) => file);
   const examples = fencesOf(readme).filter(({ tag }) => tag === "ts");
-  if (file === undefined || examples.length !== 1) throw new Error("expected one ts block, and 'Save this as `...`'");
-  return { file, source: examples[0]!.body };
+  if (examples.length !== files.length) throw new Error("expected 'save this as `...`' before each ts block");
+  return examples.map(({ body }, index) => {
+    const file = files[index]!;
+    const line = commandsOf(readme, "sh").find((command) => command.includes(` --variant-file ${file} `)) ?? "";
+    return { file, source: body, problem: / run (\w+) /.exec(line)?.[1] ?? `no problem of ${file}` };
+  });
+}
+
+/** Functions that a problem's variants export. */
+function contractOf(problem: string): string[] {
+  const text = readFileSync(path.join(packageRoot, "src/kernel", problem, "contract.ts"), "utf8");
+  return [...text.matchAll(/^export const contract\w+: .*? = (\w+);$/gm)].map(([, name = ""]) => name);
+}
+
+/** Reads a variant's id as every suite that knows its name does. */
+function planKnown(id: string): void {
+  const [name = ""] = id.split(" ");
+  const knowing = suites.filter((suite) => suite.variants.some((variant) => variant.name === name));
+  if (knowing.length === 0) throw new Error(`no suite has a variant '${name}'`);
+  for (const suite of knowing) planVariant(suite, id);
+}
+
+/** Heads of the columns of all tables of variants in a text. */
+function headsOf(text: string): string[] {
+  return [...new Set([...text.matchAll(/^variant {2}.*$/gm)].flatMap(([line]) => line.split(/ {2,}/)))];
 }
 
 async function helpOf(command: string): Promise<string> {
@@ -106,23 +129,41 @@ describe("the README", () => {
     }
   });
 
-  test("has an example of a variant that compiles in every form", async () => {
-    const { file, source } = exampleVariant();
-    const variantFile = path.join(clone, file);
-    writeFileSync(variantFile, source);
-    const variant = path.basename(file, ".ts");
-    for (const machine of ["native", "instrumented", "traced"] as const) {
-      const { wasm } = await compileModule({ problem: "quarantine", variant, variantFile, machine, constants: {} });
-      expect(WebAssembly.validate(wasm)).toBe(true);
+  test("has an example of a variant of each problem, and each compiles in every form", async () => {
+    expect(exampleVariants().map(({ problem }) => problem)).toEqual(suites.map(({ problem }) => problem));
+    for (const { file, source, problem } of exampleVariants()) {
+      const variantFile = path.join(clone, file);
+      writeFileSync(variantFile, source);
+      const variant = path.basename(file, ".ts");
+      for (const machine of ["native", "instrumented", "profiled", "traced"] as const) {
+        const { wasm } = await compileModule({ problem, variant, variantFile, machine, constants: {} });
+        expect(WebAssembly.validate(wasm)).toBe(true);
+      }
+    }
+  }, 60_000);
+
+  test("says how many functions a variant of each problem exports", () => {
+    const words = new Map([
+      [11, "eleven"],
+      [17, "seventeen"],
+    ]);
+    for (const { problem } of suites) {
+      const number = words.get(contractOf(problem).length) ?? `no word for ${contractOf(problem).length}`;
+      expect(readme.replaceAll("\n", " ")).toMatch(
+        new RegExp(`the ${number}(?: functions)? of \\[src/kernel/${problem}/contract\\.ts\\]`),
+      );
     }
   });
 
   test("has commands that work as they are written", () => {
-    const { file, source } = exampleVariant();
-    writeFileSync(path.join(clone, file), source);
+    for (const { file, source } of exampleVariants()) writeFileSync(path.join(clone, file), source);
     const lines = commandsOf(readme, "sh");
     expect(lines.length).toBeGreaterThan(0);
-    const heads = new Set<string>();
+    // Which columns a run prints depends on what it found, so those of the golden files count as well.
+    const golden = ["report.txt", "shrinker.txt"].map((name) =>
+      readFileSync(path.join(packageRoot, "test/golden", name), "utf8"),
+    );
+    const heads = new Set(golden.flatMap(headsOf));
     for (const line of lines) {
       const { status, stdout, stderr } = spawnSync("sh", ["-c", line], { cwd: clone, encoding: "utf8" });
       // A machine that is unfit to measure is what `doctor` is to find.
@@ -131,21 +172,26 @@ describe("the README", () => {
       if (!/ (run|report) /.test(line)) continue;
       const report = /^report {2}(\S+)$/m.exec(stdout)?.[1] ?? "no report was named";
       expect(existsSync(path.join(clone, report)), `${line}\n${report}`).toBe(true);
-      for (const head of stdout.match(/^variant {2}.*$/m)?.[0].split(/ {2,}/) ?? []) heads.add(head);
+      for (const head of headsOf(stdout)) heads.add(head);
     }
     // The sample output has the columns that the program prints.
-    const sample = /^variant {2}.*$/m.exec(readme)?.[0].split(/ {2,}/) ?? [];
-    expect(sample.length).toBeGreaterThan(5);
+    const sample = headsOf(readme);
+    expect(sample.length).toBeGreaterThan(10);
     expect([...heads]).toEqual(expect.arrayContaining(sample));
     // Programs that are started one after the other take long on a machine that does something else as well.
   }, 240_000);
 
-  test("shows a sample run of variants that run by default", () => {
+  test("shows a sample run of each problem, of workloads and variants that run by default", () => {
     const sample = fencesOf(readme).find(({ body }) => body.includes("(reference)"))?.body ?? "";
-    const rows = [...sample.matchAll(/^(\S.*?)(?: \((?:reference|floor)\))? {2,}\S.*$/gm)].map(([, id = ""]) => id);
-    const ids = rows.filter((id) => !["variant", "report", ...workloadTypes.map(({ name }) => name)].includes(id));
-    expect(ids.length).toBeGreaterThan(5);
-    expect(quarantine.lines).toEqual(expect.arrayContaining(ids));
+    const [, ...parts] = sample.split(/^problem (?=\w+$)/m);
+    expect(parts.map((part) => part.split("\n", 1)[0])).toEqual(suites.map(({ problem }) => problem));
+    for (const [index, { lines, workloads }] of suites.entries()) {
+      const rows = [...parts[index]!.matchAll(/^(\S.*?)(?: \((?:reference|floor)\))? {2,}\S.*$/gm)];
+      const heads = ["variant", "report", ...workloads.map(({ name }) => name)];
+      const ids = rows.map(([, id = ""]) => id).filter((id) => !heads.includes(id));
+      expect(ids.length).toBeGreaterThan(5);
+      expect(lines).toEqual(expect.arrayContaining(ids));
+    }
   });
 });
 
@@ -188,7 +234,7 @@ describe("the documents", () => {
         for (const [, workload = ""] of body.matchAll(/--workload ([^\s<]+)/g))
           expect(workloads, name).toContain(workload);
         for (const [, quoted, plain] of body.matchAll(/--variant (?:"([^"]+)"|([^\s<"]+))/g)) {
-          expect(() => planVariant(quarantine, quoted ?? plain ?? ""), name).not.toThrow();
+          expect(() => planKnown(quoted ?? plain ?? ""), name).not.toThrow();
         }
       }
     }
@@ -196,14 +242,15 @@ describe("the documents", () => {
 
   // Words with hyphens in inline code are names of ours: a variant, a workload, a parameter or a metric.
   test.each(documents)("$name uses no name that is gone", ({ text }) => {
+    const variants = suites.flatMap((suite) => suite.variants);
     const parameters = new Set([
       skipWhenEmptyName,
-      ...quarantine.variants.flatMap((variant) => Object.keys(variant.parameters ?? {})),
+      ...variants.flatMap((variant) => Object.keys(variant.parameters ?? {})),
       ...workloadTypes.flatMap((type) => Object.keys(type.parameters)),
     ]);
     const names = new Set<string>([
       "reclaim-bench",
-      ...quarantine.variants.map((variant) => variant.name),
+      ...variants.map((variant) => variant.name),
       ...workloadTypes.map((type) => type.name),
       ...metrics.keys(),
       ...parameters,
@@ -211,7 +258,7 @@ describe("the documents", () => {
     for (const code of inlineCodeOf(text)) {
       if (/^[a-z][a-z0-9]*(-[a-z0-9]+)+$/.test(code)) expect([...names]).toContain(code);
       else if (/^[a-z-]+=[\w-]+$/.test(code)) expect([...parameters]).toContain(code.split("=")[0]);
-      else if (/^[a-z-]+( [a-z-]+=[\w-]+)+$/.test(code)) expect(() => planVariant(quarantine, code)).not.toThrow();
+      else if (/^[a-z-]+( [a-z-]+=[\w-]+)+$/.test(code)) expect(() => planKnown(code)).not.toThrow();
     }
   });
 });

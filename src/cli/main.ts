@@ -61,7 +61,7 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .option("--set <key=value>", "parameter of a workload, bytes also as 64MiB; repeatable", collect, [])
     .option("--cpus <count>", "CPUs of the native stages, a thread each; more than cores is allowed and marked")
     .option("--seed <number>", "seed of the workloads, from 0 to 4294967295", "1")
-    .option("--quick", "small sizes, about a minute", false)
+    .option("--quick", "small sizes, about two minutes for all problems", false)
     .option("--full", "the sizes that were reported, hours", false)
     .option("--out <folder>", "folder for results/ and reports/", ".")
     .option("--json", "print the answers as JSON", false)

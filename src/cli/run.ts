@@ -233,10 +233,18 @@ function listOf(run: Run, key: string): string[] {
 }
 
 /** Plans an interrupted run again from what it recorded, and checks that it is still the same work. */
-async function prepareResumed(options: RunOptions, results: string, io: Io): Promise<Prepared> {
-  const ignored = [...options.variant, ...options.variantFile, ...options.workload, ...options.set];
-  if (ignored.length > 0 || options.workloadFile !== undefined || options.slabinfo !== undefined) {
-    throw new InputError("--resume: goes on with what the run was told; leave out variants, workloads and parameters");
+async function prepareResumed(
+  problems: readonly string[],
+  options: RunOptions,
+  results: string,
+  io: Io,
+): Promise<Prepared> {
+  const ignored = [...problems, ...options.variant, ...options.variantFile, ...options.workload, ...options.set];
+  const others = [options.workloadFile, options.slabinfo, options.cpus].some((option) => option !== undefined);
+  if (ignored.length > 0 || others) {
+    throw new InputError(
+      "--resume: goes on with what the run was told; leave out problems, CPUs, variants, workloads and parameters",
+    );
   }
   const before = await findIncomplete(results, options.resume as string | true);
   const text = (key: string): string => String(before.parameters[key] ?? "");
@@ -308,7 +316,7 @@ export async function runCommand(
   const { units, modules, run } =
     options.resume === undefined
       ? await prepare(problems, options, command, io)
-      : await prepareResumed(options, results, io);
+      : await prepareResumed(problems, options, results, io);
   const folder = path.join(results, run.runId);
   io.warn(`run ${run.runId}, seed ${run.seed}\n`);
   const { run: finished, violated } = await execute({ units, modules, folder, run, io, signal });

@@ -311,7 +311,8 @@ export async function measureShrinker(options: ShrinkerMeasureOptions): Promise<
         break;
       }
       await inTurn((one) => one.step(round, null));
-      options.onProgress(events / workload.limits.events);
+      // With fixed time the slices are what takes it.
+      if (fixedTime === null) options.onProgress(events / workload.limits.events);
     }
     for (const one of running)
       await attempt(one, async () => one.finish(skipped, bogoOps === 0 ? null : computeNs / bogoOps));

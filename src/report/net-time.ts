@@ -84,6 +84,9 @@ export function rateOf(rounds: Rounds, reference: Rounds): Rate | null {
   return { perSecond: overall(rounds), low, high, ratio: compareRates(rounds, reference), rounds };
 }
 
+/** Sums in different order may differ by so much. */
+const rounding = 1 + 1e-9;
+
 /** Ratio of two rates by their shared rounds; null when there are none, or the base did nothing. */
 export function compareRates(rounds: Rounds, base: Rounds): PairedRatio | null {
   const own = sharedWith(rounds.rates, base.rates);
@@ -91,5 +94,10 @@ export function compareRates(rounds: Rounds, base: Rounds): PairedRatio | null {
   const paired = pairedRatio(blockMeans(own), blockMeans(other));
   if (paired === null) return null;
   const ofBase = overall({ rates: other, times: base.times });
-  return ofBase <= 0 ? null : { ...paired, ratio: overall({ rates: own, times: rounds.times }) / ofBase };
+  if (ofBase <= 0) return null;
+  const ratio = overall({ rates: own, times: rounds.times }) / ofBase;
+  const { low, high } = paired;
+  // Where rounds are so unlike that a long one outweighs the others, their median says nothing of the whole.
+  const isTold = low !== null && high !== null && low <= ratio * rounding && ratio <= high * rounding;
+  return isTold ? { ...paired, ratio } : { ...paired, ratio, low: null, high: null };
 }

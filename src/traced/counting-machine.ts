@@ -9,6 +9,7 @@
 // what is slept and computed.
 
 import type { HarnessExports, MachineImports } from "../build/instance.ts";
+import { ViolationError } from "../errors.ts";
 
 /** How a cell is touched. A locked operation counts as one access, whether it changes the cell or not. */
 export const accessLoad = 0;
@@ -151,7 +152,7 @@ export class CountingMachine {
 
   #wait(cpu: number, cell: number, expected: number): number {
     if (this.#words[cell >>> 2] !== expected >>> 0) return 1;
-    throw new Error(
+    throw new ViolationError(
       `CPU ${cpu} waits for ever: the cell at ${cell >>> 0} holds ${expected >>> 0}, and the counting machine lets no other CPU run until this event is done`,
     );
   }
@@ -160,7 +161,7 @@ export class CountingMachine {
     const one = this.#cpu(cpu);
     this.#nowNs += pauseNs;
     if (++one.pauses > pausesMax) {
-      throw new Error(
+      throw new ViolationError(
         `CPU ${cpu} spins for ever: it paused ${pausesMax} times in one event, and the counting machine lets no other CPU run until the event is done`,
       );
     }

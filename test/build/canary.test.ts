@@ -12,10 +12,11 @@ import { packageRoot } from "../../src/package-root.ts";
 import { assemble } from "./assemble.ts";
 
 const canary = `
-import { load32, storeRelaxed32 } from "../machine/impl";
+import { compareExchange32, deliver, load32, read32, storeRelaxed32 } from "../machine/impl";
 export {
   add32, add64, barrier, compareExchange32, compareExchange64, enter, exchange32, exchange64, irqOff, irqOn, leave,
-  load32, load64, note, pause, preemptOff, preemptOn, store32, store64, storeRelaxed32, storeRelaxed64, wake,
+  load32, load64, note, pause, preemptOff, preemptOn, read32, read64, store32, store64, storeRelaxed32,
+  storeRelaxed64, wake,
 } from "../machine/impl";
 
 @unmanaged
@@ -35,6 +36,15 @@ export function storeTwice(cell: usize): void { storeRelaxed32(cell, 1); storeRe
 export function storeSameTwice(cell: usize): void { storeRelaxed32(cell, 1); storeRelaxed32(cell, 1); }
 export function storeThenLoad(a: usize, b: usize): u32 { storeRelaxed32(a, 1); return load32(b); }
 export function loadThenStore(a: usize, b: usize): u32 { const seen = load32(b); storeRelaxed32(a, 1); return seen; }
+export function readThrice(cell: usize): u32 { const first = read32(cell); read32(cell); return first + read32(cell); }
+export function readOrdered(cell: usize, lock: usize): u32 {
+  const first = read32(cell);
+  compareExchange32(lock, 0, 1);
+  return first + read32(cell);
+}
+export function readCalled(cell: usize): u32 { const first = read32(cell); deliver(); return first + read32(cell); }
+export function readSpin(cell: usize, lock: usize): void { while (read32(cell) !== 0) compareExchange32(lock, 0, 1); }
+export function storeThenRead(cell: usize): u32 { storeRelaxed32(cell, 5); return read32(cell); }
 export function storeThenLoadOwn(cell: usize): u32 { storeRelaxed32(cell, 5); return load32(cell); }
 `;
 
@@ -43,6 +53,8 @@ const p1 = "(local.get $1)";
 const p2 = "(local.get $2)";
 
 const loadP0 = `(i32.atomic.load ${p0})`;
+const readP0 = `(i32.load ${p0})`;
+const exchange = `(i32.atomic.rmw.cmpxchg ${p1} (i32.const 0) (i32.const 1))`;
 
 /** Export of the canary, and its whole body. */
 const bodies: Readonly<Record<string, string>> = {
@@ -68,6 +80,13 @@ const bodies: Readonly<Record<string, string>> = {
   storeThenLoad: `(block (result i32) (i32.store ${p0} (i32.const 1)) (i32.atomic.load ${p1}))`,
   loadThenStore: `(block (result i32) (local.set $2 (i32.atomic.load ${p1})) (i32.store ${p0} (i32.const 1)) ${p2})`,
   storeThenLoadOwn: `(block (result i32) (i32.store ${p0} (i32.const 5)) ${loadP0})`,
+  read32: readP0,
+  read64: `(i64.load ${p0})`,
+  // What may happen to reads without anything between them, and must not happen across a locked instruction or a call.
+  readThrice: `(i32.add (local.tee $0 ${readP0}) ${p0})`,
+  readOrdered: `(i32.add ${readP0} (block (result i32) (drop ${exchange}) ${readP0}))`,
+  readSpin: `(loop $label (if ${readP0} (then (drop ${exchange}) (br $label))))`,
+  storeThenRead: `(block (result i32) (i32.store ${p0} (i32.const 5)) ${readP0})`,
   pause: "(block)",
   preemptOff: "(block)",
   preemptOn: "(block)",
@@ -127,6 +146,12 @@ describe("the native accesses", () => {
     const instructions = [...text.matchAll(/\(([if]\d\d\.(?:atomic|load|store)[\w.]*)/g)].map((match) => match[1]);
     const exchange = `${type}.atomic.rmw.cmpxchg`;
     expect(instructions).toEqual([exchange, `${type}.load`, exchange]);
+  });
+
+  test("a read is not merged with one before a call", () => {
+    expect(bodyOf(module, "readCalled")).toMatch(
+      /^\(i32\.add \(i32\.load .*\(block \(result i32\) \(call \$\d+\) \(i32\.load .*\)\)\)$/,
+    );
   });
 
   test("the memory is imported, shared, and limited as the flags say", () => {

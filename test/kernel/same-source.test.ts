@@ -5,11 +5,12 @@
 // interrupt is taken at once. Compared, access by access and in order: the CPU, the operation, its width, its address,
 // and what is stored, exchanged or expected; barriers; then what the harness reports, and the memory.
 //
-// `add` is the one operation that differs: natively a plain load that guesses and a compare-exchange. The pair counts
-// as one `add`. Left out: what belongs to the machine itself (the CPUs' blocks but for the counters, deferred items)
-// and to the harness (event stream, object table), and the modules' own constants, which lie at different addresses
-// and may only be read. `pause` and the marks are no accesses. Left out as well: what
-// happens under contention (spinning, failed compare-exchanges), for there is one thread; that is for the checker.
+// `add` is the one operation that differs: natively a plain load that guesses and a compare-exchange. The pair
+// counts as one `add`; any other plain load is a `read`, which is a load in the traced form. Left out: what belongs
+// to the machine itself (the CPUs' blocks but for the counters, deferred items) and to the harness (event stream,
+// object table), and the modules' own constants, which lie at different addresses and may only be read. `pause` and
+// the marks are no accesses. Left out as well: what happens under contention (spinning, failed compare-exchanges),
+// for there is one thread; that is for the checker.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -241,8 +242,8 @@ class NativeRecorder {
   readonly #deferredItems: ReadonlySet<number>;
   /** A CPU that was interrupted and has not taken the interrupt yet. */
   #interrupted: number | undefined;
-  /** A plain load that `add` guesses with. */
-  #guess: { readonly cpu: number; readonly address: number } | undefined;
+  /** A plain load: what an `add` guesses with, if its compare-exchange comes next. */
+  #guess: { readonly cpu: number; readonly address: number; readonly width: number } | undefined;
 
   constructor(rig: Rig, deferredItems: ReadonlySet<number>) {
     this.#rig = rig;
@@ -250,6 +251,8 @@ class NativeRecorder {
   }
 
   hear(cpu: number, access: RecordedAccess): void {
+    const isAdd = access.instruction.includes("cmpxchg") && this.#guess?.address === access.address;
+    if (!isAdd) this.finish();
     const target = this.#interrupted;
     if (target !== undefined) {
       this.#interrupted = undefined;
@@ -276,20 +279,24 @@ class NativeRecorder {
       }
     }
     if (/^i(?:32|64)\.load/.test(instruction)) {
-      expect(this.#guess, "a plain load that is not the guess of an add").toBeUndefined();
-      this.#guess = { cpu, address };
+      this.#guess = { cpu, address, width };
       return;
     }
-    const guess = this.#guess;
-    if (guess !== undefined) {
+    if (isAdd) {
+      expect([cpu, width]).toEqual([this.#guess?.cpu, this.#guess?.width]);
       this.#guess = undefined;
-      expect(instruction).toContain("cmpxchg");
-      expect([cpu, address]).toEqual([guess.cpu, guess.address]);
       const [expected = 0n, value = 0n] = operands;
       this.lines.push(line(cpu, `add${width * 8}`, address, BigInt.asUintN(width * 8, value - expected)));
       return;
     }
     this.lines.push(line(cpu, operationOf(instruction, width), address, ...operands));
+  }
+
+  /** Nothing follows that would make the last plain load part of an `add`. */
+  finish(): void {
+    const guess = this.#guess;
+    this.#guess = undefined;
+    if (guess !== undefined) this.lines.push(line(guess.cpu, `load${guess.width * 8}`, guess.address));
   }
 
   #hearBlock(cpu: number, owner: number, offset: number, instruction: string): void {
@@ -318,6 +325,7 @@ function runNative(
   const reports = runScript(rig, script, isFloor, (ns) => {
     nowNs = ns;
   });
+  recorder?.finish();
   return { rig, accesses: recorder?.lines ?? [], reports };
 }
 

@@ -1,6 +1,7 @@
 // A shrinker's module on a small memory, in one thread: CPUs are instances that perform events one after the other, or
 // fibers that take turns at accesses (`shrinker-race.ts`).
 
+import { shrinker } from "../../bench/shrinker.ts";
 import { type CompiledModule, compileModule } from "../../src/build/compile.ts";
 import type { Constants, MachineForm } from "../../src/build/flags.ts";
 import { eventBufferBytes, layOutMemory, type MemoryLayout } from "../../src/build/memory.ts";
@@ -33,7 +34,7 @@ export interface ShrinkerTestExports extends ShrinkerExports {
 }
 
 /** Variants that visit anything. */
-export const shrinkerVariants = ["rwsem", "srcu", "srcu-expedited", "srcu-split", "refcount-rcu"] as const;
+export const shrinkerVariants = shrinker.variants.map(({ name }) => name).filter((name) => name !== shrinker.floor);
 /** Variants whose maps are one block, in which an expansion sets all bits. */
 export const usesBlocks = (variant: string): boolean => variant !== "refcount-rcu";
 

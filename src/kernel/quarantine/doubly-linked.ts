@@ -28,6 +28,8 @@ import {
   load64,
   note,
   quiescent,
+  read32,
+  read64,
   storeRelaxed32,
   storeRelaxed64,
   taskStack,
@@ -184,13 +186,13 @@ function bytesOf(list: usize): u64 {
 
 /** Appends the chain from `first` to `last`, whose inner links are complete, and returns the new sum of sizes. */
 function append(list: usize, first: usize, last: usize, bytes: u64): u64 {
-  const tail = load32(list + offsetof<List>("tail"));
+  const tail = read32(list + offsetof<List>("tail"));
   storeRelaxed32(first + offsetof<Node>("previous"), tail);
   storeRelaxed32(last + offsetof<Node>("next"), 0);
   if (tail === 0) storeRelaxed32(list + offsetof<List>("head"), first as u32);
   else storeRelaxed32(tail + offsetof<Node>("next"), first as u32);
   storeRelaxed32(list + offsetof<List>("tail"), last as u32);
-  const sum = bytesOf(list) + bytes;
+  const sum = read64(list + offsetof<List>("bytes")) + bytes;
   storeRelaxed64(list + offsetof<List>("bytes"), sum);
   return sum;
 }
@@ -230,7 +232,7 @@ export function put(cache: usize, object: usize): bool {
   // Interrupts stay off until the objects are global: a removal first has every CPU flush its queue.
   irqOff();
   const queue = cpuPart(cpu());
-  if (load32(queue + offsetof<CpuPart>("offline")) !== 0) {
+  if (read32(queue + offsetof<CpuPart>("offline")) !== 0) {
     irqOn();
     return false;
   }

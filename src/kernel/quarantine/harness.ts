@@ -140,9 +140,9 @@ function runFrees(first: u32, end: u32): u32 {
   const stop = eventBuffer + usize(end) * eventSize;
   while (event < stop && load<u16>(event, eventKindOffset) === kindObjectFree) {
     const object = load<u32>(objectCell(load<u32>(event, eventObjectOffset)));
-    // For `settle`; the index may belong to another object by then.
+    // For `settle` and `freeNow`; the index may belong to another object by then.
     store<u32>(event, object, eventAOffset);
-    free(cacheAt(load<u32>(event, eventGroupOffset)), object);
+    free(event, cacheAt(load<u32>(event, eventGroupOffset)), object);
     quiescent();
     event += eventSize;
   }
@@ -161,15 +161,19 @@ export function settle(first: u32, end: u32): void {
   }
 }
 
-function free(cache: usize, object: usize): void {
+function free(event: usize, cache: usize, object: usize): void {
   markQuarantined(object);
   note(noteQuarantined, object);
   enter(kasanQuarantinePut);
   const taken = put(cache, object);
   leave();
-  if (taken) return;
+  if (!taken) freeNow(event);
+}
+
+/** Frees what was not taken. Looks again for what it frees, so that a put need not keep it for a case that is rare. */
+function freeNow(event: usize): void {
   enter(kmemCacheFree);
-  freeObject(cache, object);
+  freeObject(cacheAt(load<u32>(event, eventGroupOffset)), load<u32>(event, eventAOffset));
   leave();
 }
 

@@ -24,6 +24,8 @@ import {
   load64,
   note,
   quiescent,
+  read32,
+  read64,
   storeRelaxed32,
   storeRelaxed64,
   taskStack,
@@ -145,8 +147,8 @@ function setHead(bucket: usize, object: usize): void {
 
 /** Appends the chain from `first` to `last`. */
 function append(bucket: usize, first: usize, last: usize): void {
-  if (headOf(bucket) === 0) setHead(bucket, first);
-  else storeRelaxed32(load32(bucket + offsetof<Bucket>("tail")) + offsetof<FreeObject>("next"), first as u32);
+  if (read32(bucket + offsetof<Bucket>("head")) === 0) setHead(bucket, first);
+  else storeRelaxed32(read32(bucket + offsetof<Bucket>("tail")) + offsetof<FreeObject>("next"), first as u32);
   storeRelaxed32(bucket + offsetof<Bucket>("tail"), last as u32);
 }
 
@@ -162,13 +164,13 @@ export function put(cache: usize, object: usize): bool {
   // Interrupts stay off until the objects are in one of the two places that a removal looks at.
   irqOff();
   const part = cpuPart(cpu());
-  if (load32(part + offsetof<Buckets>("offline")) !== 0) {
+  if (read32(part + offsetof<Buckets>("offline")) !== 0) {
     irqOn();
     return false;
   }
   storeRelaxed32(object + offsetof<FreeObject>("next"), 0);
   append(bucketOf(part, hashOf(cache)), object, object);
-  const bytes = bytesOf(part) + objectSizeOf(cache);
+  const bytes = read64(part + offsetof<Buckets>("bytes")) + objectSizeOf(cache);
   setBytes(part, bytes);
   if (bytes > cpuQueueBytesMax) flushOwn(part);
   irqOn();

@@ -13,6 +13,7 @@ import {
   eventKindOffset,
   eventObjectOffset,
   eventSize,
+  eventTaskOffset,
   flagMeasured,
   kindBogoOp,
   kindCgroupCreate,
@@ -25,7 +26,7 @@ import {
 } from "../events";
 import { bucketOf, recordDuration } from "../histogram";
 import { eventBuffer } from "../layout";
-import { compute, enter, leave, load64, now, quiescent, sleep } from "../machine/impl";
+import { compute, cpus, enter, enterIdle, leave, load64, now, quiescent, sleep } from "../machine/impl";
 import { initialiseKmalloc, kmallocUsed } from "../slab/kmalloc";
 import { touchedPages } from "../slab/page";
 import { shrinkSlab as shrinkSlabSymbol } from "../symbols";
@@ -138,13 +139,15 @@ export function run(first: u32, end: u32): u32 {
 }
 
 /**
- * Performs the events over and over until `deadlineNs` by the machine's clock. Ends when a bogo-op or a reclaim pass is
- * done and every superblock that the events mounted is unmounted again, so that they can begin anew; at the latest at
- * their end.
+ * Performs the events over and over until `deadlineNs` by the machine's clock, so that they can begin anew: ends when a
+ * bogo-op is done and no task is between its first mount and its bogo-op; where there are no bogo-ops, when a reclaim
+ * pass is done; at the latest at the events' end.
  */
 export function runUntil(first: u32, end: u32, deadlineNs: f64): u32 {
   if (first === end) return runDone;
-  let mounted: i32 = 0;
+  const closing: u32 = holdsBogoOp(first, end) ? kindBogoOp : kindReclaimPass;
+  // A bit for each task that is in the middle of a bogo-op. Tasks beyond 64 share bits, and may lose an op at the end.
+  let open: u64 = 0;
   do {
     for (let index = first; index < end; index++) {
       const event = eventBuffer + usize(index) * eventSize;
@@ -152,13 +155,20 @@ export function runUntil(first: u32, end: u32, deadlineNs: f64): u32 {
       progress(index);
       if (!perform(event)) return runOutOfMemory;
       boundary();
-      if (kind === kindSuperblockMount) mounted++;
-      else if (kind === kindSuperblockUnmount) mounted--;
-      else if (kind !== kindBogoOp && kind !== kindReclaimPass) continue;
-      if (mounted === 0 && (now() as f64) >= deadlineNs) return runDone;
+      const task: u64 = 1 << (u64(load<u32>(event, eventTaskOffset) / cpus()) & 63);
+      if (kind === kindSuperblockMount) open |= task;
+      else if (kind === kindBogoOp) open &= ~task;
+      if (kind === closing && open === 0 && (now() as f64) >= deadlineNs) return runDone;
     }
   } while ((now() as f64) < deadlineNs);
   return runDone;
+}
+
+function holdsBogoOp(first: u32, end: u32): bool {
+  for (let index = first; index < end; index++) {
+    if (load<u16>(eventBuffer + usize(index) * eventSize, eventKindOffset) === kindBogoOp) return true;
+  }
+  return false;
 }
 
 /** Performs one event. Returns false when the memory is used up. */
@@ -259,9 +269,11 @@ function offlineCgroup(memcg: u32): void {
 export function drain(): void {
   while (true) {
     boundary();
-    if (rcuPending(rcuDomain()) + pendingCallbacks() === 0) return;
+    if (rcuPending(rcuDomain()) + pendingCallbacks() === 0) break;
     sleep(jiffyNs / 4);
   }
+  // Outside of a round nobody runs here; a sleep ends awake.
+  enterIdle();
 }
 
 /** Calls a function of the table, as the target of an interrupt or of deferred work. */

@@ -39,11 +39,12 @@ export function sharedWritesText(workload: WorkloadAnswers): string {
   const toShrinkers = free.filter((one) => perCallback(one) !== 0);
   const writing = counted.filter((one) => perVisit(one) !== 0);
   const sentences: string[] = [];
-  if (toNothing.length > 0) sentences.push(`**Free of shared writes** is the read side of ${listed(toNothing)}.`);
+  if (toNothing.length > 0)
+    sentences.push(`**Free of writes to shared locks and globals** is the read side of ${listed(toNothing)}.`);
   if (toShrinkers.length > 0) {
     const writes = (one: VariantAnswers): string => `${formatNumber(perCallback(one))} per callback`;
     sentences.push(
-      `**Free of shared writes but for the shrinkers that it calls on**, each on a line of its own: ${listed(toShrinkers, writes)}.`,
+      `**Free of writes to shared locks and globals, but writing to the shrinkers that it calls on**, each on a line of its own: ${listed(toShrinkers, writes)}.`,
     );
   }
   if (writing.length > 0) {
@@ -113,7 +114,7 @@ function timedSections(workload: WorkloadAnswers): string[] {
       "### Throughput (native)",
       throughputTable(workload),
       [
-        `What all CPUs together got done (${where(timedOn, parameters.timed)}): over all the time of the rounds; intervals, and those of the ratios to the reference, are by blocks of rounds. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perVisit}${perOp}`,
+        `What all CPUs together got done (${where(timedOn, parameters.timed)}): over all the time of the rounds; intervals, and those of the ratios to the reference, are by blocks of rounds. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds, or too unlike, to tell. The floor is the harness alone.${perVisit}${perOp}`,
       ],
       [flatteredText(workload), published.throughput],
     ),
@@ -152,7 +153,7 @@ function profileSections(workload: WorkloadAnswers): string[] {
       [publishedFor(workload.name).locks, contentionCaveat(profiledOn.cpus)],
     ),
     ...withTable("### Where the time goes (sampled)", symbolTable(workload), [
-      "The first functions of each variant, as `perf top` would show them, in shares of the samples that found a CPU at work. Bold: lock operations.",
+      "The first functions of each variant, as `perf top` would show them, in shares of the samples that found a CPU at work; `–` with fewer than 200 of them. Bold: lock operations.",
     ]),
   ];
 }
@@ -164,7 +165,7 @@ function countedSections(workload: WorkloadAnswers): string[] {
       "### Read side (exact)",
       readSideTable(workload),
       [
-        `Counted on ${where(countedOn, parameters.counted)}: one visit without the callbacks, which are the harness's. Shared writes are stores and locked operations on lines that another CPU touches, too; those on shrinkers stand apart.`,
+        `Counted on ${where(countedOn, parameters.counted)}: one visit without the callbacks, which are the harness's. Shared writes are stores and locked operations on lines that visits on other CPUs touch, too; those to shrinkers, and those to the bitmaps and deferred counts of a cgroup, which every variant keeps, stand apart.`,
       ],
       [sharedWritesText(workload)],
     ),

@@ -74,8 +74,9 @@ export function overviewTable(workload: WorkloadAnswers, all: readonly WorkloadA
       variantCell(one),
       formatNumber(one.bogoOps?.perSecond),
       formatPairedRatio(one.bogoOps?.ratio),
-      formatNumber(one.visits?.perSecond),
-      formatPairedRatio(one.visits?.ratio),
+      // A visit that is given up costs next to nothing, and does nothing.
+      formatNumber((one.walked ?? one.visits)?.perSecond),
+      formatPairedRatio((one.walked ?? one.visits)?.ratio),
       gaveUp ? formatPercent(one.givenUp) : none,
       formatNs(one.visit?.ns),
       formatNs(one.unregister?.p50Ns),
@@ -210,7 +211,7 @@ const symbolsShown = 8;
 
 /** Shares of the busy samples: a row per function, a column per variant. Null when nothing was sampled. */
 export function symbolTable(workload: WorkloadAnswers): Table | null {
-  const profiled = workload.variants.filter((one) => one.profile !== null && one.profile.busy > 0);
+  const profiled = workload.variants.filter((one) => one.profile !== null && one.profile.readerLocks !== null);
   if (profiled.length === 0) return null;
   const shareOf = (one: VariantAnswers, symbol: string): number =>
     (one.profile!.symbols.get(symbol) ?? 0) / one.profile!.busy;
@@ -283,8 +284,9 @@ export function readSideTable(workload: WorkloadAnswers): Table | null {
     ["accesses/visit", "visit-accesses-mean"],
     ["lines/visit", "visit-lines-mean"],
     ["locked operations/visit", "visit-locked-mean"],
-    ["shared writes/visit", "visit-shared-writes-mean"],
+    ["shared writes to locks and globals/visit", "visit-shared-writes-mean"],
     ["shared writes to shrinkers/callback", "callback-shared-writes-mean"],
+    ["shared writes to maps and deferred counts/visit", "visit-info-shared-writes-mean"],
   ]);
 }
 

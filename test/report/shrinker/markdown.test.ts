@@ -170,7 +170,7 @@ describe("the sentence about shared writes", () => {
   test("tells who is free of them, who is but for shrinkers, and who is not", async () => {
     const rows = [...counted(reference, 3, 0), ...counted("srcu", 0, 0), ...counted("refcount-rcu", 0, 2)];
     expect(sharedWritesText(await answerOnly([...rows, ...counted(floor, 0, 0)]))).toBe(
-      "**Free of shared writes** is the read side of `srcu`. **Free of shared writes but for the shrinkers that it calls on**, each on a line of its own: `refcount-rcu` (2 per callback). **Not free** of them: `rwsem` (3 per visit).",
+      "**Free of writes to shared locks and globals** is the read side of `srcu`. **Free of writes to shared locks and globals, but writing to the shrinkers that it calls on**, each on a line of its own: `refcount-rcu` (2 per callback). **Not free** of them: `rwsem` (3 per visit).",
     );
   });
 

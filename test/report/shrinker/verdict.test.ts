@@ -18,6 +18,8 @@ function variant(id: string, some: Partial<VariantAnswers> = {}): VariantAnswers
     id,
     role,
     hz: 1000,
+    firstVisitNs: null,
+    laterVisitNs: null,
     bogoOps: null,
     visits: null,
     givenUp: null,
