@@ -1,9 +1,16 @@
 // The shrinker's suite. A new variant is one file in src/kernel/shrinker and one line in `variants` here.
 
-import type { Suite } from "../src/plan/suite.ts";
+import type { Suite, VariantParameter } from "../src/plan/suite.ts";
 
 /** The slab objects of a workload are the quarantine's; without them more shrinker events fit into the same time. */
 const withoutObjects = { "quarantine-bytes": 0, "background-objects": 1, "churn-batch": 1, "churn-cycles": 0 };
+
+const hz: VariantParameter = {
+  constant: "LAB_HZ",
+  default: "1000",
+  values: { "100": 100, "250": 250, "300": 300, "1000": 1000 },
+  meaning: "jiffies per second (CONFIG_HZ)",
+};
 
 export const shrinker: Suite = {
   problem: "shrinker",
@@ -29,17 +36,17 @@ export const shrinker: Suite = {
     {
       name: "srcu",
       summary: "readers under SRCU, unregistering waits for a grace period (Linux 6.4-rc1)",
-      parameters: { hz: { constant: "LAB_HZ", default: 1000, meaning: "jiffies per second: 100, 250 or 1000" } },
+      parameters: { hz },
     },
     {
       name: "srcu-expedited",
       summary: "as srcu, with expedited grace periods (proposed as a fix of the regression)",
-      parameters: { hz: { constant: "LAB_HZ", default: 1000, meaning: "jiffies per second: 100, 250 or 1000" } },
+      parameters: { hz },
     },
     {
       name: "srcu-split",
       summary: "as srcu, the wait put off to after the unmount (proposed by Kirill Tkhai, not merged)",
-      parameters: { hz: { constant: "LAB_HZ", default: 1000, meaning: "jiffies per second: 100, 250 or 1000" } },
+      parameters: { hz },
     },
     { name: "refcount-rcu", summary: "a reference count in each shrinker, looked up under RCU (Linux since 6.7)" },
     { name: "floor", summary: "does nothing: the cost of the harness" },
@@ -70,7 +77,7 @@ export const shrinker: Suite = {
         full: { ...withoutObjects, touchers: 3001 },
       },
       lesser: {
-        profiled: { cgroups: 400, reclaimers: 8 },
+        profiled: { cgroups: 400, "reclaim-passes": 130 },
         counted: { cgroups: 130, reclaimers: 2, "reclaim-passes": 13 },
       },
     },

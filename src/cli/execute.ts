@@ -69,6 +69,7 @@ class UnitRecorder {
     this.#unit = unit;
     this.#marks = {
       ...(unit.stage !== "counted" && isOversubscribed(unit.cpus) ? { oversubscribed: true } : {}),
+      tasks: unit.workload.limits.tasks,
       ...(unit.fixedTime === null ? {} : { "slice-ms": unit.fixedTime.sliceMs }),
     };
     this.#base = {
@@ -166,15 +167,24 @@ export async function execute(execution: Execution): Promise<{ readonly run: Run
     rssBytesMax,
   });
 
-  let violated = false;
+  /** Problem and variant of those that did what none may do. */
+  const voided = new Set<string>();
+  const isVoid = (unit: Unit, variant: string): boolean => voided.has(`${unit.problem} ${variant}`);
   const writer = await openRecords(folder, done, caseOfRow);
   await writeRun(folder, snapshot("incomplete", null));
   const unitsDone = units.filter(isDone).reduce((sum, unit) => sum + unit.weight, 0);
   const progress = new Progress(io, { unitsTotal: units.reduce((sum, unit) => sum + unit.weight, 0), unitsDone });
   try {
-    for (const unit of units) {
-      if (isDone(unit)) continue;
+    for (const planned of units) {
+      if (isDone(planned)) continue;
       if (signal.aborted) break;
+      // What hung or trapped once is not waited for again.
+      const unit = { ...planned, variants: planned.variants.filter(({ id }) => !isVoid(planned, id)) };
+      for (const variant of planned.variants) {
+        if (!isVoid(planned, variant.id)) continue;
+        const id = caseId(planned, variant);
+        cases.set(id, { id, state: "failed", error: `variant '${variant.id}': void, so not measured any more` });
+      }
       const name = `${unit.problem}: ${unit.workload.name}, ${unit.stage}${unit.purpose === "growth" ? ` at ${Math.round(quarantineBytesOf(unit.workload) / 2 ** 20)} MiB` : ""}`;
       progress.begin(name);
       const recorder = new UnitRecorder(writer, execution.run, unit);
@@ -200,7 +210,7 @@ export async function execute(execution: Execution): Promise<{ readonly run: Run
         cases.set(id, error === undefined ? { id, state: "done" } : { id, state: "failed", error: error.message });
         if (error === undefined) continue;
         if (!(error instanceof InputError || error instanceof ViolationError)) throw error;
-        violated ||= error instanceof ViolationError;
+        if (error instanceof ViolationError) voided.add(`${unit.problem} ${variant.id}`);
         recorder.drop(variant);
         progress.clear();
         io.warn(`reclaim-bench: ${error.message}\n`);
@@ -217,7 +227,7 @@ export async function execute(execution: Execution): Promise<{ readonly run: Run
   const complete = [...cases.values()].every((one) => one.state !== "pending");
   const result = snapshot(complete ? "complete" : "incomplete", complete ? io.clock().toISOString() : null);
   await writeRun(folder, result);
-  return { run: result, violated };
+  return { run: result, violated: voided.size > 0 };
 }
 
 /** A run that has not begun. */

@@ -32,6 +32,35 @@ function suiteOf(run: Run, problem: string): Suite {
   return suite;
 }
 
+/** What the harness says of a case that is too large for it; any other failed case is a violation. */
+const isTooLarge =
+  /is used up[;:]|^cannot reserve |exact counting takes at most|leave no room in 4 GiB|more than 32-bit Wasm can address/;
+
+/** A case's id, taken apart; pairs with `caseId` of `plan/plan.ts`. */
+function parseCase(id: string): {
+  readonly problem: string;
+  readonly variant: string;
+  workload: string;
+  stage: string;
+} {
+  const parts = id.split(" / ");
+  const [problem = "", ...others] = parts;
+  return { problem, variant: others.slice(0, -2).join(" / "), workload: parts.at(-2) ?? "", stage: parts.at(-1) ?? "" };
+}
+
+/** Variants of a problem of which a case failed by what they did. */
+function voidsOf(run: Run, problem: string): Set<string> {
+  const failed = run.cases.filter(({ state, error = "" }) => state === "failed" && !isTooLarge.test(error));
+  return new Set(failed.map(({ id }) => parseCase(id)).flatMap((one) => (one.problem === problem ? one.variant : [])));
+}
+
+/** Workloads of a problem that have timed cases to come; those for a law of growth play no part in a choice. */
+function incompleteOf(run: Run, problem: string): Set<string> {
+  const pending = run.cases.filter(({ state }) => state === "pending").map(({ id }) => parseCase(id));
+  const timed = pending.filter((one) => one.problem === problem && /^timed(?: cpus=\d+)?$/.test(one.stage));
+  return new Set(timed.map(({ workload }) => workload));
+}
+
 function subjectOf(run: Run, suite: Suite): Subject {
   const { problem, statement, reference, floor } = suite;
   const variants = run.modules.filter((one) => one.problem === problem).map((one) => one.variant);
@@ -42,6 +71,8 @@ function subjectOf(run: Run, suite: Suite): Subject {
     floor,
     order: [...new Set(variants)],
     questions: new Map(suite.workloads.map((one) => [one.name, one.question])),
+    voids: voidsOf(run, problem),
+    incomplete: incompleteOf(run, problem),
   };
 }
 

@@ -24,22 +24,30 @@ export class Profile {
   readonly samples = new Map<string, number>();
   readonly #words: Uint32Array;
   readonly #blocks: readonly number[];
-  #timer: NodeJS.Timeout | undefined;
+  /** Runs for as long as the case does: one that began with each round would never look at its first millisecond. */
+  readonly #timer: NodeJS.Timeout;
+  #isRound = false;
 
   constructor(memory: WebAssembly.Memory, layout: MemoryLayout) {
     this.#words = new Uint32Array(memory.buffer);
     this.#blocks = Array.from({ length: layout.cpus }, (_, cpu) => layout.cpuBlocks + cpu * cpuBlockBytes);
-  }
-
-  begin(): void {
     this.#timer = setInterval(() => this.#look(), periodMs);
   }
 
+  begin(): void {
+    this.#isRound = true;
+  }
+
   end(): void {
+    this.#isRound = false;
+  }
+
+  close(): void {
     clearInterval(this.#timer);
   }
 
   #look(): void {
+    if (!this.#isRound) return;
     for (const block of this.#blocks) {
       const isAwake = Atomics.load(this.#words, (block + awakeAt) >>> 2) !== 0;
       const symbol = Atomics.load(this.#words, (block + symbolsAt) >>> 2) & 0xff;

@@ -1,6 +1,7 @@
 // Measures a group of the shrinker's variants on threads: round by round each of them in turn, in an order drawn anew
 // for every round. A round is a chunk of the workload, or a slice of time in which its measured chunk is repeated.
 
+import { sum } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
 import type { RunningModule } from "../build/instance.ts";
 import { type ShrinkerExports, shrinkerKinds, startShrinker } from "../build/shrinker.ts";
@@ -77,6 +78,14 @@ export function nodesOf(workload: Workload): number {
   return typeof nodes === "number" ? nodes : 1;
 }
 
+function timeOf({ beginNs, endNs }: CpuResult): number {
+  return endNs - beginNs;
+}
+
+function differences(after: readonly number[], before: readonly number[]): number[] {
+  return after.map((value, index) => value - before[index]!);
+}
+
 /** What all subjects perform in turn. */
 interface Round {
   readonly work: readonly CpuWork[];
@@ -121,20 +130,25 @@ class Running {
         spins === undefined ? sizes : { ...sizes, spinsPerMicrosecond: spins },
         hostMachine,
       );
-    const running = start(spinsPerMicrosecond(start().exports));
+    const running = start(spinsPerMicrosecond(() => start().exports));
     return new Running(subject, await Crew.start(running, { name: subject.id, signal }), options);
   }
 
+  /** What each CPU counted so far. */
+  #counts(counter: number): number[] {
+    return this.#readers.map((reader) => reader.counter(counter));
+  }
+
   #count(counter: number): number {
-    return this.#readers.reduce((sum, reader) => sum + reader.counter(counter), 0);
+    return sum(this.#counts(counter));
   }
 
   /** Performs a round and samples it, when it is measured. */
   async step(round: Round, untilNs: number | null): Promise<void> {
     const { workload } = this.#options;
     const { work, index, isMeasured } = round;
-    const bogoBefore = this.#count(counters.counterBogoOps);
-    const visitsBefore = this.#count(counters.counterVisits);
+    const bogoBefore = this.#counts(counters.counterBogoOps);
+    const visitsBefore = this.#counts(counters.counterVisits);
     const registeredBefore = this.#count(counters.counterRegistered) + this.#count(counters.counterUnregistered);
     if (isMeasured) this.#profile?.begin();
     let results: readonly CpuResult[];
@@ -145,28 +159,39 @@ class Running {
     }
     if (results.some(({ status }) => status !== 0)) {
       throw new InputError(
-        `workload '${workload.name}': the case's memory is used up; lower the number of cgroups or superblocks`,
+        `variant '${this.subject.id}': the memory of workload '${workload.name}' is used up; lower the number of cgroups or superblocks, or look for a leak`,
       );
     }
-    const { exports } = this.#crew.running;
-    this.#mapBytesMax = Math.max(this.#mapBytesMax, exports.mapBytes());
-    this.#deferredBytesMax = Math.max(this.#deferredBytesMax, exports.deferredBytes());
-    this.#infoBytesMax = Math.max(this.#infoBytesMax, exports.infoBytes());
+    this.#mapBytesMax = Math.max(this.#mapBytesMax, this.#bytes("mapBytes"));
+    this.#deferredBytesMax = Math.max(this.#deferredBytesMax, this.#bytes("deferredBytes"));
+    this.#infoBytesMax = Math.max(this.#infoBytesMax, this.#bytes("infoBytes"));
     if (!isMeasured || this.#profile !== null) return;
-    const bogoOps = this.#count(counters.counterBogoOps) - bogoBefore;
-    const visits = this.#count(counters.counterVisits) - visitsBefore;
+    const bogoOps = differences(this.#counts(counters.counterBogoOps), bogoBefore);
+    const visits = differences(this.#counts(counters.counterVisits), visitsBefore);
     const registered =
       this.#count(counters.counterRegistered) + this.#count(counters.counterUnregistered) - registeredBefore;
     const begin = Math.min(...results.map(({ beginNs }) => beginNs));
-    const seconds = (Math.max(...results.map(({ endNs }) => endNs)) - begin) * 1e-9;
+    const ns = Math.max(...results.map(({ endNs }) => endNs)) - begin;
+    // In a slice each CPU has its own end, so its work counts by its own time. A chunk is done when the last CPU is.
+    const perSecond = (done: readonly number[]): number =>
+      untilNs === null
+        ? (sum(done) / ns) * 1e9
+        : sum(done.map((count, cpu) => (count === 0 ? 0 : (count / timeOf(results[cpu]!)) * 1e9)));
     const emit = (metric: string, value: number): void => this.#options.onSample(this.subject.id, metric, index, value);
-    emit("round-ns", seconds * 1e9);
+    emit("round-ns", ns);
     // Also when a variant got none done.
-    if (round.holdsBogoOps) emit("bogo-ops-per-s", bogoOps / seconds);
-    if (round.holdsPasses) emit("visits-per-s", visits / seconds);
-    if (visits > 0 && bogoOps === 0 && registered === 0) {
-      emit("visit-ns", results.reduce((sum, { beginNs, endNs }) => sum + endNs - beginNs, 0) / visits);
+    if (round.holdsBogoOps) emit("bogo-ops-per-s", perSecond(bogoOps));
+    if (round.holdsPasses) emit("visits-per-s", perSecond(visits));
+    if (sum(visits) > 0 && sum(bogoOps) === 0 && registered === 0) {
+      emit("visit-ns", sum(results.map(timeOf)) / sum(visits));
     }
+  }
+
+  /** @throws {ViolationError} when the variant gives what is no number of bytes */
+  #bytes(name: "mapBytes" | "deferredBytes" | "infoBytes" | "shrinkerBytes"): number {
+    const bytes = this.#crew.running.exports[name]();
+    if (Number.isFinite(bytes) && bytes >= 0) return bytes;
+    throw new ViolationError(`variant '${this.subject.id}': ${name} gives ${bytes}, which is no number of bytes`);
   }
 
   /**
@@ -192,7 +217,7 @@ class Running {
     onSample(id, "map-bytes-max", 0, this.#mapBytesMax);
     onSample(id, "deferred-bytes-max", 0, this.#deferredBytesMax);
     onSample(id, "info-bytes-max", 0, this.#infoBytesMax);
-    onSample(id, "shrinker-bytes", 0, this.#crew.running.exports.shrinkerBytes());
+    onSample(id, "shrinker-bytes", 0, this.#bytes("shrinkerBytes"));
     onSample(id, "events-skipped", 0, skipped);
     if (workPerOpNs !== null) onSample(id, "work-per-op-ns", 0, workPerOpNs);
     for (const [index, metric] of distributions) {
@@ -214,6 +239,7 @@ class Running {
   }
 
   async close(): Promise<void> {
+    this.#profile?.close();
     await this.#crew.close();
   }
 }
@@ -265,7 +291,7 @@ export async function measureShrinker(options: ShrinkerMeasureOptions): Promise<
     }
   };
   const random = new Random(workload.seed);
-  const order = Uint32Array.from(subjects.keys());
+  let order = new Uint32Array(0);
   const inTurn = async (action: (one: Running) => Promise<void>): Promise<void> => {
     random.shuffle(order);
     for (const position of order) {
@@ -274,7 +300,15 @@ export async function measureShrinker(options: ShrinkerMeasureOptions): Promise<
     }
   };
   try {
-    for (const subject of subjects) running.push(await Running.start(subject, options));
+    for (const subject of subjects) {
+      try {
+        running.push(await Running.start(subject, options));
+      } catch (error) {
+        if (error instanceof StoppedError) throw error;
+        failures.set(subject.id, asViolation(subject.id, error));
+      }
+    }
+    order = Uint32Array.from(running.keys());
     const partitioner = new Partitioner(cpus, shrinkerKinds);
     let index = 0;
     let events = 0;

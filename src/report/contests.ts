@@ -1,7 +1,8 @@
 // Who wins on what: one question after the other, with the value that each variant gives to it.
 
+import type { PairedRatio } from "../statistics/paired.ts";
 import { formatBytes, formatNs, formatNumber, formatRatio, ratioOf } from "./format.ts";
-import type { Role, Table } from "./tables.ts";
+import { formatPairedRatio, type Role, type Table } from "./tables.ts";
 
 /** Unit of a contest's values, which says how they are written. */
 export type ContestUnit = "ns" | "bytes" | (string & {});
@@ -16,33 +17,39 @@ export interface Question<Variant> {
   readonly better?: "lower" | "higher";
   /** Null or undefined: takes no part. */
   readonly value: (variant: Variant) => number | null | undefined;
+  /** Ratio to the reference by rounds, where it is not the quotient of the values. */
+  readonly ratio?: (variant: Variant) => PairedRatio | null | undefined;
 }
 
 /** One question, answered. */
 export interface Contest {
   readonly question: string;
   readonly unit: ContestUnit;
-  /** Best first; the floor takes no part. */
+  /** Best first; the floor and what is void take no part. */
   readonly ranking: readonly { readonly id: string; readonly value: number }[];
   /** Those that cannot be told from the best: within a tenth of it, for times; equal, for exact values. */
   readonly winners: readonly string[];
+  /** The best one's ratio to the reference by rounds; undefined where it is the quotient of the values. */
+  readonly ratio?: PairedRatio | null;
 }
 
 /** Times closer than this to the best are not told apart: single values of a noisy machine. */
 export const tieRatio = 1.1;
 
 /** Questions that fewer than two variants answer are left out. */
-export function holdContests<Variant extends { readonly id: string; readonly role: Role }>(
+export function holdContests<Variant extends { readonly id: string; readonly role: Role; readonly isVoid: boolean }>(
   variants: readonly Variant[],
   questions: readonly Question<Variant>[],
 ): Contest[] {
   const found: Contest[] = [];
-  for (const { question, unit, exact, better = "lower", value } of questions) {
+  for (const { question, unit, exact, better = "lower", value, ratio } of questions) {
     const sign = better === "lower" ? 1 : -1;
     const ranking = variants
-      .filter((one) => one.role !== "floor")
-      .map((one) => ({ id: one.id, value: value(one) }))
-      .filter((one): one is { id: string; value: number } => one.value !== null && one.value !== undefined)
+      .filter((one) => one.role !== "floor" && !one.isVoid)
+      .flatMap((one) => {
+        const own = value(one);
+        return own === null || own === undefined ? [] : [{ id: one.id, value: own, variant: one }];
+      })
       .sort((a, b) => sign * (a.value - b.value));
     const best = ranking[0];
     if (best === undefined || ranking.length < 2) continue;
@@ -52,7 +59,13 @@ export function holdContests<Variant extends { readonly id: string; readonly rol
         ? other <= Math.max(best.value, 0) * tieRatio
         : other * tieRatio >= Math.max(best.value, 0);
     };
-    found.push({ question, unit, ranking, winners: ranking.filter((one) => isAlike(one.value)).map((one) => one.id) });
+    found.push({
+      question,
+      unit,
+      ranking: ranking.map(({ id, value: own }) => ({ id, value: own })),
+      winners: ranking.filter((one) => isAlike(one.value)).map((one) => one.id),
+      ...(ratio === undefined ? {} : { ratio: ratio(best.variant) ?? null }),
+    });
   }
   return found;
 }
@@ -66,7 +79,7 @@ function formatOf(unit: ContestUnit): (value: number) => string {
 export function contestTable(contests: readonly Contest[], referenceId: string | undefined): Table {
   return [
     ["question", "best", "value", "reference", "ratio"],
-    ...contests.map(({ question, unit, ranking, winners }) => {
+    ...contests.map(({ question, unit, ranking, winners, ratio }) => {
       const ofReference = ranking.find((one) => one.id === referenceId)?.value;
       const best = ranking[0]!;
       const format = formatOf(unit);
@@ -80,7 +93,7 @@ export function contestTable(contests: readonly Contest[], referenceId: string |
             : winners.join("; "),
         format(best.value),
         ofReference === undefined ? "–" : format(ofReference),
-        formatRatio(ratioOf(best.value, ofReference)),
+        ratio === undefined ? formatRatio(ratioOf(best.value, ofReference)) : formatPairedRatio(ratio),
       ];
     }),
   ];

@@ -70,10 +70,10 @@ function shortAnswer(parts: readonly Part[]): string {
   return renderTable([
     ["problem", "workload", "choose"],
     ...parts.flatMap(({ subject, choices }) =>
-      choices.map(({ workload, variant }) => [
+      choices.map(({ workload, variant, isIncomplete }) => [
         subject.problem,
         workload,
-        variant === null ? "nothing" : `\`${variant}\``,
+        isIncomplete ? "incomplete" : variant === null ? "nothing" : `\`${variant}\``,
       ]),
     ),
   ]);

@@ -60,44 +60,84 @@ export interface Rounds {
   readonly times: Series;
 }
 
-/** Something done per second. */
-export interface Rate {
-  /** All that was done over all the time: the mean over rounds, weighted by their times. */
-  readonly perSecond: number;
-  /** Sign-test interval of the blocks' median; null with fewer than six blocks. */
+/** A median over blocks of rounds, and its ratio to the reference. Estimate and interval are of the same blocks. */
+export interface BlockMedian {
+  /** Sign-test interval; null with fewer than six blocks. */
   readonly low: number | null;
   readonly high: number | null;
-  /** Its quotient by the reference's, of the rounds that both have; its interval by blocks. */
+  /** Median of the blocks' quotients by the reference's, of the rounds that both have. */
   readonly ratio: PairedRatio | null;
+}
+
+/** Something done per second. */
+export interface Rate extends BlockMedian {
+  readonly perSecond: number;
   readonly rounds: Rounds;
 }
 
-function overall({ rates, times }: Rounds): number {
-  const weights = [...rates.keys()].map((round) => times.get(round) ?? 1);
-  return sum([...rates.values()].map((rate, index) => rate * weights[index]!)) / sum(weights);
+/** A time with the harness subtracted. */
+export interface MedianTime extends BlockMedian {
+  readonly ns: number;
+}
+
+/** Most blocks that rounds are put together into. */
+const blocksMax = 10;
+
+/** Blocks of consecutive rounds, as many rounds in each as can be; none is left out. Values are weighted by times. */
+function blocksOf(values: Series, times: Series): Series {
+  const rounds = [...values.keys()].sort((a, b) => a - b);
+  const count = Math.min(rounds.length, blocksMax);
+  const blocks: Series = new Map();
+  for (let block = 0; block < count; block++) {
+    const own = rounds.slice(
+      Math.floor((block * rounds.length) / count),
+      Math.floor(((block + 1) * rounds.length) / count),
+    );
+    const weights = own.map((round) => times.get(round) ?? 1);
+    const all = sum(weights);
+    // A mean of equal values is that value, without what rounding would add.
+    const first = values.get(own[0]!)!;
+    const isEven = all <= 0 || own.every((round) => values.get(round) === first);
+    const weighted = isEven ? first : sum(own.map((round, index) => (values.get(round)! * weights[index]!) / all));
+    blocks.set(block, weighted);
+  }
+  return blocks;
 }
 
 /** Null without rounds. */
 export function rateOf(rounds: Rounds, reference: Rounds): Rate | null {
-  if (rounds.rates.size === 0) return null;
-  const { low, high } = medianWithInterval([...blockMeans(rounds.rates).values()])!;
-  return { perSecond: overall(rounds), low, high, ratio: compareRates(rounds, reference), rounds };
+  const found = medianWithInterval([...blocksOf(rounds.rates, rounds.times).values()]);
+  if (found === null) return null;
+  const { median, low, high } = found;
+  return { perSecond: median, low, high, ratio: compareRates(rounds, reference), rounds };
 }
-
-/** Sums in different order may differ by so much. */
-const rounding = 1 + 1e-9;
 
 /** Ratio of two rates by their shared rounds; null when there are none, or the base did nothing. */
 export function compareRates(rounds: Rounds, base: Rounds): PairedRatio | null {
-  const own = sharedWith(rounds.rates, base.rates);
-  const other = sharedWith(base.rates, rounds.rates);
-  const paired = pairedRatio(blockMeans(own), blockMeans(other));
+  const own = blocksOf(sharedWith(rounds.rates, base.rates), rounds.times);
+  const other = blocksOf(sharedWith(base.rates, rounds.rates), base.times);
+  const ofBase = medianWithInterval([...other.values()]);
+  return ofBase === null || ofBase.median <= 0 ? null : told(pairedRatio(own, other));
+}
+
+/** A ratio outside of its interval would say that the two are of different things; then there is no interval. */
+function told(paired: PairedRatio | null): PairedRatio | null {
   if (paired === null) return null;
-  const ofBase = overall({ rates: other, times: base.times });
-  if (ofBase <= 0) return null;
-  const ratio = overall({ rates: own, times: rounds.times }) / ofBase;
-  const { low, high } = paired;
-  // Where rounds are so unlike that a long one outweighs the others, their median says nothing of the whole.
-  const isTold = low !== null && high !== null && low <= ratio * rounding && ratio <= high * rounding;
-  return isTold ? { ...paired, ratio } : { ...paired, ratio, low: null, high: null };
+  const { ratio, low, high } = paired;
+  const isTold = low !== null && high !== null && low <= ratio && ratio <= high;
+  return isTold ? paired : { ...paired, low: null, high: null };
+}
+
+/** A variant's time above the floor's, at the median. Null as {@link netTime}. */
+export function medianNetTime(raw: Series, floor: Series, reference: Series): MedianTime | null {
+  const none: Series = new Map();
+  const net = minus(raw, floor);
+  const found = medianWithInterval([...blocksOf(net, none).values()]);
+  if (found === null || found.median <= 0 || (found.low !== null && found.low <= 0)) return null;
+  const base = minus(reference, floor);
+  const other = blocksOf(sharedWith(base, net), none);
+  const ofBase = medianWithInterval([...other.values()]);
+  const paired =
+    ofBase === null || ofBase.median <= 0 ? null : told(pairedRatio(blocksOf(sharedWith(net, base), none), other));
+  return { ns: found.median, low: found.low, high: found.high, ratio: paired };
 }

@@ -15,13 +15,24 @@ export interface Subject {
   readonly order: readonly string[];
   /** Question of each workload, by name. */
   readonly questions: ReadonlyMap<string, string>;
+  /** Ids of variants that did in some case what none may do: no number of theirs is worth anything. */
+  readonly voids: ReadonlySet<string>;
+  /** Names of workloads whose timed cases were not all tried before the run was stopped. */
+  readonly incomplete: ReadonlySet<string>;
 }
+
+/** Who is who, for the answers. */
+export type Roles = Pick<Subject, "reference" | "floor" | "order"> & Partial<Pick<Subject, "voids" | "incomplete">>;
 
 /** One problem's part of a report. */
 export interface Part {
   readonly subject: Subject;
-  /** What to choose for each workload; null: nothing. */
-  readonly choices: readonly { readonly workload: string; readonly variant: string | null }[];
+  /** What to choose for each workload; null: nothing, or nothing yet. */
+  readonly choices: readonly {
+    readonly workload: string;
+    readonly variant: string | null;
+    readonly isIncomplete: boolean;
+  }[];
   /** Markdown from its `## Verdict` on, its headings as if it were the only part. */
   readonly markdown: string;
   /** The short answer for a terminal. */
@@ -35,6 +46,22 @@ export interface Part {
 
 /** Answers a problem's questions from its rows. */
 export type Reporter = (rows: ProblemRows, subject: Subject) => Promise<Part>;
+
+/** Why nothing is chosen where the run was stopped. */
+export const incompleteText = "incomplete: not all of its timed cases were tried, so nothing is chosen";
+
+/** Variants whose numbers are void, in words; empty when there are none. */
+export function voidsText({ voids }: Subject): string {
+  if (voids.size === 0) return "";
+  const ids = [...voids].map((id) => `\`${id}\``).join(", ");
+  return `**Void:** ${ids}, by what no variant may do; see the failed cases. What else was measured stands in the tables, and takes no part in contests and choices.`;
+}
+
+/** What a variant breaks, in a cell: that nothing is broken is said only of what was judged. */
+export function breaksCell(broken: readonly string[], judged: number, all: number): string {
+  if (broken.length > 0) return broken.join(", ");
+  return judged === all ? "none" : `none of ${judged} judged`;
+}
 
 /** Unites the uses of several workloads. */
 export function uniteCpuUses(uses: readonly CpuUse[]): CpuUse {

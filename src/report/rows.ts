@@ -96,6 +96,9 @@ export class WorkloadRows {
   readonly #ofVariants = new Map<string, ReadonlyMap<string, string>>();
   readonly #cpus = new Map<string, Set<number>>();
   readonly #oversubscribed = new Set<string>();
+  /** Stages whose rounds are slices of time, not chunks of the workload. */
+  readonly #sliced = new Set<string>();
+  readonly #tasks = new Map<string, number>();
 
   constructor(name: string) {
     this.name = name;
@@ -106,6 +109,9 @@ export class WorkloadRows {
     const stage = parameters.get("stage") ?? "";
     within(this.#cpus, stage, () => new Set<number>()).add(row.cpus);
     if (parameters.get("oversubscribed") === "true") this.#oversubscribed.add(stage);
+    if (parameters.has("slice-ms")) this.#sliced.add(stage);
+    const tasks = Number(parameters.get("tasks"));
+    if (tasks > 0) this.#tasks.set(stage, tasks);
     if (parameters.get("purpose") === "growth") {
       const sizes = within(this.growth, row.variant, () => new Map<number, VariantRows>());
       within(sizes, Number(parameters.get("quarantine-bytes")), () => new VariantRows()).add(stage, row);
@@ -137,6 +143,16 @@ export class WorkloadRows {
       .filter(([key, value]) => always.includes(key) || isChanged(defaults, key, value))
       .map(([key, value]) => `${key}=${value}`)
       .join(" ");
+  }
+
+  /** Whether the rounds of a stage are slices of equal time. Otherwise they are chunks, and may be unlike. */
+  isSliced(stage: string): boolean {
+    return this.#sliced.has(stage);
+  }
+
+  /** Tasks of the workload in a stage; null where the rows do not say. */
+  tasksOf(stage: string): number | null {
+    return this.#tasks.get(stage) ?? null;
   }
 
   /** Of the stages given that have rows, growth included. */

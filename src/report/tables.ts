@@ -16,8 +16,9 @@ export function withoutEmptyColumns(table: Table): Table {
 }
 
 /** A variant as a row's first cell. */
-export function variantCell(variant: { readonly id: string; readonly role: Role }): string {
-  return variant.role === "" ? variant.id : `${variant.id} (${variant.role})`;
+export function variantCell(variant: { readonly id: string; readonly role: Role; readonly isVoid: boolean }): string {
+  const marks = [...(variant.role === "" ? [] : [variant.role]), ...(variant.isVoid ? ["void"] : [])];
+  return marks.length === 0 ? variant.id : `${variant.id} (${marks.join(", ")})`;
 }
 
 /** `~` marks a ratio that the rounds do not tell from 1, `?` one of too few rounds to tell. */

@@ -52,6 +52,8 @@ interface Cpu {
   irqOffDepth: number;
   /** Pauses since the last event boundary, sleep or computation. */
   pauses: number;
+  /** Sleeps since the last event boundary. */
+  sleeps: number;
   /** Whether it performs something that an interrupt to another CPU is part of. */
   isInterrupting: boolean;
 }
@@ -60,6 +62,8 @@ interface Cpu {
 const pauseNs = 40;
 /** A loop that paused so often, 0.1 s of virtual time, waits for somebody who never comes. */
 const pausesMax = 2_500_000;
+/** The same of sleeps: a grace period takes a few, a slow callback one. */
+const sleepsMax = 1_000_000;
 const taskStackBytes = 4096;
 
 /** The CPUs of one case. Bind {@link imports} of each, instantiate all, then {@link attach}. */
@@ -90,6 +94,7 @@ export class CountingMachine {
       deferred: [],
       irqOffDepth: 0,
       pauses: 0,
+      sleeps: 0,
       isInterrupting: false,
     }));
   }
@@ -167,6 +172,13 @@ export class CountingMachine {
     }
   }
 
+  #sleep(cpu: number): void {
+    if (++this.#cpu(cpu).sleeps <= sleepsMax) return;
+    throw new ViolationError(
+      `CPU ${cpu} sleeps for ever: ${sleepsMax} times in one event, and the counting machine lets no other CPU run until the event is done`,
+    );
+  }
+
   #pass(cpu: number, ns: number): void {
     this.#nowNs += ns;
     this.#cpu(cpu).pauses = 0;
@@ -240,6 +252,7 @@ export class CountingMachine {
         interrupt: (target: number, work: number, argument: number) => this.#interrupt(cpu, target, work, argument),
         quiescent: () => {
           this.#cpu(cpu).pauses = 0;
+          this.#cpu(cpu).sleeps = 0;
         },
         task: () => cpu,
         isRunning: (identity: number) => (this.#isIdle(cpu, identity) ? 0 : 1),
@@ -262,6 +275,7 @@ export class CountingMachine {
         note: (kind: number, value: number) => observer.note(cpu, kind, value),
         clockNs: () => this.#nowNs,
         sleepNs: (ns: number) => {
+          this.#sleep(cpu);
           this.#pass(cpu, ns);
           observer.slept(cpu, ns);
         },

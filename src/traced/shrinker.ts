@@ -110,9 +110,14 @@ class Case {
     for (const instance of this.#instances) instance.drain();
   }
 
+  /** What each CPU counted in the measured part. */
+  countByCpu(counter: number): number[] {
+    return this.#instances.map((instance) => instance.counter(counter));
+  }
+
   /** What all CPUs counted in the measured part. */
   count(counter: number): number {
-    return this.#instances.reduce((sum, instance) => sum + instance.counter(counter), 0);
+    return this.countByCpu(counter).reduce((sum, count) => sum + count, 0);
   }
 }
 
@@ -151,9 +156,12 @@ export async function countShrinker(
   mean("visit-accesses-mean", counter.visitAccesses, visits);
   mean("visit-lines-mean", counter.visitLines, visits);
   mean("visit-locked-mean", counter.visitLocked, visits);
-  mean("visit-shared-writes-mean", shared.others, visits);
-  mean("visit-info-shared-writes-mean", shared.infos, visits);
-  mean("callback-shared-writes-mean", shared.descriptors, one.count(counterCallbacks));
+  // With visits on one CPU only, nothing can be told to be shared.
+  if (one.countByCpu(counterVisits).filter((count) => count > 0).length > 1) {
+    mean("visit-shared-writes-mean", shared.others, visits);
+    mean("visit-info-shared-writes-mean", shared.infos, visits);
+    mean("callback-shared-writes-mean", shared.descriptors, one.count(counterCallbacks));
+  }
   const registered = one.count(counterRegistered);
   mean("register-accesses-mean", counter.registerAccesses, registered);
   mean("register-locked-mean", counter.registerLocked, registered);

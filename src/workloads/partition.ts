@@ -1,5 +1,5 @@
 // Divides a chunk of events among the CPUs of a case: one task per CPU, and more tasks than CPUs in turn, an event at
-// a time.
+// a time. Tasks with fewer events get their turns evenly over the chunk.
 
 import {
   eventAOffset,
@@ -61,16 +61,14 @@ export class Partitioner {
 
   #interleave(chunk: Uint8Array, queues: readonly number[][], cpu: number): Uint8Array {
     const buffer = this.#buffers[cpu] as Uint8Array;
-    let size = 0;
-    const longest = queues.reduce((most, queue) => Math.max(most, queue.length), 0);
-    for (let position = 0; position < longest; position++) {
-      for (const queue of queues) {
-        const offset = queue[position];
-        if (offset === undefined) continue;
-        buffer.set(chunk.subarray(offset, offset + eventSize), size);
-        size += eventSize;
-      }
+    const turns = queues.flatMap((queue) =>
+      queue.map((offset, index) => ({ offset, share: (index + 0.5) / queue.length })),
+    );
+    // Stable, so that tasks with as many events keep their order, and a task's events theirs.
+    turns.sort((one, other) => one.share - other.share);
+    for (const [position, { offset }] of turns.entries()) {
+      buffer.set(chunk.subarray(offset, offset + eventSize), position * eventSize);
     }
-    return buffer.subarray(0, size);
+    return buffer.subarray(0, turns.length * eventSize);
   }
 }

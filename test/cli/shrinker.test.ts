@@ -116,15 +116,16 @@ test("a user's variant whose callbacks come late is void, and the run ends with 
       "slow-cgroups=1",
       "containers=40",
       "reclaim-passes=40",
-      "compute-ns=0",
-      "callback-sleep-ns=20000",
+      "compute-ns=50000",
+      "callback-sleep-ns=50000",
     ]),
     "--variant-file",
     file("not-waiting.ts", planted),
     "--variant",
     "floor",
   ]);
-  expect(stderr).toMatch(/variant 'not-waiting': \d+ callbacks ran after their shrinker had been unregistered/);
+  // A late callback of a descriptor that was freed and filled with poison may trap before it is counted.
+  expect(stderr).toMatch(/variant 'not-waiting': (trapped|\d+ callbacks ran after their shrinker had been unregistered)/);
   expect(code).toBe(4);
   const { rows, run, markdown } = await leftIn(out);
   expect(rows.filter((row) => row.variant === "not-waiting" && row.parameters.includes("stage=timed"))).toEqual([]);

@@ -233,11 +233,12 @@ export function now(): u64 {
 export function sleep(ns: u64): void {
   const begin = now();
   let left = ns;
-  // The barrier's cell always holds 0.
-  while (!nap(blockOf(thisCpu), 0, left as i64)) {
+  while (left > 0) {
+    // The barrier's cell always holds 0. Never longer than a nap: an interrupt may have rung just before it began.
+    const some = min<u64>(left, u64(napNs));
+    if (nap(blockOf(thisCpu), 0, some as i64)) left -= some;
     const passed = now() - begin;
-    if (passed >= ns) return;
-    left = ns - passed;
+    left = passed >= ns ? 0 : min<u64>(left, ns - passed);
   }
 }
 

@@ -32,7 +32,7 @@ import { touchedPages } from "../slab/page";
 import { shrinkSlab as shrinkSlabSymbol } from "../symbols";
 import { jiffyNs } from "../sync/jiffies";
 import { rcuPending, rcuQuiescent } from "../sync/rcu";
-import { srcuNoDelayMax as noDelayMax, srcuReadLock, srcuReadUnlock, synchronizeSrcuExpedited } from "../sync/srcu";
+import { enterReader, leaveReader, srcuNoDelayMax as noDelayMax, waitForReaders } from "../sync/srcu";
 import { amountsOf } from "./amounts";
 import {
   counterBogoOps,
@@ -230,7 +230,7 @@ function reclaim(event: usize): void {
   const node = load<u64>(event, eventBOffset) as u32;
   if (!isPresent(root) || node >= nodeCount) return;
   const begun = begin();
-  const rank = srcuReadLock(walkers());
+  const rank = enterReader(walkers());
   for (let memcg = root; memcg !== noMemcg; memcg = nextMemcg(memcg, root)) {
     count(counterVisits);
     enter(shrinkSlabSymbol);
@@ -239,7 +239,7 @@ function reclaim(event: usize): void {
     progressWithin();
     boundary();
   }
-  srcuReadUnlock(walkers(), rank);
+  leaveReader(walkers(), rank);
   end(histogramPass, begun);
   count(counterPasses);
 }
@@ -260,7 +260,7 @@ function offlineCgroup(memcg: u32): void {
   reparentObjects(memcg);
   offlineMemcg(memcg);
   unlink(memcg);
-  synchronizeSrcuExpedited(walkers());
+  waitForReaders(walkers(), true);
   freeMemcg(memcg);
   setState(memcg, memcgAbsent);
 }

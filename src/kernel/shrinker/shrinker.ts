@@ -326,10 +326,19 @@ export function shrinkMarked(
   if (first !== shrinkEmpty) return first;
   // Clearing is a full barrier, so the second look comes after it. Pairs with the barrier of setting the bit in
   // `superblock.ts`: either the look finds the object, or the bit is set after it was cleared.
+  clearEmpty(map, bit);
+  return lookedAgain(doShrinkSlab(shrinker, memcg, node, priority, deferredCell), memcg, node, shrinker);
+}
+
+/** Clears the bit of a shrinker that said that there is nothing. */
+export function clearEmpty(map: usize, bit: u32): void {
   clearBitOf(map, bit);
   count(counterBitsCleared);
   count(counterSecondLooks);
-  const second = doShrinkSlab(shrinker, memcg, node, priority, deferredCell);
+}
+
+/** Sets the bit again if the second look found something. Returns the objects freed. */
+export function lookedAgain(second: u32, memcg: u32, node: u32, shrinker: usize): u32 {
   if (second === shrinkEmpty) return 0;
   setBit(memcg, node, shrinker);
   count(counterBitsSetAgain);

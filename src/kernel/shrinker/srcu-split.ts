@@ -1,12 +1,16 @@
 // As `srcu`, but an unregistration has two halves: a fast one that the caller waits for, and a slow one that it does not.
 //
-// Follows Kirill Tkhai's "mm: Split unregister_shrinker() in fast and slow part" (linux-mm, 2023, v2; never merged):
-// every shrinker has a rwsem of its own, which walkers take around a callback. The fast half takes the shrinker off list
-// and ids, and then its rwsem for writing, so that no callback runs any more; the slow half waits for a grace period and
-// frees. There, a worker of the superblock waits; here, a callback of the grace period frees, which costs the CPU less.
+// Follows Kirill Tkhai's patch that splits unregister_shrinker() in fast and slow part, as first posted (linux-mm, May
+// 2023; never merged): every shrinker has a rwsem of its own, which do_shrink_slab() takes around each call. The fast half
+// takes the shrinker off the list, and under the same mutex its rwsem for writing, so that no callback runs any more; the
+// slow half waits for a grace period and frees. The published profile with down_read in it is of this version; the second
+// one only tries the lock and passes over a shrinker that is being unregistered.
+// There, a worker of the superblock waits, and makes walks break off; here the caller makes them break off, and a callback
+// of the grace period frees, which costs the CPU less.
 //
-// Costs. As `srcu.ts`, and two locked instructions on the shrinker's own line per visit of it. unregister: the mutex, and
-// whoever is in a callback of this very shrinker. Memory: a rwsem per shrinker on top.
+// Costs. As `srcu.ts`, and two locked instructions on the shrinker's own line per call of it. register: a rwsem on top.
+// unregister: the mutex, and with it held, whoever is in a callback of this very shrinker; so a slow callback holds up
+// every other registration. Memory: a rwsem per shrinker.
 // Progress: a walker waits for a shrinker that is being unregistered, which waits for the callbacks of others.
 // Left out: as in `srcu.ts`.
 
@@ -21,6 +25,7 @@ import { findId } from "./ids";
 import { blockOf, capacityOf, deferredInBlock, mapOf } from "./info-block";
 import { count, rootMemcg } from "./region";
 import {
+  clearEmpty,
   clearRegistered,
   clearStale,
   doShrinkSlab,
@@ -29,11 +34,11 @@ import {
   idOf,
   idRoot,
   isRegistered,
+  lookedAgain,
   nextShrinker,
   remove,
   shrinkEmpty,
   shrinkerSize,
-  shrinkMarked,
 } from "./shrinker";
 import { breakWalks, freeLater, generation, mutex, registerSized, shrinkerSrcu } from "./srcu";
 import { isOnline } from "./tree";
@@ -64,18 +69,24 @@ function descriptorBytes(): u32 {
 }
 
 export function register(superblock: u32): usize {
-  return registerSized(superblock, descriptorBytes());
+  const shrinker = registerSized(superblock, descriptorBytes());
+  // What the flag costs there under the shrinker's rwsem.
+  if (shrinker !== 0) {
+    writeLock(semOf(shrinker));
+    writeUnlock(semOf(shrinker));
+  }
+  return shrinker;
 }
 
 export function unregister(shrinker: usize): void {
   mutexLock(mutex());
   remove(shrinker);
-  giveId(idOf(shrinker));
-  mutexUnlock(mutex());
   // After this, who still gets to the shrinker finds that it is not registered.
   writeLock(semOf(shrinker));
   clearRegistered(shrinker);
   writeUnlock(semOf(shrinker));
+  giveId(idOf(shrinker));
+  mutexUnlock(mutex());
   breakWalks();
   freeLater(shrinker);
 }
@@ -85,13 +96,22 @@ export function shrinkSlab(memcg: u32, node: u32, priority: u32): u32 {
   return isOnline(memcg) ? walkMap(memcg, node, priority) : 0;
 }
 
-/** Takes the shrinker's rwsem if the shrinker is still registered. */
-function lockRegistered(shrinker: usize): bool {
+/** do_shrink_slab under the shrinker's rwsem; 0 for one that is not registered any more. */
+function shrinkLocked(shrinker: usize, memcg: u32, node: u32, priority: u32): u32 {
   readLock(semOf(shrinker));
-  if (isRegistered(shrinker)) return true;
+  let result: u32 = 0;
+  if (isRegistered(shrinker)) result = doShrinkSlab(shrinker, memcg, node, priority, deferredInBlock);
+  else count(counterGetFailed);
   readUnlock(semOf(shrinker));
-  count(counterGetFailed);
-  return false;
+  return result;
+}
+
+/** As `shrinkMarked`, each look under the rwsem. */
+function shrinkMarkedLocked(shrinker: usize, memcg: u32, node: u32, priority: u32, map: usize, bit: u32): u32 {
+  const first = shrinkLocked(shrinker, memcg, node, priority);
+  if (first !== shrinkEmpty) return first;
+  clearEmpty(map, bit);
+  return lookedAgain(shrinkLocked(shrinker, memcg, node, priority), memcg, node, shrinker);
 }
 
 function walkList(node: u32, priority: u32): u32 {
@@ -99,9 +119,7 @@ function walkList(node: u32, priority: u32): u32 {
   const begun = load32(generation());
   let freed: u32 = 0;
   for (let shrinker = firstShrinker(); shrinker !== 0; shrinker = nextShrinker(shrinker)) {
-    if (!lockRegistered(shrinker)) continue;
-    const result = doShrinkSlab(shrinker, rootMemcg, node, priority, deferredInBlock);
-    readUnlock(semOf(shrinker));
+    const result = shrinkLocked(shrinker, rootMemcg, node, priority);
     if (result !== shrinkEmpty) freed += result;
     if (load32(generation()) !== begun) {
       // The list cannot be entered again in its middle, so the rest is left for another time.
@@ -130,9 +148,7 @@ function walkMap(memcg: u32, node: u32, priority: u32): u32 {
         clearStale(map, id);
         continue;
       }
-      if (!lockRegistered(shrinker)) continue;
-      freed += shrinkMarked(shrinker, memcg, node, priority, map, id, deferredInBlock);
-      readUnlock(semOf(shrinker));
+      freed += shrinkMarkedLocked(shrinker, memcg, node, priority, map, id);
       if (load32(generation()) !== begun) break;
     }
     srcuReadUnlock(shrinkerSrcu(), rank);

@@ -119,8 +119,14 @@ export function mount(index: u32, sleepNs: u64): bool {
 
 /** Begins an unmount: scans find nothing to do from here on. Returns the shrinker, which has to be unregistered. */
 export function beginUnmount(index: u32): usize {
-  storeRelaxed32(superblockAt(index) + offsetof<Superblock>("dying"), 1);
-  return shrinkerAt(index);
+  const superblock = superblockAt(index);
+  storeRelaxed32(superblock + offsetof<Superblock>("dying"), 1);
+  // Under the lock: who moves objects here from a cgroup that goes offline must not use a shrinker that is being freed.
+  acquire(superblock + offsetof<Superblock>("lock"));
+  const shrinker = load32(superblock + offsetof<Superblock>("shrinker"));
+  storeRelaxed32(superblock + offsetof<Superblock>("shrinker"), 0);
+  release(superblock + offsetof<Superblock>("lock"));
+  return shrinker;
 }
 
 /** Unregisters the shrinker. From here on, any callback of it is a bug. */
@@ -185,7 +191,9 @@ function addToList(superblock: usize, memcg: u32, node: u32, objects: u32, freea
   // Before the bit, which is set with a full barrier. Pairs with the barrier between clearing the bit and looking again
   // in the variants' walks: one of the two sees the other.
   storeRelaxed32(list + offsetof<List>("objects"), before + objects);
-  if (before === 0) setBit(memcg, node, load32(superblock + offsetof<Superblock>("shrinker")));
+  const shrinker = load32(superblock + offsetof<Superblock>("shrinker"));
+  // An unmount that has begun takes the objects along.
+  if (before === 0 && shrinker !== 0) setBit(memcg, node, shrinker);
 }
 
 /** Moves all objects of a cgroup that goes offline to its parent. */

@@ -111,7 +111,8 @@ export function takePages(order: u32): usize {
     }
   } else {
     const used = load32(arena() + offsetof<Arena>("usedPages"));
-    if (arenaBase + (usize(used) + (1 << order)) * pageSize > arenaEnd) {
+    // In pages: an address past the end could wrap.
+    if (usize(1 << order) > (arenaEnd - arenaBase) / pageSize - usize(used)) {
       releaseIrqOn(arena());
       return 0;
     }

@@ -58,15 +58,13 @@ const kindWriter: u32 = 1;
 /** How long a waiter waits until it asks for the hand-off: 4 ms, in whole ticks. */
 const handoffNs: u64 = u64((hz + 249) / 250) * jiffyNs;
 
-/** Counts the task in as a reader unless a flag is set. */
-function enterAsReader(sem: usize): bool {
+/** Counts the task in as a reader unless a flag is set. `seen` is what the count is or is guessed to be. */
+function enterAsReader(sem: usize, seen: u32): bool {
   // Count and owner change without a preemption in between: a spinner that saw the one without the other would wait
   // for a task that may not run.
   preemptOff();
   let isTaken: bool = false;
-  // The kernel guesses a free lock, too.
-  let seen: u32 = 0;
-  do {
+  while ((seen & anyFlag) === 0) {
     const held = compareExchange32(sem, seen, seen + oneReader);
     if (held === seen) {
       setReaderOwner(sem, task());
@@ -74,7 +72,7 @@ function enterAsReader(sem: usize): bool {
       break;
     }
     seen = held;
-  } while ((seen & anyFlag) === 0);
+  }
   preemptOn();
   return isTaken;
 }
@@ -82,7 +80,8 @@ function enterAsReader(sem: usize): bool {
 /** Takes the lock as a reader unless somebody writes or waits. */
 export function tryReadLock(sem: usize): bool {
   enter(downReadTrylock);
-  const isTaken = enterAsReader(sem);
+  // Looks first, as in Linux: where somebody writes or waits, nothing is written.
+  const isTaken = enterAsReader(sem, load32(sem));
   leave();
   return isTaken;
 }
@@ -90,7 +89,8 @@ export function tryReadLock(sem: usize): bool {
 /** Takes the lock as a reader. May sleep. */
 export function readLock(sem: usize): void {
   enter(downRead);
-  if (!enterAsReader(sem)) readLockSlowly(sem);
+  // A guess stands for the kernel's addition, which does not look first either.
+  if (!enterAsReader(sem, 0)) readLockSlowly(sem);
   leave();
 }
 

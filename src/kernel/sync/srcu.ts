@@ -75,6 +75,13 @@ export function srcuNoDelayMax(): u32 {
 /** Begins a read section and returns its rank, which `srcuReadUnlock` wants back. */
 export function srcuReadLock(domain: usize): u32 {
   enter(srcuReadLockSymbol);
+  const rank = enterReader(domain);
+  leave();
+  return rank;
+}
+
+/** The same unmarked, for what no profile is to show. */
+export function enterReader(domain: usize): u32 {
   // Not preempted between load and store, so that no other reader of this CPU loses its count.
   preemptOff();
   const rank = load32(domain + offsetof<Domain>("rank"));
@@ -82,19 +89,23 @@ export function srcuReadLock(domain: usize): u32 {
   // Store and barrier in one: the count is visible before anything that the section reads. Pairs with `isQuiet`.
   store32(cell, load32(cell) + 1);
   preemptOn();
-  leave();
   return rank;
 }
 
 /** Ends a read section. */
 export function srcuReadUnlock(domain: usize, rank: u32): void {
   enter(srcuReadUnlockSymbol);
+  leaveReader(domain, rank);
+  leave();
+}
+
+/** The same unmarked. */
+export function leaveReader(domain: usize, rank: u32): void {
   preemptOff();
   const cell = leftCell(domain, cpu(), rank);
   // Barrier and store in one: what the section did is visible before the count. Pairs with `isQuiet`.
   store32(cell, load32(cell) + 1);
   preemptOn();
-  leave();
 }
 
 /** Whether no reader of the rank is inside. The sum of leavers is taken first, so that a reader in between is seen. */
@@ -271,14 +282,14 @@ function putOff(domain: usize): void {
 /** Waits until every read section that began before the call has ended. Takes a tick or two if the domain is busy. */
 export function synchronizeSrcu(domain: usize): void {
   enter(synchronizeSrcuSymbol);
-  synchronize(domain, mightBeIdle(domain));
+  waitForReaders(domain, mightBeIdle(domain));
   leave();
 }
 
 /** The same without the delays, at the cost of CPU time. */
 export function synchronizeSrcuExpedited(domain: usize): void {
   enter(synchronizeSrcuSymbol);
-  synchronize(domain, true);
+  waitForReaders(domain, true);
   leave();
 }
 
@@ -297,7 +308,8 @@ function mightBeIdle(domain: usize): bool {
   return !isRequested(domain, sequence);
 }
 
-function synchronize(domain: usize, isUrgent: bool): void {
+/** Waits for readers, expedited or not; unmarked. */
+export function waitForReaders(domain: usize, isUrgent: bool): void {
   addTo(domain, offsetof<CpuPart>("waiting"), 1);
   const wanted = request(domain, isUrgent);
   while (true) {

@@ -3,6 +3,7 @@
 import { median, sum } from "simple-statistics";
 import { type Fit, fitLinear, growthExponent } from "../../statistics/least-squares.ts";
 import { type NetTime, netTime } from "../net-time.ts";
+import type { Roles } from "../part.ts";
 import { type CpuUse, minus, type ProblemRows, VariantRows } from "../rows.ts";
 import type { Role } from "../tables.ts";
 
@@ -25,6 +26,8 @@ export interface CrossChecked {
 export interface VariantAnswers {
   readonly id: string;
   readonly role: Role;
+  /** Whether it did in some case what no variant may do. */
+  readonly isVoid: boolean;
   readonly put: NetTime | null;
   /** Time of runs of allocations above the floor's, per object let go in them, in ns. */
   readonly reduceNs: number | null;
@@ -50,6 +53,8 @@ export interface VariantAnswers {
 
 export interface WorkloadAnswers {
   readonly name: string;
+  /** Whether the run was stopped before all of its timed cases were tried. */
+  readonly isIncomplete: boolean;
   /** Parameters that are not at their defaults, and the quarantine's size: of the timed, instrumented and counted runs. */
   readonly parameters: Readonly<Record<"timed" | "instrumented" | "counted", string>>;
   /** CPUs of the timed stage, of all native ones, and of the counted one. */
@@ -137,7 +142,7 @@ async function answersOf(
   rows: VariantRows,
   floor: VariantRows,
   reference: VariantRows,
-  role: VariantAnswers["role"],
+  { role, isVoid }: Pick<VariantAnswers, "role" | "isVoid">,
 ): Promise<VariantAnswers> {
   const trueSize = rows.only("timed", "true-size");
   const above = async (metric: string): Promise<NetTime | null> =>
@@ -154,6 +159,7 @@ async function answersOf(
   return {
     id,
     role,
+    isVoid,
     put: await above("put-ns"),
     reduceNs: role === "floor" ? null : reduceTime(rows, floor),
     mixed: await above("mixed-ns"),
@@ -209,10 +215,7 @@ function growthOf(id: string, sizes: ReadonlyMap<number, VariantRows>): Growth {
  *
  * @param roles ids of the reference and of the floor variant, and of all variants in the order in which to show them
  */
-export async function answerAll(
-  rows: ProblemRows,
-  roles: { readonly reference: string; readonly floor: string; readonly order: readonly string[] },
-): Promise<WorkloadAnswers[]> {
+export async function answerAll(rows: ProblemRows, roles: Roles): Promise<WorkloadAnswers[]> {
   const answers: WorkloadAnswers[] = [];
   for (const workload of rows.workloads) {
     const { name, variants, growth } = workload;
@@ -223,7 +226,8 @@ export async function answerAll(
       const ofVariant = variants.get(id);
       if (ofVariant === undefined) continue;
       const role = id === roles.reference ? "reference" : id === roles.floor ? "floor" : "";
-      all.push(await answersOf(id, ofVariant, floor, reference, role));
+      const isVoid = roles.voids?.has(id) ?? false;
+      all.push(await answersOf(id, ofVariant, floor, reference, { role, isVoid }));
     }
     const shown = (stage: string): string => workload.parameterText(stage, ["quarantine-bytes"]);
     const middle = (metric: string): number | null => {
@@ -232,6 +236,7 @@ export async function answerAll(
     };
     answers.push({
       name,
+      isIncomplete: roles.incomplete?.has(name) ?? false,
       parameters: { timed: shown("timed"), instrumented: shown("instrumented"), counted: shown("counted") },
       timedOn: workload.cpuUse("timed"),
       native: workload.cpuUse("timed", "mitata", "instrumented"),

@@ -3,7 +3,7 @@
 import { formatCase, formatCpus, oversubscribedText } from "../cpus.ts";
 import { formatNs } from "../format.ts";
 import { renderTable as render } from "../markdown.ts";
-import { type Part, type Subject, uniteCpuUses } from "../part.ts";
+import { type Part, type Subject, uniteCpuUses, voidsText } from "../part.ts";
 import type { ProblemRows } from "../rows.ts";
 import { renderColumns } from "../terminal.ts";
 import { answerAll, crossCheckTolerance, type WorkloadAnswers } from "./answers.ts";
@@ -19,7 +19,7 @@ import {
   removalTable,
   timesTable,
 } from "./tables.ts";
-import { chooseFor } from "./verdict.ts";
+import { chooseFor, whyNothing } from "./verdict.ts";
 
 function crossCheckText(workload: WorkloadAnswers): string {
   const checked = workload.variants.filter((one) => one.crossChecked !== null);
@@ -125,12 +125,13 @@ function renderMarkdown(workloads: readonly WorkloadAnswers[], subject: Subject)
     const choice = chooseFor(workload, workloads);
     lines.push(
       choice === null
-        ? `- **${workload.name}**: nothing to choose: fewer than two variants break no constraint and finish every removal.`
+        ? `- **${workload.name}**: ${whyNothing(workload)}.`
         : `- **${workload.name}**: choose \`${choice.id}\`: ${choice.reason}.`,
     );
   }
   lines.push(
     "",
+    ...(subject.voids.size === 0 ? [] : [voidsText(subject), ""]),
     `The three constraints are those of the thread that reported the problem. Cost is relative to the reference, \`${subject.reference}\`: of the whole teardown, or where nothing is removed, of a free with its later eviction. Bold: chosen.`,
     "",
     render(constraintTable(workloads)),
@@ -151,9 +152,7 @@ function renderTerminal(workloads: readonly WorkloadAnswers[]): string {
     parts.push(
       `${workload.name}  (${isPlain ? parameters.timed : formatCase(timedOn, parameters.timed)})`,
       renderColumns(overviewTable(workload, workloads)),
-      choice === null
-        ? "nothing to choose: fewer than two variants break no constraint and finish every removal"
-        : `choose ${choice.id}: ${choice.reason}`,
+      choice === null ? whyNothing(workload) : `choose ${choice.id}: ${choice.reason}`,
       "",
     );
   }
@@ -165,7 +164,11 @@ export async function reportQuarantine(rows: ProblemRows, subject: Subject): Pro
   const workloads = await answerAll(rows, subject);
   return {
     subject,
-    choices: workloads.map((one) => ({ workload: one.name, variant: chooseFor(one, workloads)?.id ?? null })),
+    choices: workloads.map((one) => ({
+      workload: one.name,
+      variant: chooseFor(one, workloads)?.id ?? null,
+      isIncomplete: one.isIncomplete,
+    })),
     markdown: renderMarkdown(workloads, subject),
     terminal: renderTerminal(workloads),
     answers: workloads,

@@ -3,9 +3,10 @@
 import { contestTable as renderContests } from "../contests.ts";
 import { formatBytes, formatNs, formatNumber, formatRatio, ratioOf } from "../format.ts";
 import type { NetTime } from "../net-time.ts";
+import { breaksCell } from "../part.ts";
 import { formatPairedRatio, variantCell as name, type Table, withoutEmptyColumns } from "../tables.ts";
 import type { Growth, VariantAnswers, WorkloadAnswers } from "./answers.ts";
-import { type Constraint, chooseFor, contestsOf, unmeasuredConstraints, violationsOf } from "./verdict.ts";
+import { type Constraint, chooseFor, constraints, contestsOf, unmeasuredConstraints, violationsOf } from "./verdict.ts";
 
 function timeAndRatio(time: NetTime | null): [string, string] {
   return [formatNs(time?.ns), formatPairedRatio(time?.ratio)];
@@ -17,10 +18,12 @@ function referenceOf(workload: WorkloadAnswers): VariantAnswers | undefined {
 
 /** Constraints that a variant breaks, and removals that it never finished. */
 function faults(variant: VariantAnswers, all: readonly WorkloadAnswers[]): string {
+  if (variant.isVoid) return "void";
   const found: string[] = violationsOf(variant.id, all).map((one) => one.constraint);
   const unfinished = variant.exact.get("unfinished-caches") ?? 0;
   if (unfinished > 0) found.push(`${unfinished} caches not gone at the end`);
-  return found.join(", ") || "none";
+  const judged = constraints.length - unmeasuredConstraints(variant.id, all).length;
+  return breaksCell(found, judged, constraints.length);
 }
 
 /** The short table of the terminal: what each variant costs, and which constraints it breaks. */
@@ -39,7 +42,7 @@ export function overviewTable(workload: WorkloadAnswers, all: readonly WorkloadA
       one.role === "floor" ? "–" : formatNs(one.mixed?.ns),
       one.role === "floor" ? "–" : formatNs(one.lockHoldNsMax),
       one.role === "floor" ? "–" : formatBytes(one.exact.get("object-extra-bytes")),
-      one.role === "floor" ? "" : faults(one, all),
+      one.role === "floor" && !one.isVoid ? "" : faults(one, all),
     ];
   });
   return withoutEmptyColumns([
@@ -287,7 +290,9 @@ export function constraintTable(workloads: readonly WorkloadAnswers[]): Table {
     ...ids.map((id) => {
       const violations = violationsOf(id, workloads);
       const unmeasured = unmeasuredConstraints(id, workloads);
+      const isVoid = workloads.some((one) => one.variants.some((variant) => variant.id === id && variant.isVoid));
       const of = (constraint: Constraint): string => {
+        if (isVoid) return "**void**";
         const found = violations.find((one) => one.constraint === constraint);
         if (found !== undefined) return `**broken**: ${found.reason}`;
         return unmeasured.includes(constraint) ? "–" : "kept";

@@ -6,9 +6,12 @@
 import { pairedRatio } from "../../statistics/paired.ts";
 import { type Contest, holdContests, type Question, tieRatio } from "../contests.ts";
 import { formatBytes } from "../format.ts";
+import { incompleteText } from "../part.ts";
 import type { VariantAnswers, WorkloadAnswers } from "./answers.ts";
 
-export type Constraint = "global FIFO" | "cheap put" | "little memory";
+export const constraints = ["global FIFO", "cheap put", "little memory"] as const;
+
+export type Constraint = (typeof constraints)[number];
 
 export interface Violation {
   readonly constraint: Constraint;
@@ -121,20 +124,29 @@ export interface Choice {
 /**
  * What to choose for a workload: the fastest of those that break no constraint and finish every removal; by the whole
  * teardown, or where nothing is removed, by the cost of freeing. The reference stays where nothing is shown to be
- * better. Null when fewer than two variants qualify.
+ * better. Null when fewer than two variants qualify, and where the run was stopped before all were timed.
  */
 export function chooseFor(workload: WorkloadAnswers, all: readonly WorkloadAnswers[]): Choice | null {
   const reference = workload.variants.find((one) => one.role === "reference");
   const fit = workload.variants
-    .filter((one) => one.role !== "floor")
+    .filter((one) => one.role !== "floor" && !one.isVoid)
     .filter((one) => violationsOf(one.id, all).length === 0)
     .filter(finished);
-  if (reference === undefined || fit.length < 2) return null;
+  if (workload.isIncomplete || reference === undefined || reference.isVoid || fit.length < 2) return null;
   const choice = reference.teardownNs === null ? chooseByFree(reference, fit) : chooseByTeardown(reference, fit);
   if (choice === null || choice.id === reference.id) return choice;
   const unmeasured = unmeasuredConstraints(choice.id, all);
   if (unmeasured.length === 0) return choice;
   return { ...choice, reason: `${choice.reason}; too few samples to judge: ${unmeasured.join(", ")}` };
+}
+
+/** Why nothing is chosen for a workload. */
+export function whyNothing(workload: WorkloadAnswers): string {
+  if (workload.isIncomplete) return incompleteText;
+  if (workload.variants.some((one) => one.role === "reference" && one.isVoid)) {
+    return "nothing to choose: the reference is void";
+  }
+  return "nothing to choose: fewer than two variants break no constraint and finish every removal";
 }
 
 function chooseByTeardown(reference: VariantAnswers, fit: readonly VariantAnswers[]): Choice | null {

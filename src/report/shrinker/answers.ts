@@ -1,17 +1,18 @@
 // From the rows of the shrinker to the answers that its report gives. Nothing here is measured, and nothing is rounded.
 
 import { median, sum } from "simple-statistics";
-import { type NetTime, netTime, type Rate, type Rounds, rateOf } from "../net-time.ts";
-import type { CpuUse, ProblemRows, WorkloadRows } from "../rows.ts";
-import { minus, VariantRows } from "../rows.ts";
+import { type MedianTime, medianNetTime, type Rate, type Rounds, rateOf } from "../net-time.ts";
+import type { Roles } from "../part.ts";
+import { type CpuUse, type ProblemRows, type Series, VariantRows, type WorkloadRows } from "../rows.ts";
 import type { Role } from "../tables.ts";
 
 /** Distribution of the time that callers of an operation waited. */
 export interface Latency {
   readonly count: number;
   readonly p50Ns: number;
-  readonly p99Ns: number;
-  readonly p999Ns: number;
+  /** Null with too few durations to have one. */
+  readonly p99Ns: number | null;
+  readonly p999Ns: number | null;
   readonly maxNs: number;
 }
 
@@ -30,21 +31,29 @@ export interface Profile {
 export interface VariantAnswers {
   readonly id: string;
   readonly role: Role;
+  /** Whether it did in some case what no variant may do. */
+  readonly isVoid: boolean;
   /** Jiffies per second of the run; null where no variant of it has any. */
   readonly hz: number | null;
   readonly bogoOps: Rate | null;
+  /**
+   * Whether the first round of passes is among those that rates and times of visits are of. Where rounds are chunks of
+   * the workload that round is unlike the others, and stands apart; only very few rounds are taken as they are.
+   */
+  readonly isPooled: boolean;
   /** Visits to cgroups, those given up included. */
   readonly visits: Rate | null;
+  /** The same in a first round that stands apart, per second. */
+  readonly firstVisits: number | null;
   /** Share of all visits that were given up because the trylock failed. */
   readonly givenUp: number | null;
-  /** Visits less that share. */
+  /** Visits less that share, which is known of all rounds together only. */
   readonly walked: Rate | null;
   /** One visit above the floor's, in rounds of passes only. */
-  readonly visit: NetTime | null;
-  /** The same in the first such round, when maps may have every bit set, and at the median of the others, in ns. */
+  readonly visit: MedianTime | null;
+  /** The same in a first round that stands apart, in ns. */
   readonly firstVisitNs: number | null;
-  readonly laterVisitNs: number | null;
-  /** `visit` per call of do_shrink_slab, in ns. */
+  /** `visit` per call of do_shrink_slab, in ns. Null where a round stands apart: calls are not counted by round. */
   readonly callbackNs: number | null;
   readonly register: Latency | null;
   readonly unregister: Latency | null;
@@ -58,6 +67,12 @@ export interface VariantAnswers {
 
 export interface WorkloadAnswers {
   readonly name: string;
+  /** Whether the run was stopped before all of its timed cases were tried. */
+  readonly isIncomplete: boolean;
+  /** Tasks of the timed run, which share its CPUs; null where the rows do not say. */
+  readonly tasks: number | null;
+  /** Whether rounds are chunks of the workload, whose first one with passes stands apart. */
+  readonly isChunked: boolean;
   /** Parameters that are not at their defaults, by stage. */
   readonly parameters: Readonly<Record<"timed" | "profiled" | "counted", string>>;
   readonly timedOn: CpuUse;
@@ -109,11 +124,12 @@ export function isLockOperation(symbol: string): boolean {
 function latencyOf(rows: VariantRows, name: string): Latency | null {
   const histogram = rows.distribution("timed", name);
   if (histogram === null) return null;
+  const { count } = histogram;
   return {
-    count: histogram.count,
+    count,
     p50Ns: histogram.quantile(0.5)!,
-    p99Ns: histogram.quantile(0.99)!,
-    p999Ns: histogram.quantile(0.999)!,
+    p99Ns: count < 100 ? null : histogram.quantile(0.99),
+    p999Ns: count < 1000 ? null : histogram.quantile(0.999),
     maxNs: histogram.max!,
   };
 }
@@ -149,52 +165,85 @@ function givenUpOf(rows: VariantRows): number | null {
   return quotient(totals.get("visits-given-up"), totals.get("visits"));
 }
 
-function roundsOf(rows: VariantRows, metric: string): Rounds {
-  return { rates: rows.series("timed", metric), times: rows.series("timed", "round-ns") };
+/** Fewer rounds than this are taken as they are: without the first, too few would be left to speak for all. */
+const roundsMin = 4;
+
+/** The first round of passes of a workload whose rounds are chunks; null where they are slices of time. */
+function firstRoundOf(workload: WorkloadRows): number | null {
+  if (workload.isSliced("timed")) return null;
+  const rounds = [...workload.variants.values()].flatMap((rows) => passRounds(rows));
+  return rounds.length === 0 ? null : rounds.reduce((least, round) => Math.min(least, round));
 }
 
-/** Visits per second, by round, less the share of all that was given up. */
-function walkedRounds(rows: VariantRows): Rounds {
+/** Numbers of a variant's rounds with passes. */
+function passRounds(rows: VariantRows): number[] {
+  const metrics = ["visits-per-s", "visit-ns"];
+  return [...new Set(metrics.flatMap((metric) => [...rows.series("timed", metric).keys()]))];
+}
+
+/** The rounds of passes that speak for all: without the first where it stands apart. */
+function speaking(rows: VariantRows, metric: "visits-per-s" | "visit-ns", first: number | null): Series {
+  const series = rows.series("timed", metric);
+  return standsApart(rows, first) ? new Map([...series].filter(([round]) => round !== first)) : series;
+}
+
+/** Whether a variant's first round of passes stands apart. */
+function standsApart(rows: VariantRows, first: number | null): boolean {
+  return first !== null && passRounds(rows).length >= roundsMin;
+}
+
+/** Visits per second by round, less a share of all. */
+function visitRounds(rows: VariantRows, first: number | null, givenUp = 0): Rounds {
+  const rates = [...speaking(rows, "visits-per-s", first)].map(
+    ([round, value]) => [round, value * (1 - givenUp)] as const,
+  );
+  return { rates: new Map(rates), times: rows.series("timed", "round-ns") };
+}
+
+/** Visits without those given up; no rounds where nobody knows how many those were. */
+function walkedRounds(rows: VariantRows, first: number | null): Rounds {
   const givenUp = givenUpOf(rows);
-  const { rates, times } = roundsOf(rows, "visits-per-s");
-  return {
-    rates: new Map(givenUp === null ? [] : [...rates].map(([round, value]) => [round, value * (1 - givenUp)])),
-    times,
-  };
+  return givenUp === null ? { rates: new Map(), times: new Map() } : visitRounds(rows, first, givenUp);
 }
 
-async function answersOf(
+function answersOf(
   id: string,
   workload: WorkloadRows,
   { reference, floor }: { readonly reference: VariantRows; readonly floor: VariantRows },
-  role: Role,
-): Promise<VariantAnswers> {
+  { role, isVoid }: Pick<VariantAnswers, "role" | "isVoid">,
+): VariantAnswers {
   const rows = workload.variants.get(id)!;
-  const rate = (metric: string): Rate | null => rateOf(roundsOf(rows, metric), roundsOf(reference, metric));
+  const first = firstRoundOf(workload);
+  const bogoRounds = (of: VariantRows): Rounds => ({
+    rates: of.series("timed", "bogo-ops-per-s"),
+    times: of.series("timed", "round-ns"),
+  });
+  const isApart = standsApart(rows, first);
+  const inFirst = (metric: string, of: VariantRows = rows): number | undefined =>
+    isApart ? of.series("timed", metric).get(first!) : undefined;
+  const floorTimes = floor.series("timed", "visit-ns");
   const visit =
     role === "floor"
       ? null
-      : await netTime(
-          "visit-ns",
-          rows.series("timed", "visit-ns"),
-          floor.series("timed", "visit-ns"),
-          reference.series("timed", "visit-ns"),
-        );
-  const { first, later } = role === "floor" ? { first: null, later: null } : firstAndLater(rows, floor);
+      : medianNetTime(speaking(rows, "visit-ns", first), floorTimes, speaking(reference, "visit-ns", first));
+  const [firstVisit, firstOfFloor] = [inFirst("visit-ns"), inFirst("visit-ns", floor)];
   const totals = rows.single("timed");
   const callbacksPerVisit = quotient(totals.get("callbacks"), totals.get("visits"));
   return {
     id,
     role,
+    isVoid,
     hz: workload.numberOf(id, "hz"),
-    bogoOps: rate("bogo-ops-per-s"),
-    visits: rate("visits-per-s"),
+    bogoOps: rateOf(bogoRounds(rows), bogoRounds(reference)),
+    isPooled: first !== null && !isApart && passRounds(rows).length > 0,
+    visits: rateOf(visitRounds(rows, first), visitRounds(reference, first)),
+    firstVisits: inFirst("visits-per-s") ?? null,
     givenUp: givenUpOf(rows),
-    walked: rateOf(walkedRounds(rows), walkedRounds(reference)),
+    walked: rateOf(walkedRounds(rows, first), walkedRounds(reference, first)),
     visit,
-    firstVisitNs: first,
-    laterVisitNs: later,
-    callbackNs: visit === null || !callbacksPerVisit ? null : visit.ns / callbacksPerVisit,
+    firstVisitNs:
+      role === "floor" || firstVisit === undefined || firstOfFloor === undefined ? null : firstVisit - firstOfFloor,
+    callbackNs: visit === null || isApart || !callbacksPerVisit ? null : visit.ns / callbacksPerVisit,
     register: latencyOf(rows, "register-latency-ns"),
     unregister: latencyOf(rows, "unregister-latency-ns"),
     pass: latencyOf(rows, "pass-latency-ns"),
@@ -204,22 +253,8 @@ async function answersOf(
   };
 }
 
-/** Fewer rounds than this have no first one and others. */
-const laterRoundsMin = 3;
-
-/** A visit above the floor's in the first round of passes, and at the median of the others. */
-function firstAndLater(rows: VariantRows, floor: VariantRows): { first: number | null; later: number | null } {
-  const net = minus(rows.series("timed", "visit-ns"), floor.series("timed", "visit-ns"));
-  const [first, ...others] = [...net].sort(([a], [b]) => a - b).map(([, ns]) => ns);
-  if (first === undefined || others.length < laterRoundsMin) return { first: null, later: null };
-  return { first, later: median(others) };
-}
-
 /** Answers of every workload of a run. */
-export async function answerAll(
-  rows: ProblemRows,
-  roles: { readonly reference: string; readonly floor: string; readonly order: readonly string[] },
-): Promise<WorkloadAnswers[]> {
+export function answerAll(rows: ProblemRows, roles: Roles): WorkloadAnswers[] {
   const answers: WorkloadAnswers[] = [];
   for (const workload of rows.workloads) {
     const floor = workload.variants.get(roles.floor) ?? new VariantRows();
@@ -228,11 +263,15 @@ export async function answerAll(
     for (const id of roles.order) {
       if (!workload.variants.has(id)) continue;
       const role = id === roles.reference ? "reference" : id === roles.floor ? "floor" : "";
-      variants.push(await answersOf(id, workload, { reference, floor }, role));
+      const isVoid = roles.voids?.has(id) ?? false;
+      variants.push(answersOf(id, workload, { reference, floor }, { role, isVoid }));
     }
-    const ofFloor = floor.values("timed", "visit-ns");
+    const ofFloor = [...speaking(floor, "visit-ns", firstRoundOf(workload)).values()];
     answers.push({
       name: workload.name,
+      isIncomplete: roles.incomplete?.has(workload.name) ?? false,
+      tasks: workload.tasksOf("timed"),
+      isChunked: firstRoundOf(workload) !== null,
       parameters: {
         timed: workload.parameterText("timed"),
         profiled: workload.parameterText("profiled"),

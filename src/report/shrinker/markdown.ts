@@ -3,7 +3,7 @@
 import { formatCase, formatCpus, oversubscribedText } from "../cpus.ts";
 import { formatNs, formatNumber } from "../format.ts";
 import { renderTable } from "../markdown.ts";
-import { type Part, type Subject, uniteCpuUses } from "../part.ts";
+import { type Part, type Subject, uniteCpuUses, voidsText } from "../part.ts";
 import type { CpuUse, ProblemRows } from "../rows.ts";
 import type { Table } from "../tables.ts";
 import { renderColumns } from "../terminal.ts";
@@ -23,7 +23,7 @@ import {
   symbolTable,
   throughputTable,
 } from "./tables.ts";
-import { chooseFor, jiffiesOf, nothingToChoose } from "./verdict.ts";
+import { chooseFor, jiffiesOf, whyNothing } from "./verdict.ts";
 
 function listed(variants: readonly VariantAnswers[], text?: (variant: VariantAnswers) => string): string {
   return variants.map((one) => `\`${one.id}\`${text === undefined ? "" : ` (${text(one)})`}`).join(", ");
@@ -35,12 +35,16 @@ export function sharedWritesText(workload: WorkloadAnswers): string {
   const perCallback = (one: VariantAnswers): number | undefined => one.exact.get("callback-shared-writes-mean");
   const counted = workload.variants.filter((one) => one.role !== "floor" && one.exact.has("visit-shared-writes-mean"));
   const free = counted.filter((one) => perVisit(one) === 0);
-  const toNothing = free.filter((one) => perCallback(one) === 0);
-  const toShrinkers = free.filter((one) => perCallback(one) !== 0);
+  const toShrinkers = free.filter((one) => (perCallback(one) ?? 0) !== 0);
+  const others = free.filter((one) => !toShrinkers.includes(one));
   const writing = counted.filter((one) => perVisit(one) !== 0);
   const sentences: string[] = [];
-  if (toNothing.length > 0)
-    sentences.push(`**Free of writes to shared locks and globals** is the read side of ${listed(toNothing)}.`);
+  if (others.length > 0) {
+    const names = others.map((one) =>
+      listed([one], perCallback(one) === undefined ? () => "writes to shrinkers were not counted" : undefined),
+    );
+    sentences.push(`**Free of writes to shared locks and globals** is the read side of ${names.join(", ")}.`);
+  }
   if (toShrinkers.length > 0) {
     const writes = (one: VariantAnswers): string => `${formatNumber(perCallback(one))} per callback`;
     sentences.push(
@@ -68,7 +72,41 @@ export function unregisterText(workload: WorkloadAnswers): string {
 function flatteredText(workload: WorkloadAnswers): string {
   const flattered = workload.variants.filter((one) => (one.givenUp ?? 0) >= 0.01);
   if (flattered.length === 0) return "";
-  return `Visits that were given up count as visits and took next to no time, which flatters the times per visit of ${listed(flattered)}; the rate without them is that of all, less their share.`;
+  return `Visits that were given up count as visits and took next to no time, which flatters the times per visit of ${listed(flattered)}; the rate without them is that of all, less their share${workload.isChunked ? " of all rounds" : ""}. Verdict and choice go by that rate.`;
+}
+
+/** What it means that tasks take turns; empty where each has a CPU to itself, or nobody knows. */
+function turnsText({ tasks, timedOn }: WorkloadAnswers): string {
+  const cpus = timedOn.cpus[0];
+  if (tasks === null || cpus === undefined || tasks <= cpus) return "";
+  return `${formatNumber(tasks)} tasks share ${formatCpus([cpus])} and take turns: a task that sleeps holds up the others of its CPU, so what waits costs more here than in a kernel, which would run another task.`;
+}
+
+/** What the first round of passes has to do with the numbers. */
+function firstRoundText(workload: WorkloadAnswers): string {
+  if (!workload.isChunked) return "";
+  const text =
+    "The rounds are chunks of the workload, and the first with passes is unlike the others: it comes after all mounts, and maps in one block have had every bit set by their expansions, which it clears. It stands in columns of its own; rates and times of visits, their ratios and intervals, and the choice are of the later rounds only.";
+  const pooled = workload.variants.filter((one) => one.isPooled);
+  if (pooled.length === 0) return text;
+  return `${text} With fewer than 4 rounds they are of all, marked \`?\`: ${listed(pooled)}.`;
+}
+
+/** What of a latency is not the variant's; empty without the floor's. */
+function floorText(workload: WorkloadAnswers, key: "register" | "unregister" | "pass"): string {
+  const ns = workload.variants.find((one) => one.role === "floor")?.[key]?.p50Ns;
+  return ns === undefined
+    ? ""
+    : `Of each, about ${formatNs(ns)} are the clock and the harness, as the floor shows at its median.`;
+}
+
+/** Quantiles that are missing, and why. */
+const quantilesText =
+  "Quantiles are of buckets 3 % wide, and there is no 99 % of fewer than 100 durations and no 99.9 % of fewer than 1,000; the maximum is exact.";
+
+/** Texts, one after the other. */
+function sentences(...texts: readonly string[]): string {
+  return texts.filter((text) => text !== "").join(" ");
 }
 
 function jiffyText(workload: WorkloadAnswers): string {
@@ -108,30 +146,52 @@ function timedSections(workload: WorkloadAnswers): string[] {
   const perVisit =
     harness.visitNs === null
       ? ""
-      : ` The harness takes ${formatNs(harness.visitNs)} of CPU time per visit; it is subtracted round by round from the times. The first round comes after all mounts: maps in one block have had every bit set by their expansions, and it clears them.`;
+      : ` The harness takes ${formatNs(harness.visitNs)} of CPU time per visit; it is subtracted round by round from the times.`;
   return [
     ...withTable(
       "### Throughput (native)",
       throughputTable(workload),
       [
-        `What all CPUs together got done (${where(timedOn, parameters.timed)}): over all the time of the rounds; intervals, and those of the ratios to the reference, are by blocks of rounds. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds, or too unlike, to tell. The floor is the harness alone.${perVisit}${perOp}`,
+        `What all CPUs together got done (${where(timedOn, parameters.timed)}): the median of up to ten blocks of rounds, and its interval. A ratio is the median of the blocks' ratios to the reference, so it need not be the quotient of two rates. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perVisit}${perOp}`,
+        firstRoundText(workload),
       ],
-      [flatteredText(workload), published.throughput],
+      [turnsText(workload), flatteredText(workload), published.throughput],
     ),
     ...withTable(
       "### Unregistering a shrinker (native)",
       latencyTable(workload, "unregister"),
       [
-        `What the caller of one unmount waits for. Quantiles are of buckets 3 % wide; the maximum is exact. ${jiffyText(workload)}`.trimEnd(),
+        sentences(
+          "What the caller of one unmount waits for.",
+          floorText(workload, "unregister"),
+          quantilesText,
+          jiffyText(workload),
+        ),
       ],
-      [unregisterText(workload), published.latency],
+      [turnsText(workload), unregisterText(workload), published.latency],
     ),
-    ...withTable("### Registering a shrinker (native)", latencyTable(workload, "register"), [
-      "What the caller of one mount waits for, expansions of the maps included.",
-    ]),
-    ...withTable("### A reclaim pass (native)", latencyTable(workload, "pass"), [
-      "One walk over a whole tree, callbacks and harness included. A pass whose visits are given up is short.",
-    ]),
+    ...withTable(
+      "### Registering a shrinker (native)",
+      latencyTable(workload, "register"),
+      [
+        sentences(
+          "What the caller of one mount waits for, expansions of the maps included.",
+          floorText(workload, "register"),
+        ),
+      ],
+      [turnsText(workload)],
+    ),
+    ...withTable(
+      "### A reclaim pass (native)",
+      latencyTable(workload, "pass"),
+      [
+        sentences(
+          "One walk over a whole tree, callbacks and harness included. A pass whose visits are given up is short.",
+          floorText(workload, "pass"),
+        ),
+      ],
+      [turnsText(workload)],
+    ),
     ...(hasVisits(workload)
       ? withTable("### Reclaim given up (native)", reclaimTable(workload), [
           "_Given up_: visits that returned at once because the trylock failed; _left early_: visits that ended before their last shrinker because somebody waited for the lock; _generation breaks_: times that a visit left its read section because a shrinker went, and went on. Totals of the timed run; in runs of fixed time a fast variant has more of everything.",
@@ -188,7 +248,7 @@ function section(workload: WorkloadAnswers, all: readonly WorkloadAnswers[], sub
   if (hasVisits(workload) === false) lines.push("Nothing is reclaimed in this workload: no cgroup was visited.", "");
   lines.push("### Who wins on what", "");
   lines.push(
-    "Times and rates are of this machine and one run; those within a tenth of the best share the place. Constraints play no part. Ratios are to the reference.",
+    "Times, rates and sampled bytes are of this machine and one run; those within a tenth of the best share the place. Constraints play no part. Ratios are to the reference; those of rates and of a visit are medians by rounds, as below.",
     "",
     renderTable(contestTable(workload)),
     "",
@@ -211,17 +271,17 @@ function renderMarkdown(workloads: readonly WorkloadAnswers[], subject: Subject)
     const choice = chooseFor(workload, workloads);
     lines.push(
       choice === null
-        ? `- **${workload.name}**: ${nothingToChoose}.`
+        ? `- **${workload.name}**: ${whyNothing(workload)}.`
         : `- **${workload.name}**: choose \`${choice.id}\`: ${choice.reason}.`,
     );
   }
   lines.push(
     "",
-    ...paragraphs(contentionCaveat(uniteCpuUses(workloads.map((one) => one.timedOn)).cpus)),
+    ...paragraphs(voidsText(subject), contentionCaveat(uniteCpuUses(workloads.map((one) => one.timedOn)).cpus)),
     "The constraints, as the threads about this lock set them, each broken where the run shows it:",
     "",
     "- _no late callback_: a callback must not run after its shrinker was unregistered. A variant that breaks this is void.",
-    "- _reclaim goes on_: mounts and unmounts must not switch reclaim off: at most 1 % of the visits may be given up because the trylock failed.",
+    "- _reclaim goes on_: mounts and unmounts must not switch reclaim off: at most 1 % of the visits may be given up because the trylock failed, and who visits must call shrinkers.",
     "- _quick registration_: registering and unregistering must not wait for grace periods, nor for the walks of others: less than half a jiffy at the median.",
     "- _read side scales_: visits must not write to lines that all CPUs share, by exact counts: fewer than one write in ten visits. The lines of single shrinkers do not count.",
     "- _little memory_: maps and deferred counts take at most 4 times what those of the reference take.",
@@ -242,7 +302,7 @@ function renderTerminal(workloads: readonly WorkloadAnswers[]): string {
     parts.push(
       `${workload.name}  (${formatCase(workload.timedOn, workload.parameters.timed)})`,
       renderColumns(overviewTable(workload, workloads)),
-      choice === null ? nothingToChoose : `choose ${choice.id}: ${choice.reason.replaceAll("`", "")}`,
+      choice === null ? whyNothing(workload) : `choose ${choice.id}: ${choice.reason.replaceAll("`", "")}`,
       "",
     );
   }
@@ -251,10 +311,14 @@ function renderTerminal(workloads: readonly WorkloadAnswers[]): string {
 
 /** The shrinker's part of a report. */
 export async function reportShrinker(rows: ProblemRows, subject: Subject): Promise<Part> {
-  const workloads = await answerAll(rows, subject);
+  const workloads = answerAll(rows, subject);
   return {
     subject,
-    choices: workloads.map((one) => ({ workload: one.name, variant: chooseFor(one, workloads)?.id ?? null })),
+    choices: workloads.map((one) => ({
+      workload: one.name,
+      variant: chooseFor(one, workloads)?.id ?? null,
+      isIncomplete: one.isIncomplete,
+    })),
     markdown: renderMarkdown(workloads, subject),
     terminal: renderTerminal(workloads),
     answers: workloads,

@@ -18,9 +18,9 @@ const nothing: Published = {
 const byWorkload: Readonly<Record<string, Published>> = {
   "stress-ng-ramfs": {
     throughput:
-      "Published: 23,479 ops/s before and 2,619 after the change to SRCU (0.112×, -88.8 %: the kernel test robot on commit f95bdb700bc6, 9 workers, 96 threads); 12,253 before and 12,444 after the change to reference counts (1.016×: its own posting, 9 workers). Linux 6.18 does 19,143 (2 workers) and 20,472 (9 workers) on 2 virtual CPUs, with one superblock per op instead of two. Hold ratios against ratios: the robot's was to a rwsem, too.",
+      "Published: 23,479 ops/s before and 2,619 after the change to SRCU (0.112×, -88.8 %: the kernel test robot on commit f95bdb700bc6, 9 workers, 96 threads); 12,253 before and 12,444 after the change to reference counts (1.016×: its own posting, 9 workers). Linux 6.18 does 19,143 (2 workers) and 20,472 (9 workers) on 2 virtual CPUs, with one superblock per op instead of two. Hold ratios against ratios: the robot's was to a rwsem, too. All of these are of tasks that do not hold each other up: while one sleeps, its CPU runs another.",
     latency:
-      "Nobody published a distribution. From the robot's rates follows that one unmount waits 1.53 ms longer under SRCU: 3,436 µs less 383 µs per op and worker, over two unmounts.",
+      "Nobody published a distribution. From the robot's rates follows that one unmount waits 1.53 ms longer under SRCU: 3,436 µs less 383 µs per op and worker, over two unmounts; its workers are tasks that do not hold each other up.",
     locks:
       "No share of the shrinkers' lock was published for this workload. Under SRCU the robot saw the CPUs turn idle (91 % fewer cache misses a second, and busy time more than halved), which is why idle samples have a column of their own.",
   },

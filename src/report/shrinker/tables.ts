@@ -3,6 +3,7 @@
 import { contestTable as renderContests } from "../contests.ts";
 import { formatBytes, formatNs, formatNumber, formatPercent, formatRatio, ratioOf } from "../format.ts";
 import type { Rate } from "../net-time.ts";
+import { breaksCell } from "../part.ts";
 import { formatPairedRatio, type Table, variantCell, withoutEmptyColumns } from "../tables.ts";
 import { isLockOperation, type Latency, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import {
@@ -40,8 +41,13 @@ function rateCells(rate: Rate | null): [string, string, string] {
   return [formatNumber(rate?.perSecond), interval, formatPairedRatio(rate?.ratio)];
 }
 
+/** A rate or time of visits; `?` where it is pooled with a first round that is unlike the others. */
+function ofVisits(variant: VariantAnswers, text: string): string {
+  return variant.isPooled && text !== none ? `?${text}` : text;
+}
+
 /** Whether anybody gave a visit up. */
-function someGaveUp(workload: WorkloadAnswers): boolean {
+export function someGaveUp(workload: WorkloadAnswers): boolean {
   return workload.variants.some((one) => (one.givenUp ?? 0) > 0);
 }
 
@@ -49,6 +55,14 @@ function someGaveUp(workload: WorkloadAnswers): boolean {
 export function hasVisits(workload: WorkloadAnswers): boolean | null {
   const counts = workload.variants.flatMap((one) => one.totals.get("visits") ?? one.visits?.perSecond ?? []);
   return counts.length === 0 ? null : counts.some((count) => count > 0);
+}
+
+/** Constraints that a variant breaks, in a cell. */
+function faults({ id, role, isVoid }: VariantAnswers, all: readonly WorkloadAnswers[]): string {
+  if (isVoid) return "void";
+  if (role === "floor") return "";
+  const broken = violationsOf(id, all).map(({ constraint }) => constraint);
+  return breaksCell(broken, constraints.length - unmeasuredConstraints(id, all).length, constraints.length);
 }
 
 /** The short table of the terminal: what each variant does, and which constraints it breaks. */
@@ -59,7 +73,7 @@ export function overviewTable(workload: WorkloadAnswers, all: readonly WorkloadA
       "variant",
       "bogo-ops/s",
       "ratio",
-      "visits/s",
+      gaveUp ? "visits/s not given up" : "visits/s",
       "ratio",
       "given up",
       "visit",
@@ -70,26 +84,25 @@ export function overviewTable(workload: WorkloadAnswers, all: readonly WorkloadA
       "maps",
       "breaks",
     ],
-    ...workload.variants.map((one) => [
-      variantCell(one),
-      formatNumber(one.bogoOps?.perSecond),
-      formatPairedRatio(one.bogoOps?.ratio),
+    ...workload.variants.map((one) => {
       // A visit that is given up costs next to nothing, and does nothing.
-      formatNumber((one.walked ?? one.visits)?.perSecond),
-      formatPairedRatio((one.walked ?? one.visits)?.ratio),
-      gaveUp ? formatPercent(one.givenUp) : none,
-      formatNs(one.visit?.ns),
-      formatNs(one.unregister?.p50Ns),
-      formatNs(one.unregister?.p999Ns),
-      formatPercent(lockShareOf(one)),
-      one.role === "floor" ? none : formatNumber(one.exact.get("visit-shared-writes-mean")),
-      one.role === "floor" ? none : formatBytes(one.totals.get("info-bytes-max")),
-      one.role === "floor"
-        ? ""
-        : violationsOf(one.id, all)
-            .map(({ constraint }) => constraint)
-            .join(", ") || "none",
-    ]),
+      const visits = gaveUp ? one.walked : (one.walked ?? one.visits);
+      return [
+        variantCell(one),
+        formatNumber(one.bogoOps?.perSecond),
+        formatPairedRatio(one.bogoOps?.ratio),
+        ofVisits(one, formatNumber(visits?.perSecond)),
+        formatPairedRatio(visits?.ratio),
+        gaveUp ? formatPercent(one.givenUp) : none,
+        ofVisits(one, formatNs(one.visit?.ns)),
+        formatNs(one.unregister?.p50Ns),
+        formatNs(one.unregister?.p999Ns),
+        formatPercent(lockShareOf(one)),
+        one.role === "floor" ? none : formatNumber(one.exact.get("visit-shared-writes-mean")),
+        one.role === "floor" ? none : formatBytes(one.totals.get("info-bytes-max")),
+        faults(one, all),
+      ];
+    }),
   ]);
 }
 
@@ -100,18 +113,20 @@ export function constraintTable(workloads: readonly WorkloadAnswers[]): Table {
   return [
     ["variant", ...constraints, ...workloads.map((one) => one.name)],
     ...ids.map((id) => {
+      const isVoid = workloads.some((one) => one.variants.some((variant) => variant.id === id && variant.isVoid));
       const violations = violationsOf(id, workloads);
       const unmeasured = unmeasuredConstraints(id, workloads);
       return [
         id,
         ...constraints.map((constraint) => {
+          if (isVoid) return "**void**";
           const found = violations.find((one) => one.constraint === constraint);
           if (found !== undefined) return `**broken**: ${found.reason}`;
           return unmeasured.includes(constraint) ? none : "kept";
         }),
         ...workloads.map((workload, index) => {
           const variant = workload.variants.find((one) => one.id === id);
-          const rate = variant === undefined ? null : (measureOf(workload)?.rate(variant) ?? null);
+          const rate = variant === undefined || isVoid ? null : (measureOf(workload)?.rate(variant) ?? null);
           const text = formatPairedRatio(rate?.ratio);
           return chosen[index] === id ? `**${text}**` : text;
         }),
@@ -125,6 +140,11 @@ export function contestTable(workload: WorkloadAnswers): Table {
   return renderContests(contestsOf(workload), referenceOf(workload)?.id);
 }
 
+function visitCells(variant: VariantAnswers, rate: Rate | null): [string, string, string] {
+  const [perSecond, ...others] = rateCells(rate);
+  return [ofVisits(variant, perSecond), ...others];
+}
+
 export function throughputTable(workload: WorkloadAnswers): Table {
   const reference = referenceOf(workload);
   const gaveUp = someGaveUp(workload);
@@ -134,17 +154,18 @@ export function throughputTable(workload: WorkloadAnswers): Table {
       "bogo-ops/s",
       "95 % interval",
       "ratio",
-      "visits/s",
+      gaveUp ? "visits/s, those given up included" : "visits/s",
       "95 % interval",
       "ratio",
       "without those given up",
+      "95 % interval",
+      "ratio",
+      "visits/s in the first round",
       "ratio",
       "one visit",
       "95 % interval",
       "ratio",
       "in the first round",
-      "ratio",
-      "later, median",
       "ratio",
       "per callback",
       "ratio",
@@ -152,13 +173,13 @@ export function throughputTable(workload: WorkloadAnswers): Table {
     ...workload.variants.map((one) => [
       variantCell(one),
       ...rateCells(one.bogoOps),
-      ...rateCells(one.visits),
-      ...(gaveUp ? [formatNumber(one.walked?.perSecond), formatPairedRatio(one.walked?.ratio)] : [none, none]),
-      formatNs(one.visit?.ns),
+      ...visitCells(one, one.visits),
+      ...visitCells(one, gaveUp ? one.walked : null),
+      ...pairOf(one.firstVisits, reference?.firstVisits),
+      ofVisits(one, formatNs(one.visit?.ns)),
       one.visit?.low == null ? none : `${formatNs(one.visit.low)} to ${formatNs(one.visit.high)}`,
       formatPairedRatio(one.visit?.ratio),
       ...pairOf(one.firstVisitNs, reference?.firstVisitNs, formatNs),
-      ...pairOf(one.laterVisitNs, reference?.laterVisitNs, formatNs),
       ...pairOf(one.callbackNs, reference?.callbackNs, formatNs),
     ]),
   ]);

@@ -7,7 +7,7 @@ import { RecordWriter } from "../../../src/records/csv.ts";
 import type { MeasuredRow } from "../../../src/records/record.ts";
 import type { Run } from "../../../src/records/run-file.ts";
 import { renderMarkdown } from "../../../src/report/markdown.ts";
-import type { Part } from "../../../src/report/part.ts";
+import type { Part, Subject } from "../../../src/report/part.ts";
 import type { WorkloadAnswers } from "../../../src/report/quarantine/answers.ts";
 import { reportQuarantine } from "../../../src/report/quarantine/markdown.ts";
 import { overviewTable, removalTable } from "../../../src/report/quarantine/tables.ts";
@@ -16,7 +16,11 @@ import { renderTerminal } from "../../../src/report/terminal.ts";
 import { collect } from "../rows.ts";
 import { answer, fixedOrder, fixedRows, fixedRun, floor, reference, removals, rowsOf, times } from "./rows.ts";
 
-async function part(rows: readonly MeasuredRow[], order: readonly string[] = fixedOrder): Promise<Part> {
+async function part(
+  rows: readonly MeasuredRow[],
+  order: readonly string[] = fixedOrder,
+  some: Partial<Subject> = {},
+): Promise<Part> {
   return await reportQuarantine(collect(rows, reference), {
     problem: quarantine.problem,
     statement: "What the problem is.",
@@ -24,6 +28,9 @@ async function part(rows: readonly MeasuredRow[], order: readonly string[] = fix
     floor,
     order,
     questions: new Map([["libvirt-teardown", "How long?"]]),
+    voids: new Set(),
+    incomplete: new Set(),
+    ...some,
   });
 }
 

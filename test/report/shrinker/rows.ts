@@ -17,6 +17,8 @@ export const subject: Subject = {
   floor,
   order,
   questions: new Map([["stress-ng-ramfs", "What does mounting cost?"]]),
+  voids: new Set(),
+  incomplete: new Set(),
 };
 
 /** Where rows come from, besides their variant. */
@@ -26,6 +28,8 @@ export interface Origin {
   readonly workload?: string;
   /** The case's parameters besides stage and purpose. @default "workers=2", and `hz=1000` for those named srcu */
   readonly parameters?: string;
+  /** Whether timed rounds are slices of time. @default not in cgroups-4000 */
+  readonly isSliced?: boolean;
   /** @default 2 */
   readonly cpus?: number;
 }
@@ -33,6 +37,8 @@ export interface Origin {
 /** The rows of one variant in one case. */
 export function rowsOf(variant: string, origin: Origin, metrics: Values): MeasuredRow[] {
   const { stage, workload = "stress-ng-ramfs", cpus = 2, parameters = "workers=2" } = origin;
+  const { isSliced = workload !== "cgroups-4000" } = origin;
+  const slices = stage === "timed" && isSliced ? " slice-ms=100" : "";
   const ofVariant = variant.startsWith("srcu") && origin.parameters === undefined ? "hz=1000 " : "";
   return rowsOfCase(
     {
@@ -41,15 +47,18 @@ export function rowsOf(variant: string, origin: Origin, metrics: Values): Measur
       workload,
       stage,
       cpus,
-      parameters: `${ofVariant}${parameters} purpose=answers`,
+      parameters: `${ofVariant}${parameters} purpose=answers${slices}`,
     },
     metrics,
   );
 }
 
 /** Answers from rows, with the variants in the usual order. */
-export async function answer(rows: readonly MeasuredRow[]): Promise<WorkloadAnswers[]> {
-  return await answerAll(collect(rows, reference), subject);
+export async function answer(
+  rows: readonly MeasuredRow[],
+  some: Partial<Pick<Subject, "voids" | "incomplete">> = {},
+): Promise<WorkloadAnswers[]> {
+  return answerAll(collect(rows, reference), { ...subject, ...some });
 }
 
 /** Answers of the only workload of some rows. */
@@ -80,6 +89,16 @@ export function around(rate: number): number[] {
   return [1, 1.02, 0.98, 1.01, 0.99, 1.03, 0.97, 1].map((factor) => rate * factor);
 }
 
+/** The same in chunks of a workload, whose first one is unlike the others. */
+export function afterFirst(first: number, later: number): number[] {
+  return [first, ...around(later)];
+}
+
+/** So many durations, of which the last few are long. */
+export function manyDurations(count: number, ns: number, longNs: number): number[] {
+  return Array.from({ length: count }, (_, index) => (index < count - 3 ? ns : longNs));
+}
+
 /** One of a kind. */
 export function once(values: Readonly<Record<string, number>>): Values {
   return Object.fromEntries(Object.entries(values).map(([metric, value]) => [metric, [value]]));
@@ -87,7 +106,7 @@ export function once(values: Readonly<Record<string, number>>): Values {
 
 /** A workload without reclaim, one with both, and one of passes only. */
 export function fixedRows(): MeasuredRow[] {
-  const timed: Origin = { stage: "timed" };
+  const timed: Origin = { stage: "timed", parameters: "hz=1000 tasks=3 workers=2" };
   const startTimed: Origin = { stage: "timed", workload: "container-start" };
   const passes = { workload: "cgroups-4000", parameters: "cgroups=400 reclaimers=4" } as const;
   const rows: MeasuredRow[] = [];
@@ -101,7 +120,7 @@ export function fixedRows(): MeasuredRow[] {
       ...rowsOf(variant, timed, {
         "bogo-ops-per-s": around(rate),
         ...latencies("register-latency-ns", 400, 410, 420, 9000),
-        ...latencies("unregister-latency-ns", unregisterNs, unregisterNs, unregisterNs, 3 * unregisterNs),
+        ...latencies("unregister-latency-ns", ...manyDurations(1200, unregisterNs, 3 * unregisterNs)),
         ...once({ visits: 0, "visits-given-up": 0, registered: 4, unregistered: 4, "work-per-op-ns": 360_000 }),
         ...(variant === floor ? {} : once({ "callbacks-after-free": 0 })),
       }),
@@ -133,9 +152,9 @@ export function fixedRows(): MeasuredRow[] {
         variant,
         { stage: "timed", ...passes },
         {
-          "visits-per-s": around(1e9 / visitNs),
-          "visit-ns": around(visitNs),
-          ...latencies("pass-latency-ns", 60_000, 61_000, 70_000),
+          "visits-per-s": afterFirst(1e8 / visitNs, 1e9 / visitNs),
+          "visit-ns": afterFirst(10 * visitNs, visitNs),
+          ...latencies("pass-latency-ns", ...manyDurations(120, 60_000, 70_000)),
           ...once({
             visits: 52_000,
             "visits-given-up": 0,
@@ -186,7 +205,11 @@ export function fixedRows(): MeasuredRow[] {
     ...rowsOf(
       floor,
       { stage: "timed", ...passes },
-      { "visits-per-s": around(2e7), "visit-ns": around(50), ...once({ visits: 52_000, "visits-given-up": 0 }) },
+      {
+        "visits-per-s": afterFirst(1e7, 2e7),
+        "visit-ns": afterFirst(100, 50),
+        ...once({ visits: 52_000, "visits-given-up": 0 }),
+      },
     ),
     ...rowsOf(floor, { stage: "profiled", ...passes }, profile({ idle: 500, other: 300, mem_cgroup_iter: 100 })),
   );

@@ -17,9 +17,11 @@ function variant(id: string, some: Partial<VariantAnswers> = {}): VariantAnswers
   return {
     id,
     role,
+    isVoid: false,
+    isPooled: false,
+    firstVisits: null,
     hz: 1000,
     firstVisitNs: null,
-    laterVisitNs: null,
     bogoOps: null,
     visits: null,
     givenUp: null,
@@ -40,6 +42,9 @@ function workload(...variants: VariantAnswers[]): WorkloadAnswers {
   const on = { cpus: [2], isOversubscribed: false };
   return {
     name: "container-start",
+    isIncomplete: false,
+    isChunked: false,
+    tasks: null,
     parameters: { timed: "", profiled: "", counted: "" },
     timedOn: on,
     profiledOn: on,
@@ -142,7 +147,7 @@ describe("a constraint", () => {
       },
       {
         constraint: "read side scales",
-        reason: "a visit writes 3 times to lines that other CPUs touch (container-start)",
+        reason: "a visit writes 3 times to shared lines of locks and globals (container-start)",
       },
     ]);
   });
