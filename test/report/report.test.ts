@@ -104,6 +104,59 @@ describe("a run of two problems", () => {
   });
 });
 
+describe("cases that failed or are to come", () => {
+  const order = shrinker.order;
+  const one = (variant: string, workload: string, stage: string): string =>
+    `shrinker / ${variant} / ${workload} / ${stage} cpus=2`;
+  const choicesOf = async (cases: Run["cases"], state: Run["state"]) => {
+    const run: Run = { ...both, modules: modulesOf("shrinker", order), cases, state, finishedAt: null };
+    const finished = state === "complete" ? { finishedAt: "2025-02-01T00:00:59.000Z" } : {};
+    const folderOfRun = await newFolder();
+    const { parts, file } = await report(folderOfRun, { ...run, ...finished }, shrinker.fixedRows());
+    return {
+      choices: parts[0]!.choices.map(({ variant }) => variant),
+      part: parts[0]!,
+      text: await readFile(file, "utf8"),
+    };
+  };
+  const chosen = ["refcount-rcu", "refcount-rcu", "refcount-rcu"];
+
+  test("make a variant void, whatever the stage, unless it was the case that was too large", async () => {
+    const failed = (error: string) =>
+      choicesOf([{ id: one("refcount-rcu", "container-start", "profiled"), state: "failed", error }], "complete");
+    for (const error of [
+      "variant 'refcount-rcu': trapped on CPU 1: memory access out of bounds",
+      "variant 'refcount-rcu': 3 callbacks ran after their shrinker had been unregistered",
+      "variant 'refcount-rcu': no CPU got on for 20 s: CPU 0: done",
+    ]) {
+      const { choices, part } = await failed(error);
+      expect(choices).toEqual([null, null, null]);
+      expect(part.subject.voids).toEqual(new Set(["refcount-rcu"]));
+    }
+    for (const error of [
+      "variant 'refcount-rcu': the memory of workload 'a' is used up; lower the number of cgroups or superblocks",
+      "workload 'a': the case's memory is used up; use fewer cgroups or superblocks",
+      "cannot reserve 4096 MiB of Wasm memory; use fewer cgroups",
+      "workload 'a': exact counting takes at most 1 GiB of Wasm memory, this needs 2000 MiB",
+      "4000 cgroups with 9 superblocks on 2 nodes need 9 MiB of maps, more than 32-bit Wasm can address beside the rest",
+      "the workload needs 9 object and 9 cache entries, which leave no room in 4 GiB; use fewer",
+    ]) {
+      expect((await failed(error)).choices).toEqual(chosen);
+    }
+  });
+
+  test("leave a workload without a choice while some of its timed ones are to come", async () => {
+    const pending = (stage: string) =>
+      choicesOf([{ id: one("srcu", "container-start", stage), state: "pending" }], "incomplete");
+    const { choices, part } = await pending("timed");
+    expect(choices).toEqual(["refcount-rcu", null, "refcount-rcu"]);
+    expect(part.terminal).toContain("incomplete: not all of its timed cases were tried");
+    expect((await pending("profiled")).choices).toEqual(chosen);
+    const other = [{ id: "quarantine / srcu / container-start / timed", state: "pending" as const }];
+    expect((await choicesOf(other, "incomplete")).choices).toEqual(chosen);
+  });
+});
+
 test("a problem that the run has, and of which nothing was measured yet, is empty", async () => {
   const run = { ...both, modules: modulesOf("quarantine", quarantine.fixedOrder) };
   const { parts } = await report(await newFolder(), { ...run, state: "incomplete", finishedAt: null }, []);

@@ -47,7 +47,7 @@ function ofVisits(variant: VariantAnswers, text: string): string {
 }
 
 /** Whether anybody gave a visit up. */
-export function someGaveUp(workload: WorkloadAnswers): boolean {
+function someGaveUp(workload: WorkloadAnswers): boolean {
   return workload.variants.some((one) => (one.givenUp ?? 0) > 0);
 }
 

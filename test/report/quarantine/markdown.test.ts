@@ -167,3 +167,17 @@ test("CPUs are those of the rows", async () => {
   expect(await markdown(crowded)).toContain("> **Oversubscribed:** 4 CPUs, more than the machine has cores for them.");
   expect(text).toContain("Instrument: native, 4 CPUs; exact numbers: counted on 1 CPU of the traced machine.");
 });
+
+test("a void variant is marked in every table, and named above the verdict's", async () => {
+  const voided = await part(fixedRows(), fixedOrder, { voids: new Set(["hash-buckets"]) });
+  const [teardown] = voided.terminal.split("\n\n");
+  expect(teardown).toMatch(/^hash-buckets \(void\) .* void$/m);
+  expect(voided.choices.map(({ variant }) => variant)).not.toContain("hash-buckets");
+  expect(voided.markdown).toContain("**Void:** `hash-buckets`");
+  expect(voided.markdown).toMatch(/^\| hash-buckets \| \*\*void\*\* \| \*\*void\*\* \| \*\*void\*\* \|/m);
+});
+
+test("a variant of which not all constraints were judged is not said to break none", async () => {
+  const rows = fixedRows().filter((row) => row.metric !== "fifo-rank-error-max");
+  expect((await part(rows)).terminal).toMatch(/^hash-buckets .* none of 2 judged$/m);
+});

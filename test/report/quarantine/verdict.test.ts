@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { VariantAnswers, WorkloadAnswers } from "../../../src/report/quarantine/answers.ts";
-import { chooseFor, contestsOf, violationsOf } from "../../../src/report/quarantine/verdict.ts";
+import { chooseFor, contestsOf, violationsOf, whyNothing } from "../../../src/report/quarantine/verdict.ts";
 
 /** A variant that keeps every constraint and was not timed. */
 function variant(id: string, some: Partial<VariantAnswers> = {}): VariantAnswers {
@@ -8,6 +8,7 @@ function variant(id: string, some: Partial<VariantAnswers> = {}): VariantAnswers
   return {
     id,
     role,
+    isVoid: false,
     put: null,
     reduceNs: null,
     mixed: null,
@@ -55,6 +56,7 @@ function put(ratio: number, low: number | null, high: number | null): Pick<Varia
 function workload(...variants: VariantAnswers[]): WorkloadAnswers {
   return {
     name: "libvirt-teardown",
+    isIncomplete: false,
     parameters: { timed: "", instrumented: "", counted: "" },
     timedOn: { cpus: [1], isOversubscribed: false },
     native: { cpus: [1], isOversubscribed: false },
@@ -300,4 +302,29 @@ describe("a contest", () => {
     );
     expect(found?.ranking.map((one) => one.id)).toEqual(["a", "c"]);
   });
+});
+
+describe("a variant that did what none may do", () => {
+  const reference = variant("reference", flat(1000));
+  const good = variant("good", flat(500));
+  const bad = variant("bad", { ...flat(10), isVoid: true });
+
+  test("is neither chosen nor wins a contest", () => {
+    expect(choose(reference, good, { ...bad, isVoid: false })?.id).toBe("bad");
+    expect(choose(reference, good, bad)?.id).toBe("good");
+    const [teardowns] = contestsOf(workload(reference, good, bad));
+    expect(teardowns?.ranking.map(({ id }) => id)).toEqual(["good", "reference"]);
+  });
+
+  test("as the reference leaves nothing to choose", () => {
+    const voided = { ...reference, isVoid: true };
+    expect(choose(voided, good)).toBeNull();
+    expect(whyNothing(workload(voided, good))).toBe("nothing to choose: the reference is void");
+  });
+});
+
+test("nothing is chosen where timed cases are to come", () => {
+  const one = { ...workload(variant("reference", flat(1000)), variant("good", flat(500))), isIncomplete: true };
+  expect(chooseFor(one, [one])).toBeNull();
+  expect(whyNothing(one)).toMatch(/^incomplete: /);
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { MeasuredRow } from "../../../src/records/record.ts";
 import type { Run } from "../../../src/records/run-file.ts";
 import { renderMarkdown } from "../../../src/report/markdown.ts";
-import type { Part } from "../../../src/report/part.ts";
+import type { Part, Subject } from "../../../src/report/part.ts";
 import { reportShrinker, sharedWritesText, unregisterText } from "../../../src/report/shrinker/markdown.ts";
 import {
   latencyTable,
@@ -34,8 +34,8 @@ const run: Run = {
   warnings: [],
 };
 
-async function part(rows: readonly MeasuredRow[]): Promise<Part> {
-  return await reportShrinker(collect(rows, reference), subject);
+async function part(rows: readonly MeasuredRow[], some: Partial<Subject> = {}): Promise<Part> {
+  return await reportShrinker(collect(rows, reference), { ...subject, ...some });
 }
 
 async function markdown(rows: readonly MeasuredRow[], ofRun: Run = run): Promise<string> {
@@ -116,7 +116,7 @@ describe("a run of one variant", () => {
 
   test("has nothing to choose from, and nobody to compare with", async () => {
     const found = await part(rows);
-    expect(found.choices).toEqual([{ workload: "stress-ng-ramfs", variant: null }]);
+    expect(found.choices).toEqual([{ workload: "stress-ng-ramfs", variant: null, isIncomplete: false }]);
     expect(found.terminal).toContain("nothing to choose");
     expect(cell(throughputTable(await answerOnly(rows)), reference, "ratio")).toBe("1×");
   });
@@ -132,8 +132,13 @@ describe("reclaim", () => {
 
   test("given up is subtracted in a column of its own, which is there only if somebody gave up", async () => {
     const [, start, passes] = await answer(fixedRows());
+    const all = "visits/s, those given up included";
     expect(cell(throughputTable(start!), reference, "without those given up")).toBe("350,000");
-    expect(throughputTable(passes!)[0]).not.toContain("without those given up");
+    expect(cell(throughputTable(start!), reference, all)).toBe("500,000");
+    for (const head of ["without those given up", all]) expect(throughputTable(passes!)[0]).not.toContain(head);
+    const [inStart, inPasses] = [overviewTable(start!, [start!]), overviewTable(passes!, [passes!])];
+    expect(cell(inStart, reference, "visits/s not given up")).toBe("350,000");
+    expect([inStart[0]!.includes("visits/s"), inPasses[0]!.includes("visits/s")]).toEqual([false, true]);
     expect(await markdown(fixedRows())).toContain("flatters the times per visit of `rwsem`");
   });
 });
@@ -177,7 +182,7 @@ describe("the sentence about shared writes", () => {
   test("does not take a little for nothing, nor the uncounted for free", async () => {
     const text = sharedWritesText(await answerOnly([...counted(reference, 0.001, 0), ...counted("srcu", 0)]));
     expect(text).toContain("**Not free** of them: `rwsem` (0.0010 per visit)");
-    expect(text).toContain("`srcu` (– per callback)");
+    expect(text).toContain("read side of `srcu` (writes to shrinkers were not counted)");
     expect(sharedWritesText(await answerOnly(rowsOf(reference, timed, { visits: [1] })))).toBe("");
   });
 });
@@ -211,4 +216,94 @@ test("the terminal names the constraints that a variant breaks", async () => {
   expect(cell(table, "srcu", "breaks")).toBe("quick registration");
   expect(cell(table, "refcount-rcu", "breaks")).toBe("none");
   expect(cell(table, floor, "breaks")).toBe("");
+});
+
+test("the first round of chunks is told apart where there are any, and marked where it is not apart", async () => {
+  const apart = "rates and times of visits, their ratios and intervals, and the choice are of the later rounds only";
+  const passes = fixedRows().filter((row) => row.workload === "cgroups-4000");
+  expect(await markdown(passes)).toContain(apart);
+  expect(await markdown(fixedRows().filter((row) => row.workload !== "cgroups-4000"))).not.toContain(apart);
+  const few = passes.filter((row) => row.round < 3);
+  expect(await markdown(few)).toContain("With fewer than 4 rounds they are of all, marked `?`: `rwsem`");
+  const table = throughputTable(await answerOnly(few));
+  expect([cell(table, "srcu", "visits/s"), cell(table, "srcu", "one visit")]).toEqual(["?6,250,000", "?112 ns"]);
+  expect(cell(table, "srcu", "ratio")).toMatch(/^\?/);
+});
+
+describe("tasks that take turns", () => {
+  const turns = "share 2 CPUs and take turns: a task that sleeps holds up the others of its CPU";
+  const rows = (tasks: string) =>
+    rowsOf(
+      reference,
+      { ...timed, parameters: `workers=2${tasks}` },
+      { "bogo-ops-per-s": [1], ...latencies("register-latency-ns", 5), ...latencies("unregister-latency-ns", 5) },
+    );
+
+  test("are told of under rates and latencies where there are more than CPUs", async () => {
+    const text = await markdown(rows(" tasks=9"));
+    expect(text.split(`9 tasks ${turns}`)).toHaveLength(4);
+    for (const few of ["", " tasks=2"]) expect(await markdown(rows(few))).not.toContain("take turns");
+  });
+
+  test("are not those of the published figures, which says so", async () => {
+    expect((await markdown(rows(""))).match(/tasks that do not hold each other up/g)).toHaveLength(2);
+  });
+});
+
+test("latencies say what of them is the harness's, by the floor's median", async () => {
+  const text = await markdown(fixedRows());
+  expect(text).toContain("Of each, about 71 ns are the clock and the harness, as the floor shows");
+  const withoutFloor = fixedRows().filter((row) => row.variant !== floor);
+  expect(await markdown(withoutFloor)).not.toContain("as the floor shows");
+});
+
+test("shares of lock operations are ranked only where the reference has enough samples in them", async () => {
+  const share = (samples: number) => [
+    ...rowsOf(
+      reference,
+      { stage: "profiled" },
+      { "profile-samples[up_read]": [samples], "profile-samples[other]": [2000] },
+    ),
+    ...rowsOf(
+      "srcu",
+      { stage: "profiled" },
+      { "profile-samples[srcu_read_lock]": [90], "profile-samples[other]": [2000] },
+    ),
+  ];
+  const question = "| Time in lock operations |";
+  expect(await markdown(share(50))).toContain(question);
+  expect(await markdown(share(49))).not.toContain(question);
+  expect(await markdown(share(0))).not.toContain(question);
+});
+
+test("reclaim of one CPU leaves shared writes out, and unjudged", async () => {
+  const rows = fixedRows().filter((row) => row.metric !== "visit-shared-writes-mean");
+  const found = await part(rows);
+  expect(found.terminal).not.toContain("shared writes");
+  expect(found.markdown).not.toContain("Writes to shared locks and globals per visit");
+  expect(found.terminal).toMatch(/^refcount-rcu .* none of 4 judged$/m);
+  expect(found.markdown).toMatch(/^\| refcount-rcu \| kept \| kept \| kept \| – \| kept \|/m);
+});
+
+describe("a variant that did what none may do", () => {
+  test("is marked, judged by nothing, and not chosen", async () => {
+    const found = await part(fixedRows(), { voids: new Set(["refcount-rcu"]) });
+    expect(found.terminal).toMatch(/^refcount-rcu \(void\) .* void$/m);
+    expect(found.choices.map(({ variant }) => variant)).toEqual([null, null, null]);
+    expect(found.terminal).toContain("nothing to choose: each variant that was measured breaks a constraint");
+    expect(found.markdown).toContain("**Void:** `refcount-rcu`");
+    expect(found.markdown).toMatch(/^\| refcount-rcu \|( \*\*void\*\* \|){5}( – \|){3}$/m);
+    expect(found.markdown).not.toMatch(/^\| (Visits|Bogo|One visit)[^|]*\| refcount-rcu/m);
+  });
+});
+
+test("a workload with timed cases to come is incomplete, and others are not", async () => {
+  const found = await part(fixedRows(), { incomplete: new Set(["cgroups-4000"]) });
+  expect(found.choices).toEqual([
+    { workload: "stress-ng-ramfs", variant: "refcount-rcu", isIncomplete: false },
+    { workload: "container-start", variant: "refcount-rcu", isIncomplete: false },
+    { workload: "cgroups-4000", variant: null, isIncomplete: true },
+  ]);
+  expect(found.terminal).toMatch(/^incomplete: not all of its timed cases were tried/m);
+  expect(found.markdown).toContain("- **cgroups-4000**: incomplete: ");
 });

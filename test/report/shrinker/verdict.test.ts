@@ -8,6 +8,7 @@ import {
   jiffiesOf,
   unmeasuredConstraints,
   violationsOf,
+  whyNothing,
 } from "../../../src/report/shrinker/verdict.ts";
 import { times } from "../rows.ts";
 
@@ -152,6 +153,22 @@ describe("a constraint", () => {
     ]);
   });
 
+  test("of reclaim is broken by who visits and calls no shrinker, where the reference calls some", () => {
+    const counts = (visits: number, callbacks: number) => totals({ visits, callbacks });
+    expect(brokenBy(counts(10, 0), counts(10, 5))).toEqual(["reclaim goes on"]);
+    for (const [own, base] of [
+      [counts(10, 1), counts(10, 5)],
+      [counts(0, 0), counts(10, 5)],
+      [counts(10, 0), counts(10, 0)],
+      [totals({ visits: 10 }), counts(10, 5)],
+      [counts(10, 0), {}],
+    ] as const) {
+      expect(brokenBy(own, base)).toEqual([]);
+    }
+    const one = workload(variant("reference", counts(10, 5)), variant("candidate", counts(10, 0)));
+    expect(violationsOf("candidate", [one])[0]?.reason).toBe("calls no shrinker (container-start)");
+  });
+
   test("of which nothing was measured is unmeasured, and not broken", () => {
     const one = workload(variant("reference"), variant("candidate"));
     expect(violationsOf("candidate", [one])).toEqual([]);
@@ -161,6 +178,8 @@ describe("a constraint", () => {
   test("of reclaim is unmeasured where nobody was registered meanwhile", () => {
     const passes = variant("candidate", { givenUp: 0, ...totals({ registered: 0, unregistered: 0 }) });
     expect(unmeasuredConstraints("candidate", [workload(passes)])).toContain("reclaim goes on");
+    const stopped = variant("reference", { givenUp: 0.3 });
+    expect(unmeasuredConstraints("candidate", [workload(stopped, passes)])).not.toContain("reclaim goes on");
     const mixed = variant("candidate", { givenUp: 0, ...totals({ registered: 1, unregistered: 0 }) });
     expect(unmeasuredConstraints("candidate", [workload(mixed)])).not.toContain("reclaim goes on");
   });
@@ -209,8 +228,39 @@ describe("a choice", () => {
       variant("other", { ...judged, ...ops(900) }),
     );
     expect(choice?.id).toBe("other");
-    expect(choice?.reason).toContain("0.900× the reference's bogo-ops/s");
+    expect(choice?.reason).toContain(
+      "0.900× the reference's bogo-ops/s (95 % interval 0.900× to 0.900×), which is less",
+    );
     expect(choice?.reason).toContain("; the reference breaks: read side scales");
+  });
+
+  test("is not said to have won where it is not told from a reference that breaks a constraint", () => {
+    const reason = (...rounds: readonly number[]) =>
+      choose(
+        variant("reference", { ...sharing, ...ops(referenceRate) }),
+        variant("other", { ...judged, bogoOps: rate(rounds) }),
+      )?.reason;
+    expect(reason(900, 1100, 950, 1500, 1050, 1200, 800, 1300)).toMatch(
+      /^not told from the reference by bogo-ops\/s \(1\.08×, 95 % interval 0\.800× to 1\.50×\); the most of the variants that break no constraint; the reference breaks: read side scales$/,
+    );
+    expect(reason(...times(8, 1050))).toMatch(
+      /^within a tenth of the reference's bogo-ops\/s \(1\.05×, 95 % interval /,
+    );
+    expect(reason(1200, 1300)).toMatch(/^not told from the reference by bogo-ops\/s \(1\.25×\); /);
+    expect(reason(...times(8, 1200))).toMatch(/^1\.20× the reference's bogo-ops\/s \(.*\), the most of /);
+  });
+
+  test("goes by one statistic: a mean that a single round pulls up decides nothing", () => {
+    const spiked = variant("spiked", { ...judged, bogoOps: rate([...times(7, 1050), 90_000]) });
+    expect(choose(reference, spiked)?.id).toBe("reference");
+    const steady = variant("steady", { ...judged, ...ops(1300) });
+    expect(choose(reference, spiked, steady)).toMatchObject({ id: "steady", reason: expect.stringMatching(/^1\.30×/) });
+  });
+
+  test("is never of what is void, nor by a void reference", () => {
+    const fast = variant("fast", { ...judged, ...ops(2000), isVoid: true });
+    expect(choose(reference, fast, variant("alike", { ...judged, ...ops(1000) }))?.id).toBe("reference");
+    expect(choose({ ...reference, isVoid: true }, variant("good", { ...judged, ...ops(2000) }))).toBeNull();
   });
 
   test("is, of those that the rounds do not tell apart, the one that unregisters quickest", () => {
@@ -243,6 +293,20 @@ describe("a choice", () => {
   test("says which constraints nobody measured", () => {
     const choice = choose(variant("reference", ops(referenceRate)), variant("fast", ops(2000)));
     expect(choice?.reason).toMatch(/; not measured: no late callback, reclaim goes on, quick registration, /);
+    const kept = choose(variant("reference", ops(referenceRate)), variant("slow", ops(500)));
+    expect(kept).toEqual({
+      id: "reference",
+      reason: `no variant that breaks no constraint is shown to do more bogo-ops/s; not measured: ${constraints.join(", ")}`,
+    });
+  });
+
+  test("says of what the reference breaks when nobody judged the chosen variant by it, and says it once", () => {
+    const { exact: _, ...unjudged } = judged;
+    const choice = choose(
+      variant("reference", { ...sharing, ...ops(referenceRate) }),
+      variant("other", { ...unjudged, ...ops(2000) }),
+    );
+    expect(choice?.reason).toMatch(/; the reference breaks: read side scales \(of `other` not measured\)$/);
   });
 
   test("is not made from one variant, without the reference, or where each breaks a constraint", () => {
@@ -260,7 +324,45 @@ describe("a choice", () => {
   });
 });
 
+describe("what is said where nothing is chosen", () => {
+  const [one, two] = [variant("reference", ops(1)), variant("other", ops(2))];
+  const bad = exact({ "visit-shared-writes-mean": 3 });
+
+  test.each([
+    [
+      "no rate was measured: nobody did a bogo-op or a visit in the measured part",
+      [variant("reference"), two].map((of) => ({ ...of, bogoOps: null })),
+    ],
+    ["fewer than two variants were measured", [one, variant("other")]],
+    ["the reference was not measured", [two, variant("third", ops(3))]],
+    ["the reference is void", [{ ...one, isVoid: true }, two]],
+    ["each variant that was measured breaks a constraint", [one, two].map((of) => ({ ...of, ...bad }))],
+  ])("%s", (because, variants) => {
+    const found = workload(...variants);
+    expect(chooseFor(found, [found])).toBeNull();
+    expect(whyNothing(found)).toBe(`nothing to choose: ${because}`);
+  });
+
+  test("is that cases are to come, where some are", () => {
+    const found = { ...workload(one, two), isIncomplete: true };
+    expect(chooseFor(found, [found])).toBeNull();
+    expect(whyNothing(found)).toMatch(/^incomplete: /);
+  });
+});
+
 describe("a contest", () => {
+  test("of what was sampled ties within a tenth, memory of maps included, and is not won by what is void", () => {
+    const bytes = (size: number) => totals({ "info-bytes-max": size, "shrinker-bytes": size });
+    const contests = contestsOf(
+      workload(
+        variant("reference", bytes(100)),
+        variant("more", bytes(109)),
+        variant("void", { ...bytes(1), isVoid: true }),
+      ),
+    );
+    expect(contests.map(({ winners }) => winners)).toEqual([["reference", "more"], ["reference"]]);
+  });
+
   test("of rates is won by the highest and those within a tenth of it, one of times by the lowest", () => {
     const contests = contestsOf(
       workload(
