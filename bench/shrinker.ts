@@ -72,8 +72,8 @@ export const shrinker: Suite = {
       name: "cgroups-4000",
       question: "What does reclaim cost that walks thousands of cgroups and thousands of shrinkers?",
       scales: {
-        quick: { ...withoutObjects, cgroups: 400, touchers: 2, reclaimers: 4 },
-        standard: { ...withoutObjects, cgroups: 2000, touchers: 9, reclaimers: 16 },
+        quick: { ...withoutObjects, cgroups: 400, touchers: 2, reclaimers: 16, "reclaim-passes": 65 },
+        standard: { ...withoutObjects, cgroups: 2000, touchers: 9, reclaimers: 16, "reclaim-passes": 65 },
         full: { ...withoutObjects, touchers: 3001 },
       },
       lesser: {
