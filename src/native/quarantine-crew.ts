@@ -2,17 +2,17 @@
 // drawn anew for every chunk. In a chunk every CPU performs the events of its tasks; all begin together.
 
 import { type QuarantineExports, startQuarantine } from "../build/quarantine.ts";
-import { asViolation, InputError, StoppedError } from "../errors.ts";
+import { InputError } from "../errors.ts";
 import { counterLeftBehindAt, cpuBlockBytes } from "../kernel/cpu-block.ts";
 import { eventGroupOffset, eventSize } from "../kernel/events.ts";
 import { Partitioner } from "../workloads/partition.ts";
-import { Random } from "../workloads/random.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { type Batch, knownKinds, splitIntoBatches } from "./batches.ts";
 import { type CpuResult, type CpuWork, Crew } from "./crew.ts";
 import type { MeasureOptions, Subject } from "./measure.ts";
 import { QuarantineSamples, type SampleSink } from "./quarantine-samples.ts";
 import { nativeMachine } from "./session.ts";
+import { Turns } from "./turns.ts";
 
 /** A CPU's events of one chunk, and the batches that they are timed in. */
 interface CpuPart {
@@ -90,23 +90,10 @@ const clockOfHost = (): number => 0;
 export async function measureOnCrew(options: MeasureOptions): Promise<ReadonlyMap<string, Error>> {
   const { workload, subjects } = options;
   const cpus = subjects[0]?.sizes.cpus ?? 1;
-  const failures = new Map<string, Error>();
-  const running: Running[] = [];
-  const attempt = async (one: Running, action: () => Promise<void>): Promise<void> => {
-    if (failures.has(one.subject.id)) return;
-    try {
-      await action();
-    } catch (error) {
-      if (error instanceof StoppedError) throw error;
-      failures.set(one.subject.id, asViolation(one.subject.id, error));
-      await one.close();
-    }
-  };
+  const turns = new Turns<Running>(workload.seed);
   try {
-    for (const subject of subjects) running.push(await Running.start(subject, options));
+    for (const subject of subjects) turns.add(await Running.start(subject, options));
     const partitioner = new Partitioner(cpus, knownKinds);
-    const random = new Random(workload.seed);
-    const order = Uint32Array.from(running.keys());
     let round = 0;
     let events = 0;
     let skipped = 0;
@@ -114,22 +101,17 @@ export async function measureOnCrew(options: MeasureOptions): Promise<ReadonlyMa
       const divided = partitioner.divide(chunk);
       skipped += divided.skipped;
       const parts = divided.parts.map((part): CpuPart => ({ events: part, batches: splitIntoBatches(part) }));
-      random.shuffle(order);
-      for (const position of order) {
-        const one = running[position]!;
-        await attempt(one, () => one.step(parts, round, workload));
-      }
+      await turns.take((one) => one.step(parts, round, workload));
       round += parts.reduce((sum, { batches }) => sum + batches.length, 0);
       events += chunk.byteLength / eventSize;
       options.onProgress(events / workload.limits.events);
     }
-    for (const one of running) {
-      await attempt(one, () => one.finish(round, skipped));
-      if (failures.has(one.subject.id)) continue;
+    await turns.each(async (one) => {
+      await one.finish(round, skipped);
       if (one.samples.removals.count > 0) options.onRemovals(one.subject.id, one.samples.removals);
-    }
-    return failures;
+    });
+    return turns.failures;
   } finally {
-    for (const one of running) await one.close();
+    await turns.close();
   }
 }

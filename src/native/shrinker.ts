@@ -5,7 +5,7 @@ import { sum } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
 import type { RunningModule } from "../build/instance.ts";
 import { type ShrinkerExports, shrinkerKinds, startShrinker } from "../build/shrinker.ts";
-import { asViolation, InputError, StoppedError, ViolationError } from "../errors.ts";
+import { InputError, ViolationError } from "../errors.ts";
 import {
   eventAOffset,
   eventFlagsOffset,
@@ -21,13 +21,13 @@ import type { FixedTime } from "../plan/suite.ts";
 import { bucketCount, Histogram } from "../records/histogram.ts";
 import { labelledMetric } from "../records/labelled.ts";
 import { Partitioner } from "../workloads/partition.ts";
-import { Random } from "../workloads/random.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { spinsPerMicrosecond } from "./calibrate.ts";
 import { type CpuResult, type CpuWork, Crew } from "./crew.ts";
 import { Profile } from "./profile.ts";
 import type { SampleSink } from "./quarantine-samples.ts";
 import { nativeMachine } from "./session.ts";
+import { Turns } from "./turns.ts";
 
 /** One variant with its parameters, ready to be loaded. */
 export interface ShrinkerSubject {
@@ -278,37 +278,15 @@ function contentsOf(chunk: Uint8Array): { bogoOps: number; passes: number; compu
  */
 export async function measureShrinker(options: ShrinkerMeasureOptions): Promise<ReadonlyMap<string, Error>> {
   const { workload, subjects, cpus, fixedTime } = options;
-  const failures = new Map<string, Error>();
-  const running: Running[] = [];
-  const attempt = async (one: Running, action: () => Promise<void>): Promise<void> => {
-    if (failures.has(one.subject.id)) return;
-    try {
-      await action();
-    } catch (error) {
-      if (error instanceof StoppedError) throw error;
-      failures.set(one.subject.id, asViolation(one.subject.id, error));
-      await one.close();
-    }
-  };
-  const random = new Random(workload.seed);
-  let order = new Uint32Array(0);
-  const inTurn = async (action: (one: Running) => Promise<void>): Promise<void> => {
-    random.shuffle(order);
-    for (const position of order) {
-      const one = running[position]!;
-      await attempt(one, () => action(one));
-    }
-  };
+  const turns = new Turns<Running>(workload.seed);
   try {
     for (const subject of subjects) {
       try {
-        running.push(await Running.start(subject, options));
+        turns.add(await Running.start(subject, options));
       } catch (error) {
-        if (error instanceof StoppedError) throw error;
-        failures.set(subject.id, asViolation(subject.id, error));
+        turns.fail(subject.id, error);
       }
     }
-    order = Uint32Array.from(running.keys());
     const partitioner = new Partitioner(cpus, shrinkerKinds);
     let index = 0;
     let events = 0;
@@ -338,20 +316,20 @@ export async function measureShrinker(options: ShrinkerMeasureOptions): Promise<
       if (fixedTime !== null && isMeasured) {
         if (!round.holdsBogoOps) continue;
         for (let slice = 0; slice < fixedTime.slices; slice++) {
-          await inTurn((one) => one.step({ ...round, index: slice }, fixedTime.sliceMs * 1e6));
+          await turns.take((one) => one.step({ ...round, index: slice }, fixedTime.sliceMs * 1e6));
           options.onProgress((slice + 1) / fixedTime.slices);
         }
         // The other measured chunks hold the same work.
         break;
       }
-      await inTurn((one) => one.step(round, null));
+      await turns.take((one) => one.step(round, null));
       // With fixed time the slices are what takes it.
       if (fixedTime === null) options.onProgress(events / workload.limits.events);
     }
-    for (const one of running)
-      await attempt(one, async () => one.finish(skipped, bogoOps === 0 ? null : computeNs / bogoOps));
-    return failures;
+    const workPerOpNs = bogoOps === 0 ? null : computeNs / bogoOps;
+    await turns.each(async (one) => one.finish(skipped, workPerOpNs));
+    return turns.failures;
   } finally {
-    for (const one of running) await one.close();
+    await turns.close();
   }
 }

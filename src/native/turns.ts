@@ -1,0 +1,59 @@
+// Subjects that run on threads and take turns, in an order drawn anew for every turn. One that fails is closed and takes
+// no more of them; the others are not affected.
+
+import { asViolation, StoppedError } from "../errors.ts";
+import { Random } from "../workloads/random.ts";
+
+/** What takes turns. */
+export interface TurnTaker {
+  readonly subject: { readonly id: string };
+  close(): Promise<void>;
+}
+
+export class Turns<One extends TurnTaker> {
+  /** What went wrong, by subject. */
+  readonly failures = new Map<string, Error>();
+  readonly #all: One[] = [];
+  readonly #random: Random;
+  #order = new Uint32Array(0);
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+  }
+
+  add(one: One): void {
+    this.#all.push(one);
+    this.#order = Uint32Array.from(this.#all.keys());
+  }
+
+  /** Notes that a subject failed. @throws {StoppedError} when it was the user's stop */
+  fail(id: string, error: unknown): void {
+    if (error instanceof StoppedError) throw error;
+    this.failures.set(id, asViolation(id, error));
+  }
+
+  async #attempt(one: One, action: (one: One) => Promise<void>): Promise<void> {
+    if (this.failures.has(one.subject.id)) return;
+    try {
+      await action(one);
+    } catch (error) {
+      this.fail(one.subject.id, error);
+      await one.close();
+    }
+  }
+
+  /** Has each perform the action, in drawn order. */
+  async take(action: (one: One) => Promise<void>): Promise<void> {
+    this.#random.shuffle(this.#order);
+    for (const position of this.#order) await this.#attempt(this.#all[position]!, action);
+  }
+
+  /** Has each perform the action, in the order in which they were added. */
+  async each(action: (one: One) => Promise<void>): Promise<void> {
+    for (const one of this.#all) await this.#attempt(one, action);
+  }
+
+  async close(): Promise<void> {
+    for (const one of this.#all) await one.close();
+  }
+}
