@@ -3,7 +3,7 @@
 // The host starts one thread per CPU. It counts the rounds of a case from 1 and passes the same number to every CPU.
 
 import { cpuBlockSize, cpuBlocks, lineSize, positionOffset, progressOffset, roundCells, thisCpu } from "./layout";
-import { add32, compute, cpus, deliver, enterIdle, leaveIdle, load32, now, pause, wait, wake } from "./machine/impl";
+import { add32, compute, cpus, deliver, enterIdle, leaveIdle, load32, pause, wait, wake } from "./machine/impl";
 
 /** Looks at a cell before a CPU goes to sleep on it: some microseconds, in which others mostly arrive. */
 const looksMax: u32 = 4096;
@@ -56,9 +56,4 @@ export function progressWithin(): void {
 /** Computes for as long as `spinsPerMicrosecond` makes of it; with the real ratio unknown, the host finds it so. */
 export function computeFor(ns: f64): void {
   compute(ns as u64);
-}
-
-/** Time by the machine's clock, in ns. */
-export function nowNs(): f64 {
-  return now() as f64;
 }

@@ -95,8 +95,6 @@ const readerLocks = new Set([
   "up_read",
   "srcu_read_lock",
   "srcu_read_unlock",
-  "rcu_read_lock",
-  "rcu_read_unlock",
   "shrinker_try_get",
   "shrinker_put",
 ]);
@@ -109,10 +107,8 @@ const writerLocks = new Set([
   "mutex_lock",
   "mutex_unlock",
   "synchronize_srcu",
-  "synchronize_srcu_expedited",
   "synchronize_rcu",
   "call_rcu",
-  "call_srcu",
   "wait_for_completion",
 ]);
 
