@@ -10,9 +10,11 @@ import {
   type Constants,
   compilerFlags,
   compilerVersion,
+  coreFlags,
   type MachineForm,
   neverInlined,
   suspendableOperations,
+  suspendingSimulatedImports,
 } from "./flags.ts";
 
 /** What to compile. */
@@ -25,7 +27,7 @@ export interface ModuleSource {
   readonly variantFile?: string;
   readonly machine: MachineForm;
   readonly constants: Constants;
-  /** Adds the means to suspend a call at an access. Only for the traced form. @default false */
+  /** Adds the means to suspend a call at an access. Only for the traced form; the simulated one always has them. @default false */
   readonly fibers?: boolean;
   /** File of the problem's folder that is compiled. @default "harness" */
   readonly entry?: string;
@@ -38,7 +40,19 @@ export interface CompiledModule {
   readonly flags: readonly string[];
 }
 
-const suspendingImports = suspendableOperations.map((name) => `traced.${name}`);
+/** How a module's calls can be suspended, if at all. */
+export type Suspension = "none" | "by its host" | "by the simulator's core";
+
+function suspensionOf(source: ModuleSource): Suspension {
+  if (source.machine === "simulated") return "by the simulator's core";
+  return source.fibers === true ? "by its host" : "none";
+}
+
+const suspendingImports: Readonly<Record<Suspension, readonly string[]>> = {
+  none: [],
+  "by its host": suspendableOperations.map((name) => `traced.${name}`),
+  "by the simulator's core": suspendingSimulatedImports.map((name) => `simulated.${name}`),
+};
 
 /** Where the code under test lies. */
 export const kernelFolder = path.join(packageRoot, "src", "kernel");
@@ -59,19 +73,23 @@ class NoInlineTransform {
 }
 
 /** Adds Binaryen's asyncify, limited to the imports that may suspend; the command line has no way to say so. */
-class AsyncifyTransform {
-  declare binaryen: BinaryenOptions;
+function asyncifyTransform(suspension: Suspension): unknown {
+  return class {
+    declare binaryen: BinaryenOptions;
 
-  afterCompile(module: { runPasses(passes: string[]): void }): void {
-    this.binaryen.setPassArgument("asyncify-imports", suspendingImports.join(","));
-    module.runPasses(["asyncify"]);
-    this.binaryen.clearPassArguments();
-  }
+    afterCompile(module: { runPasses(passes: string[]): void }): void {
+      this.binaryen.setPassArgument("asyncify-imports", suspendingImports[suspension].join(","));
+      // The core's instance has the two globals for the instances of all CPUs.
+      if (suspension === "by the simulator's core") this.binaryen.setPassArgument("asyncify-import-globals", "1");
+      module.runPasses(["asyncify"]);
+      this.binaryen.clearPassArguments();
+    }
+  };
 }
 
 /** What is done to a module besides what the flags say. */
-export function compilerTransforms(fibers: boolean): unknown[] {
-  return fibers ? [NoInlineTransform, AsyncifyTransform] : [NoInlineTransform];
+export function compilerTransforms(suspension: Suspension): unknown[] {
+  return suspension === "none" ? [NoInlineTransform] : [NoInlineTransform, asyncifyTransform(suspension)];
 }
 
 /** Reads source files for the compiler: the bound `impl.ts` files, a user's variant, and the project's own. */
@@ -117,10 +135,7 @@ function contentKey(source: ModuleSource, flags: readonly string[]): string {
   };
   add("request", JSON.stringify([compilerVersion, asc.version, flags, source.machine, source.problem, source.variant]));
   add("variantFile", source.variantFile === undefined ? "" : path.basename(source.variantFile));
-  add(
-    "entry",
-    JSON.stringify([source.entry ?? "harness", neverInlined, source.fibers === true ? suspendingImports : []]),
-  );
+  add("entry", JSON.stringify([source.entry ?? "harness", neverInlined, suspendingImports[suspensionOf(source)]]));
   const folders = ["", "machine", "sync", "slab", source.problem].map((folder) => path.join(kernelFolder, folder));
   if (source.variantFile !== undefined) folders.push(path.dirname(source.variantFile));
   for (const folder of folders) {
@@ -191,7 +206,7 @@ async function compileFresh(source: ModuleSource, flags: readonly string[]): Pro
       reportDiagnostic: (message) => problems.push(message),
       stdout: { write: () => {} },
       stderr: { write: () => {} },
-      transforms: compilerTransforms(source.fibers === true),
+      transforms: compilerTransforms(suspensionOf(source)),
     },
   );
   const worst =
@@ -227,4 +242,45 @@ function describe(message: DiagnosticMessage, source: ModuleSource, sources: Sou
 
 function contractHint(source: ModuleSource): string {
   return `the contract is in src/kernel/${source.problem}/contract.ts`;
+}
+
+/** Where the simulator's core lies. */
+const coreFolder = path.join(packageRoot, "src", "simulator", "core");
+
+/** Compiles the simulator's core, or takes it from the cache. */
+export async function compileSimulatorCore(): Promise<CompiledModule> {
+  const flags = coreFlags();
+  const hash = createHash("sha256").update(JSON.stringify([compilerVersion, asc.version, flags]));
+  for (const file of readdirSync(coreFolder).sort()) {
+    if (file.endsWith(".ts")) hash.update(`${file}\0${readFileSync(path.join(coreFolder, file), "utf8")}\0`);
+  }
+  const key = hash.digest("hex");
+  const kept = path.join(cacheFolder(), `${key}.wasm`);
+  if (existsSync(kept)) {
+    const wasm = new Uint8Array(readFileSync(kept));
+    if (WebAssembly.validate(wasm)) return compiled(wasm, flags);
+  }
+  const problems: string[] = [];
+  let wasm: Uint8Array<ArrayBuffer> | undefined;
+  const { error } = await asc.main(["core.ts", "--outFile", "module.wasm", ...flags], {
+    readFile: (name) => {
+      const file = path.join(coreFolder, path.posix.normalize(name));
+      return existsSync(file) ? readFileSync(file, "utf8") : null;
+    },
+    writeFile: (_name, contents) => {
+      if (typeof contents !== "string") wasm = new Uint8Array(contents);
+    },
+    listFiles: () => [],
+    reportDiagnostic: (message) => {
+      const place = message.range === null ? "" : `${message.range.source.normalizedPath}@${message.range.start}: `;
+      problems.push(place + message.message);
+    },
+    stdout: { write: () => {} },
+    stderr: { write: () => {} },
+  });
+  if (error !== null || wasm === undefined || problems.length > 0) {
+    throw new Error(`the simulator's core does not compile: ${problems.join("; ") || error?.message}`);
+  }
+  keep(key, wasm);
+  return compiled(wasm, flags);
 }

@@ -1,7 +1,7 @@
 // Every flag that the AssemblyScript compiler gets, in one place. They are stored with each result.
 
 /** Form of the machine that a module is bound to. */
-export type MachineForm = "native" | "instrumented" | "profiled" | "traced";
+export type MachineForm = "native" | "instrumented" | "profiled" | "traced" | "simulated";
 
 /** The only version that the canary test has looked into (`test/build/canary.test.ts`). */
 export const compilerVersion = "0.28.20";
@@ -46,6 +46,11 @@ export function compilerFlags(constants: Constants): string[] {
   return flags;
 }
 
+/** Flags for the simulator's core. It runs in one thread, on a memory of its own, and calls functions of a shared table. */
+export function coreFlags(): string[] {
+  return ["-O3", "--runtime", "stub", "--noAssert", "--importMemory", "--noExportMemory", "--importTable"];
+}
+
 /**
  * Functions that are never inlined, as patterns of their names: what is seldom run would otherwise end up in the middle
  * of what is run for every event, and keep that from being inlined (`bench/host/c-comparison` measures the difference).
@@ -81,3 +86,6 @@ export const suspendableOperations = [
 ] as const;
 
 export type SuspendableOperation = (typeof suspendableOperations)[number];
+
+/** Imports of the simulated form at which a fiber can be suspended. */
+export const suspendingSimulatedImports = ["access", "request", "requestSpan"] as const;

@@ -47,9 +47,16 @@ export interface StartOptions {
   readonly spinsPerMicrosecond?: number;
   /** What to do when the memory cannot be had. */
   readonly advice: string;
+  /** Bytes for fibers; if there are any, all CPUs find their events in one buffer, each at indices of its own. @default 0 */
+  readonly fiberBytes?: number;
 }
 
-function layoutGlobals(layout: MemoryLayout, cpu: number, spinsPerMicrosecond: number): Record<string, number> {
+function layoutGlobals(
+  layout: MemoryLayout,
+  cpu: number,
+  spinsPerMicrosecond: number,
+  sharesEventBuffer: boolean,
+): Record<string, number> {
   // Addresses above 2 GiB are passed as the signed number with the same bits.
   return {
     thisCpu: cpu,
@@ -58,7 +65,7 @@ function layoutGlobals(layout: MemoryLayout, cpu: number, spinsPerMicrosecond: n
     cpuBlocks: layout.cpuBlocks | 0,
     taskStacks: layout.taskStacks | 0,
     roundCells: layout.roundCells | 0,
-    eventBuffer: (layout.eventBuffer + cpu * eventBufferBytes) | 0,
+    eventBuffer: (layout.eventBuffer + (sharesEventBuffer ? 0 : cpu * eventBufferBytes)) | 0,
     objectTable: layout.objectTable | 0,
     cacheTable: layout.cacheTable | 0,
     problemBase: layout.problemBase | 0,
@@ -94,15 +101,18 @@ function makeMemory({ wasmPages }: MemoryLayout, advice: string): WebAssembly.Me
  */
 export function start<Exports extends HarnessExports>(options: StartOptions): RunningModule<Exports> {
   const { compiled, cpus, limits, machine, advice, spinsPerMicrosecond = 1000 } = options;
+  const { fiberBytes = 0 } = options;
+  const sharesEventBuffer = fiberBytes > 0;
   const module = new WebAssembly.Module(compiled.wasm);
   const begin = (layout: MemoryLayout): RunningModule<Exports> => {
     const memory = makeMemory(layout, advice);
     const importsOf: RunningModule<Exports>["importsOf"] = (cpu) => ({
       env: { memory },
-      layout: layoutGlobals(layout, cpu, spinsPerMicrosecond),
+      layout: layoutGlobals(layout, cpu, spinsPerMicrosecond, sharesEventBuffer),
       harness: options.harness(layout),
     });
-    const instance = new WebAssembly.Instance(module, { ...importsOf(0), ...machine });
+    const own = importsOf(0);
+    const instance = new WebAssembly.Instance(module, { ...own, ...machine, env: { ...own.env, ...machine.env } });
     const exports = instance.exports as unknown as Exports;
     if (exports.heapBase() > layout.cpuBlocks) {
       throw new Error(`the module's constants reach to ${exports.heapBase()}, above ${layout.cpuBlocks}`);
@@ -116,6 +126,8 @@ export function start<Exports extends HarnessExports>(options: StartOptions): Ru
       limits,
       problemBytes: probe.exports.problemBytes() >>> 0,
       heldBytesMax: options.heldBytesMax,
+      ...(sharesEventBuffer ? { eventBuffers: 1 } : {}),
+      fiberBytes,
     }),
   );
 }

@@ -27,6 +27,10 @@ export interface MemoryNeeds {
   readonly problemBytes: number;
   /** Bytes of freed objects that the problem holds on to, at the caches' object sizes. */
   readonly heldBytesMax: number;
+  /** Event buffers: one per CPU, unless several share one. */
+  readonly eventBuffers?: number;
+  /** Bytes for fibers, behind everything else. @default 0 */
+  readonly fiberBytes?: number;
 }
 
 /** The addresses that are passed to a module as immutable globals (`src/kernel/layout.ts`), and the memory's size. */
@@ -35,7 +39,7 @@ export interface MemoryLayout {
   readonly cpuBlocks: number;
   readonly taskStacks: number;
   readonly roundCells: number;
-  /** The first CPU's; the others' follow, {@link eventBufferBytes} apart. */
+  /** The first CPU's; the others' follow, {@link eventBufferBytes} apart, unless they share it. */
   readonly eventBuffer: number;
   readonly objectTable: number;
   readonly cacheTable: number;
@@ -45,6 +49,8 @@ export interface MemoryLayout {
   readonly arenaEnd: number;
   /** Whether objects take their true size; otherwise each takes one 64-byte line. */
   readonly trueSize: boolean;
+  /** Where the bytes for fibers begin; a multiple of 4096. */
+  readonly fibers: number;
   /** Wasm pages of 64 KiB. */
   readonly wasmPages: number;
 }
@@ -61,7 +67,7 @@ function roundUp(bytes: number, to: number): number {
  * @throws {InputError} when the tables alone do not fit into 4 GiB
  */
 export function layOutMemory(needs: MemoryNeeds): MemoryLayout {
-  const { cpus, limits } = needs;
+  const { cpus, limits, eventBuffers = cpus, fiberBytes = 0 } = needs;
   let next = staticBytes;
   const take = (bytes: number, alignment: number): number => {
     const address = roundUp(next, alignment);
@@ -71,13 +77,13 @@ export function layOutMemory(needs: MemoryNeeds): MemoryLayout {
   const cpuBlocks = take(cpus * cpuBlockBytes, lineBytes);
   const taskStacks = take(cpus * pageBytes, pageBytes);
   const roundCells = take(roundCellsBytes, lineBytes);
-  const eventBuffer = take(cpus * eventBufferBytes, pageBytes);
+  const eventBuffer = take(eventBuffers * eventBufferBytes, pageBytes);
   const objectTable = take(limits.objects * 4, lineBytes);
   const cacheTable = take(limits.caches * cacheBytes, lineBytes);
   const problemBase = take(needs.problemBytes, lineBytes);
   // The arena's state takes the line below the page table.
   const tableBase = take(lineBytes, lineBytes) + lineBytes;
-  const left = memoryBytesMax - wasmPageBytes - tableBase - pageBytes;
+  const left = memoryBytesMax - wasmPageBytes - tableBase - pageBytes - fiberBytes;
   const pagesLeft = Math.floor(left / (pageBytes + pageDescriptorBytes));
   if (pagesLeft < 64) {
     throw new InputError(
@@ -103,6 +109,7 @@ export function layOutMemory(needs: MemoryNeeds): MemoryLayout {
     arenaBase,
     arenaEnd,
     trueSize,
-    wasmPages: Math.ceil(arenaEnd / wasmPageBytes),
+    fibers: arenaEnd,
+    wasmPages: Math.ceil((arenaEnd + fiberBytes) / wasmPageBytes),
   };
 }

@@ -48,6 +48,8 @@ export interface ShrinkerSizes {
   readonly nodes: number;
   /** Steps of `compute` in a microsecond; see {@link start}. */
   readonly spinsPerMicrosecond?: number;
+  /** Bytes for fibers; see {@link start}. */
+  readonly fiberBytes?: number;
 }
 
 /** Kinds of events that the shrinker acts on or counts; its harness skips all others. */
@@ -123,7 +125,7 @@ export function startShrinker(
   machine: MachineImports,
   attach: (running: RunningModule<ShrinkerExports>) => void = () => {},
 ): RunningModule<ShrinkerExports> {
-  const { cpus, nodes, spinsPerMicrosecond } = sizes;
+  const { cpus, nodes, spinsPerMicrosecond, fiberBytes = 0 } = sizes;
   const globals = { cgroupCount: limits.cgroups, superblockCount: limits.superblocks, nodeCount: nodes };
   const arenaBytes = shrinkerArenaBytes(limits, nodes);
   const running = start<ShrinkerExports>({
@@ -135,6 +137,7 @@ export function startShrinker(
     harness: () => globals,
     machine,
     ...(spinsPerMicrosecond === undefined ? {} : { spinsPerMicrosecond }),
+    fiberBytes,
     advice: "use fewer cgroups, superblocks or nodes, or free memory",
   });
   const { arenaBase, arenaEnd } = running.layout;

@@ -4,6 +4,9 @@
 
 /** Size of one CPU's block: three lines that nothing else shares. */
 export const cpuBlockBytes = 192;
+/** u32: first and last of the CPU's deferred work items. */
+export const deferredHeadAt = 128;
+export const deferredTailAt = 132;
 /** u32 each: what the CPU counts (`counterFreed`, `counterLeftBehind` of `layout.ts`). */
 export const countersAt = 136;
 /** u32: objects that were still in use in caches that the CPU destroyed. */

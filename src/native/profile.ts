@@ -2,15 +2,7 @@
 
 import type { MemoryLayout } from "../build/memory.ts";
 import { awakeAt, cpuBlockBytes, symbolsAt } from "../kernel/cpu-block.ts";
-import * as symbols from "../kernel/symbols.ts";
-
-/** By number: `down_read_trylock` for `downReadTrylock`. */
-export const symbolNames: Readonly<Record<number, string>> = Object.fromEntries(
-  Object.entries(symbols).map(([name, symbol]) => [
-    symbol,
-    name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-  ]),
-);
+import { symbolNames } from "../symbol-names.ts";
 
 /** Shown for a CPU that sleeps or has ended its part of the round. */
 const idle = "idle";

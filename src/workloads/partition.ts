@@ -21,6 +21,54 @@ export interface Partition {
   readonly skipped: number;
 }
 
+/** A task's events in a chunk that was sorted by task. */
+export interface TaskEvents {
+  readonly task: number;
+  readonly cpu: number;
+  /** Indices of its events: from `first` up to, not including, `end`. */
+  readonly first: number;
+  readonly end: number;
+}
+
+/**
+ * Sorts a chunk's events by task, each task's in their order. Task t runs on CPU t modulo `cpus`; an event by which a
+ * CPU goes offline or comes online is a task of its own on that CPU.
+ *
+ * @param known kinds that the problem acts on; others are left out
+ */
+export function sortByTask(
+  chunk: Uint8Array,
+  cpus: number,
+  known: ReadonlySet<number>,
+): { readonly events: Uint8Array; readonly tasks: readonly TaskEvents[]; readonly skipped: number } {
+  const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  const queues = new Map<string, { readonly task: number; readonly cpu: number; readonly offsets: number[] }>();
+  let skipped = 0;
+  for (let offset = 0; offset < chunk.byteLength; offset += eventSize) {
+    const kind = view.getUint16(offset + eventKindOffset, true);
+    if (!known.has(kind)) {
+      skipped++;
+      continue;
+    }
+    const task = view.getUint32(offset + eventTaskOffset, true);
+    const isHotplug = kind === kindCpuOffline || kind === kindCpuOnline;
+    const cpu = (isHotplug ? view.getUint32(offset + eventAOffset, true) : task) % cpus;
+    const key = `${task} ${cpu}`;
+    const queue = queues.get(key);
+    if (queue === undefined) queues.set(key, { task, cpu, offsets: [offset] });
+    else queue.offsets.push(offset);
+  }
+  const events = new Uint8Array(chunk.byteLength - skipped * eventSize);
+  const tasks: TaskEvents[] = [];
+  let next = 0;
+  for (const { task, cpu, offsets } of [...queues.values()].sort((one, other) => one.task - other.task)) {
+    const first = next;
+    for (const offset of offsets) events.set(chunk.subarray(offset, offset + eventSize), next++ * eventSize);
+    tasks.push({ task, cpu, first, end: next });
+  }
+  return { events, tasks, skipped };
+}
+
 /** Divides chunks for one case after the other, into buffers that are used again. */
 export class Partitioner {
   readonly #cpus: number;

@@ -40,7 +40,7 @@ export async function assemble(source: AssemblySource): Promise<Uint8Array<Array
       if (name === "module.wasm" && typeof contents !== "string") wasm = new Uint8Array(contents);
     },
     listFiles: () => [],
-    transforms: compilerTransforms(false),
+    transforms: compilerTransforms("none"),
     stdout: { write: () => {} },
     stderr: {
       write: (text) => {

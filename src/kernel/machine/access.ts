@@ -5,7 +5,7 @@
 // store is a plain store. Everything else is sequentially consistent and costs a locked instruction, as in the kernel.
 // Nothing weaker than x86-TSO can be expressed.
 
-import { awakeAt } from "../cpu-block";
+import { awakeAt, deferredHeadAt, deferredTailAt } from "../cpu-block";
 import {
   counterOffset,
   cpuBlockSize,
@@ -19,6 +19,9 @@ import {
   taskStacks,
   thisCpu,
 } from "../layout";
+import { deferAt } from "./deferred";
+
+export { deferredWorkSize, runDeferred } from "./deferred";
 
 /** Layout of one CPU's block: lines that no other structure shares. */
 @unmanaged
@@ -69,6 +72,8 @@ if (offsetof<CpuBlock>("counter0") !== counterOffset) ERROR("counters must lie w
 if (offsetof<CpuBlock>("progress") !== progressOffset) ERROR("progress must lie where layout.ts says");
 if (offsetof<CpuBlock>("position") !== positionOffset) ERROR("position must lie where layout.ts says");
 if (offsetof<CpuBlock>("awake") !== awakeAt) ERROR("awake must lie where cpu-block.ts says");
+if (offsetof<CpuBlock>("deferredHead") !== deferredHeadAt) ERROR("deferredHead must lie where cpu-block.ts says");
+if (offsetof<CpuBlock>("deferredTail") !== deferredTailAt) ERROR("deferredTail must lie where cpu-block.ts says");
 if (offsetof<CpuBlock>("symbols") !== symbolsOffset) ERROR("symbols must lie where layout.ts says");
 
 function blockOf(cpu: u32): usize {
@@ -303,66 +308,12 @@ export function deliver(): void {
   call_indirect<void>(request as u32, (request >> 32) as usize);
 }
 
-/** A deferred piece of work; whoever defers it provides the memory, as with the kernel's `work_struct`. */
-@unmanaged
-class DeferredWork {
-  /** Address of the next item of the CPU's queue, or 0. */
-  next: u32 = 0;
-  /** Index into the function table. */
-  work: u32 = 0;
-  /** Handed to the work. */
-  argument: u32 = 0;
-  pad: u32 = 0;
-  /** Not to be run before this time, in ns. */
-  dueNs: u64 = 0;
-}
-
-/** Bytes of a deferred work item. */
-export const deferredWorkSize: usize = 24;
-if (offsetof<DeferredWork>() !== 24) ERROR("DeferredWork must be 24 bytes");
-
 /**
  * Has this CPU's worker run `work(argument)` once `delayNs` have passed. The item must stay untouched until the work
  * begins. The worker runs between events, never inside one.
  */
 export function defer(item: usize, work: u32, argument: usize, delayNs: u64): void {
-  store<u32>(item, work, offsetof<DeferredWork>("work"));
-  store<u32>(item, argument as u32, offsetof<DeferredWork>("argument"));
-  store<u64>(item, delayNs === 0 ? 0 : now() + delayNs, offsetof<DeferredWork>("dueNs"));
-  store<u32>(item, 0, offsetof<DeferredWork>("next"));
-  const block = blockOf(thisCpu);
-  const tail = load<u32>(block, offsetof<CpuBlock>("deferredTail"));
-  if (tail === 0) store<u32>(block, item as u32, offsetof<CpuBlock>("deferredHead"));
-  else store<u32>(tail, item as u32, offsetof<DeferredWork>("next"));
-  store<u32>(block, item as u32, offsetof<CpuBlock>("deferredTail"));
-}
-
-/** Runs the deferred work of this CPU that is due at `nowNs`, oldest first, and returns how many items it ran. */
-export function runDeferred(nowNs: u64): u32 {
-  const block = blockOf(thisCpu);
-  let pending = load<u32>(block, offsetof<CpuBlock>("deferredHead"));
-  // Taken as a whole: work that defers itself again is not run twice in one call.
-  store<u32>(block, 0, offsetof<CpuBlock>("deferredHead"));
-  store<u32>(block, 0, offsetof<CpuBlock>("deferredTail"));
-  let ran: u32 = 0;
-  while (pending !== 0) {
-    const item = pending;
-    pending = load<u32>(item, offsetof<DeferredWork>("next"));
-    const work = load<u32>(item, offsetof<DeferredWork>("work"));
-    const argument = load<u32>(item, offsetof<DeferredWork>("argument"));
-    const dueNs = load<u64>(item, offsetof<DeferredWork>("dueNs"));
-    if (dueNs <= nowNs) {
-      call_indirect<void>(work, argument);
-      ran++;
-    } else {
-      store<u32>(item, 0, offsetof<DeferredWork>("next"));
-      const tail = load<u32>(block, offsetof<CpuBlock>("deferredTail"));
-      if (tail === 0) store<u32>(block, item, offsetof<CpuBlock>("deferredHead"));
-      else store<u32>(tail, item, offsetof<DeferredWork>("next"));
-      store<u32>(block, item, offsetof<CpuBlock>("deferredTail"));
-    }
-  }
-  return ran;
+  deferAt(item, work, argument, delayNs === 0 ? 0 : now() + delayNs);
 }
 
 /** An event boundary: pending interrupts are taken, and nothing read before it is held on to. */
