@@ -36,6 +36,8 @@ export interface ShrinkerExports extends HarnessExports {
   infoBytes(): number;
   /** Bytes of one shrinker. */
   shrinkerBytes(): number;
+  /** What the problem's memory holds at an address (`src/kernel/shrinker/areas.ts`). */
+  areaAt(address: number): number;
   /** Pages of the arena that were ever used. */
   touchedPageCount(): number;
 }

@@ -28,3 +28,5 @@ export const noteRemovalCompleted = 9;
 export const noteShrinkerAllocated = 11;
 /** A shrinker's descriptor is about to be given back. value = the descriptor. */
 export const noteShrinkerFreed = 12;
+/** A grace period has ended. value = the address of its RCU or SRCU domain. */
+export const noteGracePeriod = 13;

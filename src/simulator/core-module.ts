@@ -26,6 +26,7 @@ export interface CoreExports {
     functions: number,
   ): void;
   watch(symbol: number): void;
+  listenTo(kind: number): void;
   setStatistics(base: number, bytes: number): void;
   beginUntimed(cpu: number, page: number, at: number): void;
   endUntimed(): number;

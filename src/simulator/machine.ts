@@ -282,6 +282,11 @@ export class SimulatedMachine {
     this.#core.watch(symbol);
   }
 
+  /** Has the listener's `noted` called for a kind of notes, also in untimed calls. */
+  listenTo(kind: number): void {
+    this.#core.listenTo(kind);
+  }
+
   /** Calls into a CPU's instance: accesses cost nothing, sleeping takes virtual time. */
   untimed<T>(cpu: number, call: () => T): T {
     this.#core.beginUntimed(cpu, this.#pageOf(cpu), this.#now);
@@ -707,6 +712,47 @@ export class SimulatedMachine {
     }
     return found;
   }
+}
+
+/** Adds what a machine did in one part of a case to what it did in another. */
+export function addCounts(one: MachineCounts, other: MachineCounts): MachineCounts {
+  const addMaps = (a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): Map<number, number> => {
+    const sum = new Map(a);
+    for (const [key, value] of b) sum.set(key, (sum.get(key) ?? 0) + value);
+    return sum;
+  };
+  return {
+    cpus: one.cpus.map(({ symbolNs, irqOffMaxNs }, cpu) => ({
+      symbolNs: addMaps(symbolNs, other.cpus[cpu]?.symbolNs ?? new Map()),
+      irqOffMaxNs: Math.max(irqOffMaxNs, other.cpus[cpu]?.irqOffMaxNs ?? 0),
+    })),
+    calls: addMaps(one.calls, other.calls),
+    accesses: one.accesses + other.accesses,
+    suspensions: one.suspensions + other.suspensions,
+    fetched: Object.fromEntries(
+      fetchSources.map((source) => [source, one.fetched[source] + other.fetched[source]]),
+    ) as Record<FetchSource, number>,
+    contextSwitches: one.contextSwitches + other.contextSwitches,
+    interrupts: one.interrupts + other.interrupts,
+    wakeUps: one.wakeUps + other.wakeUps,
+    sleeps: one.sleeps + other.sleeps,
+    longestHold: one.longestHold.ns >= other.longestHold.ns ? one.longestHold : other.longestHold,
+  };
+}
+
+/** Adds the hottest lines of two parts of a case. */
+export function addHotLines(one: readonly HotLine[], other: readonly HotLine[]): readonly HotLine[] {
+  const byAddress = new Map(one.map((line) => [line.address, line]));
+  for (const line of other) {
+    const before = byAddress.get(line.address);
+    byAddress.set(
+      line.address,
+      before === undefined
+        ? line
+        : { ...line, transfers: line.transfers + before.transfers, waitedNs: line.waitedNs + before.waitedNs },
+    );
+  }
+  return [...byAddress.values()].sort((a, b) => b.transfers - a.transfers || a.address - b.address);
 }
 
 /** Where the accesses that did not hit the first cache found their line, in the core's order. */

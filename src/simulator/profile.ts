@@ -81,6 +81,8 @@ export interface MachineProfile {
 
 /** Most CPUs of a machine. */
 export const cpusMax = 256;
+/** Most clusters of a machine, of all its sockets. */
+export const clustersMax = 32;
 const lineBytes = 64;
 /** The simulator counts in tenths of a nanosecond. */
 const costNsMin = 0.1;
@@ -98,7 +100,7 @@ function sourced(value: z.ZodNumber) {
 }
 
 function wholeNumber(max: number) {
-  return sourced(z.int(`must be a whole number`).min(1, "must be 1 or more").max(max, `must be at most ${max}`));
+  return sourced(z.int("must be a whole number").min(1, "must be 1 or more").max(max, `must be at most ${max}`));
 }
 
 const cost = sourced(
@@ -148,13 +150,11 @@ const profileSchema = z
     } satisfies Record<CostName, typeof cost>),
   })
   .superRefine((profile, context) => {
+    const clusters = profile.sockets.value * profile.clustersPerSocket.value;
+    const complain = (message: string): void => context.addIssue({ code: "custom", path: ["sockets"], message });
+    if (clusters > clustersMax) complain(`the machine has ${clusters} clusters; at most ${clustersMax} are simulated`);
     const cpus = cpusOf(profile);
-    if (cpus <= cpusMax) return;
-    context.addIssue({
-      code: "custom",
-      path: ["sockets"],
-      message: `the machine has ${cpus} CPUs, at most ${cpusMax}`,
-    });
+    if (cpus > cpusMax) complain(`the machine has ${cpus} CPUs; at most ${cpusMax} are simulated`);
   });
 
 /** The costs of a profile, in the order of their documentation. */

@@ -4,21 +4,34 @@ import { setImmediate } from "node:timers/promises";
 import type { RunningModule } from "../build/instance.ts";
 import { type ShrinkerExports, shrinkerKinds, startShrinker } from "../build/shrinker.ts";
 import { InputError, ViolationError } from "../errors.ts";
-import { eventKindOffset, eventSize, kindBogoOp, kindReclaimPass } from "../kernel/events.ts";
+import { eventKindOffset, eventSize, kindBogoOp, kindCompute, kindReclaimPass } from "../kernel/events.ts";
+import { noteGracePeriod, noteShrinkerAllocated, noteShrinkerFreed } from "../kernel/notes.ts";
+import * as areas from "../kernel/shrinker/areas.ts";
 import * as counters from "../kernel/shrinker/counters.ts";
 import { bucketCount, Histogram } from "../records/histogram.ts";
 import { sortByTask } from "../workloads/partition.ts";
-import type { Workload } from "../workloads/workload.ts";
+import { chunkEventsMax, type Workload } from "../workloads/workload.ts";
 import { callRun, callRunUntil } from "./core/protocol.ts";
 import { SimulatedMachine } from "./machine.ts";
-import { attachInstances, fiberBytesOf, isMeasured, type SimulatedCase, type SimulatedRun } from "./simulation.ts";
+import {
+  attachInstances,
+  busyNs,
+  fiberBytesOf,
+  isMeasured,
+  type SimulatedCase,
+  type SimulatedRun,
+  WorkPhases,
+} from "./simulation.ts";
 
 /** What a shrinker's case came to, in the measured part. */
 export interface SimulatedShrinker extends SimulatedRun {
   readonly distributions: Readonly<Record<"register" | "unregister" | "pass", Histogram>>;
   /** Each CPU's work over its own time, summed; null without bogo-ops. */
   readonly bogoOpsPerSecond: number | null;
+  /** Visits in rounds of reclaim passes; null without any. */
   readonly visitsPerSecond: number | null;
+  /** CPU time that was not idle in rounds of reclaim passes only, per visit; null without any. */
+  readonly visitNs: number | null;
   readonly totals: Readonly<Record<keyof typeof totalCounters, number>>;
 }
 
@@ -47,12 +60,71 @@ function nodesOf({ parameters: { nodes } }: Workload): number {
   return typeof nodes === "number" ? nodes : 1;
 }
 
-function holds(chunk: Uint8Array, kind: number): boolean {
-  for (let offset = 0; offset < chunk.byteLength; offset += eventSize) {
-    if (chunk[offset + eventKindOffset] === kind) return true;
-  }
-  return false;
+/** Kinds that a chunk holds. */
+function kindsOf(chunk: Uint8Array): ReadonlySet<number> {
+  const kinds = new Set<number>();
+  for (let offset = 0; offset < chunk.byteLength; offset += eventSize)
+    kinds.add(chunk[offset + eventKindOffset] as number);
+  return kinds;
 }
+
+/** Kinds that leave cgroups and superblocks as they found them, whatever other tasks do. */
+const lastingKinds: ReadonlySet<number> = new Set([kindReclaimPass, kindCompute]);
+
+/** A chunk of events, or several that need not wait for each other. */
+interface Round {
+  readonly events: Uint8Array;
+  readonly isMeasured: boolean;
+  readonly holdsBogoOps: boolean;
+  readonly holdsPasses: boolean;
+}
+
+/** The workload's chunks; those with reclaim passes only, which begin whenever their tasks are ready, as one round. */
+function* roundsOf(workload: Workload): Generator<Round> {
+  let passes: Uint8Array[] = [];
+  let bytes = 0;
+  const merged = (): Round => {
+    const events = new Uint8Array(bytes);
+    let at = 0;
+    for (const chunk of passes) {
+      events.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    passes = [];
+    bytes = 0;
+    return { events, isMeasured: true, holdsBogoOps: false, holdsPasses: true };
+  };
+  for (const chunk of workload.chunks()) {
+    const kinds = kindsOf(chunk);
+    const lasts = isMeasured(chunk) && kinds.has(kindReclaimPass) && [...kinds].every((kind) => lastingKinds.has(kind));
+    if (passes.length > 0 && (!lasts || bytes + chunk.byteLength > chunkEventsMax * eventSize)) yield merged();
+    if (lasts) {
+      passes.push(chunk.slice());
+      bytes += chunk.byteLength;
+      continue;
+    }
+    yield {
+      events: chunk,
+      isMeasured: isMeasured(chunk),
+      holdsBogoOps: kinds.has(kindBogoOp),
+      holdsPasses: kinds.has(kindReclaimPass),
+    };
+  }
+  if (passes.length > 0) yield merged();
+}
+
+/** Names of what the problem's own memory holds, by area. */
+const areaNames: Readonly<Record<number, string>> = {
+  [areas.areaAllocator]: "slab allocator",
+  [areas.areaTree]: "cgroup tree",
+  [areas.areaMemcgs]: "mem_cgroup",
+  [areas.areaSuperblocks]: "super_block",
+  [areas.areaRcu]: "RCU",
+  [areas.areaWalkers]: "cgroup walkers",
+  [areas.areaList]: "shrinker_list",
+  [areas.areaIds]: "shrinker_idr",
+  [areas.areaVariant]: "locks of shrinkers",
+};
 
 /**
  * Simulates a case.
@@ -63,7 +135,32 @@ function holds(chunk: Uint8Array, kind: number): boolean {
  */
 export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShrinker> {
   const { workload, cpus, profile, virtualMs, onProgress = () => {} } = one;
-  const machine = new SimulatedMachine(one.core, profile, cpus, { symbolEnded: () => {}, noted: () => {} }, one.signal);
+  /** Lines of descriptors that are there. */
+  const descriptors = new Set<number>();
+  const gracePeriods = { rcu: 0, srcu: 0 };
+  const machine = new SimulatedMachine(
+    one.core,
+    profile,
+    cpus,
+    {
+      symbolEnded: () => {},
+      noted: (_cpu, kind, value) => {
+        if (kind === noteShrinkerAllocated || kind === noteShrinkerFreed) {
+          for (let line = value >>> 6; line < (value + shrinkerBytes + 63) >>> 6; line++) {
+            if (kind === noteShrinkerAllocated) descriptors.add(line);
+            else descriptors.delete(line);
+          }
+          return;
+        }
+        const area = running.exports.areaAt(value);
+        if (area === areas.areaRcu) gracePeriods.rcu++;
+        else if (area !== areas.areaWalkers) gracePeriods.srcu++;
+      },
+    },
+    one.signal,
+  );
+  for (const kind of [noteShrinkerAllocated, noteShrinkerFreed, noteGracePeriod]) machine.listenTo(kind);
+  const phases = new WorkPhases(machine);
   let instances: readonly ShrinkerExports[] = [];
   const running: RunningModule<ShrinkerExports> = startShrinker(
     one.compiled,
@@ -87,63 +184,80 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
     );
   };
 
+  const shrinkerBytes = running.exports.shrinkerBytes();
   let events = 0;
-  let begun: number | null = null;
+  let ns = 0;
+  let passNs = 0;
+  let passBusyNs = 0;
+  let passVisits = 0;
   let opsPerSecond: number | null = null;
   let visitsPerSecond: number | null = null;
-  for (const chunk of workload.chunks()) {
-    const sorted = sortByTask(chunk, cpus, shrinkerKinds);
+  for (const round of roundsOf(workload)) {
+    const sorted = sortByTask(round.events, cpus, shrinkerKinds);
     bytes.set(sorted.events, running.layout.eventBuffer);
-    events += chunk.byteLength / eventSize;
-    if (!isMeasured(chunk)) {
+    events += round.events.byteLength / eventSize;
+    if (!round.isMeasured) {
+      phases.close();
       for (const { cpu, first, end } of sorted.tasks) {
         check([machine.untimed(cpu, () => (instances[cpu] as ShrinkerExports).run(first, end))]);
       }
       continue;
     }
-    if (begun === null) {
-      machine.forget();
-      begun = machine.nowNs;
-    }
+    const isWork = round.holdsBogoOps || round.holdsPasses;
     const isRepeated = virtualMs !== null && workload.repeatable;
-    if (isRepeated && !holds(chunk, kindBogoOp) && !holds(chunk, kindReclaimPass)) continue;
-    const deadlineNs = isRepeated ? machine.nowNs + virtualMs * 1e6 : 0;
+    if (isRepeated && !isWork) continue;
+    if (isWork) phases.open();
+    else phases.close();
+    const fromNs = machine.nowNs;
     const before = instances.map((instance) => [
       instance.counter(counters.counterBogoOps),
       instance.counter(counters.counterVisits),
     ]);
-    const fromNs = machine.nowNs;
+    const busyBefore = busyNs(machine.counts());
     const results = machine.round(
       sorted.tasks.map(({ cpu, first, end }) => ({
         cpu,
         call: isRepeated ? callRunUntil : callRun,
         first,
         end,
-        deadlineNs,
+        deadlineNs: isRepeated ? fromNs + virtualMs * 1e6 : 0,
       })),
     );
     check(results.map(({ status }) => status));
+    const took = machine.nowNs - fromNs;
+    if (isWork) ns += took;
+    const done = (which: 0 | 1): number[] =>
+      instances.map(
+        (instance, cpu) =>
+          instance.counter(which === 0 ? counters.counterBogoOps : counters.counterVisits) -
+          ((before[cpu] as number[])[which] as number),
+      );
+    const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+    if (round.holdsPasses && !round.holdsBogoOps) {
+      passNs += took;
+      passBusyNs += busyNs(machine.counts()) - busyBefore;
+      passVisits += sum(done(1));
+    }
     if (isRepeated) {
       // Each CPU has its own end, so its work counts by its own time.
       const ends = instances.map(() => fromNs);
       for (const [index, { cpu }] of sorted.tasks.entries()) {
         ends[cpu] = Math.max(ends[cpu] as number, (results[index] as { endNs: number }).endNs);
       }
-      const rate = (counter: number, which: 0 | 1): number =>
-        instances.reduce((sum, instance, cpu) => {
-          const done = instance.counter(counter) - ((before[cpu] as number[])[which] as number);
-          return done === 0 ? sum : sum + (done / ((ends[cpu] as number) - fromNs)) * 1e9;
-        }, 0);
-      if (holds(chunk, kindBogoOp)) opsPerSecond = rate(counters.counterBogoOps, 0);
-      if (holds(chunk, kindReclaimPass)) visitsPerSecond = rate(counters.counterVisits, 1);
+      const rate = (which: 0 | 1): number =>
+        done(which).reduce(
+          (total, count, cpu) => (count === 0 ? total : total + (count / ((ends[cpu] as number) - fromNs)) * 1e9),
+          0,
+        );
+      if (round.holdsBogoOps) opsPerSecond = rate(0);
+      if (round.holdsPasses) visitsPerSecond = rate(1);
+      // The other measured chunks hold the same work.
       break;
     }
     onProgress(events / workload.limits.events);
     await setImmediate();
   }
-  const ns = machine.nowNs - (begun ?? machine.nowNs);
-  const counts = machine.counts();
-  const hottest = machine.hottestLines(10);
+  phases.close();
   for (const [cpu, instance] of instances.entries()) machine.untimed(cpu, () => instance.drain());
   const totals = Object.fromEntries(
     Object.entries(totalCounters).map(([name, counter]) => [name, count(counter)]),
@@ -151,10 +265,17 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
   if (totals.callbacksAfterFree > 0) {
     throw new ViolationError(`${totals.callbacksAfterFree} callbacks ran after their shrinker had been unregistered`);
   }
-  if (virtualMs === null && ns > 0) {
-    if (totals.bogoOps > 0) opsPerSecond = (totals.bogoOps / ns) * 1e9;
-    if (totals.visits > 0) visitsPerSecond = (totals.visits / ns) * 1e9;
-  }
+  if (opsPerSecond === null && totals.bogoOps > 0) opsPerSecond = (totals.bogoOps / ns) * 1e9;
+  if (visitsPerSecond === null && passVisits > 0) visitsPerSecond = (passVisits / passNs) * 1e9;
+  const nameOf = (address: number): string => {
+    const { layout } = running;
+    if (descriptors.has(address >>> 6)) return "struct shrinker";
+    if (address >= layout.fibers) return "stacks of tasks";
+    if (address >= layout.arenaBase) return "slab pages (shrinker_info and others)";
+    if (address >= layout.pageTable - 64) return "page allocator";
+    return areaNames[running.exports.areaAt(address | 0)] ?? "machine";
+  };
+  const { counts } = phases;
   const distribution = (index: number): Histogram => {
     const histogram = new Histogram();
     for (const instance of instances) {
@@ -169,8 +290,11 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
     bogoOpsPerSecond: opsPerSecond,
     visitsPerSecond,
     counts,
-    hottest,
+    hottest: phases.hottest.map((line) => ({ ...line, name: nameOf(line.address) })),
+    longestHold: { lock: nameOf(counts.longestHold.lock), ns: counts.longestHold.ns },
+    gracePeriods,
     totals,
+    visitNs: passVisits === 0 ? null : passBusyNs / passVisits,
     distributions: {
       register: distribution(counters.histogramRegister),
       unregister: distribution(counters.histogramUnregister),

@@ -5,7 +5,16 @@ import type { HarnessExports, RunningModule } from "../build/instance.ts";
 import { eventFlagsOffset, flagMeasured } from "../kernel/events.ts";
 import type { Histogram } from "../records/histogram.ts";
 import type { Workload } from "../workloads/workload.ts";
-import { activityBytes, type CpuExports, type HotLine, type MachineCounts, type SimulatedMachine } from "./machine.ts";
+import { idleSymbol } from "./core/protocol.ts";
+import {
+  activityBytes,
+  addCounts,
+  addHotLines,
+  type CpuExports,
+  type HotLine,
+  type MachineCounts,
+  type SimulatedMachine,
+} from "./machine.ts";
 import type { MachineProfile } from "./profile.ts";
 
 /** A case to be simulated. */
@@ -25,15 +34,72 @@ export interface SimulatedCase {
   readonly onProgress?: (share: number) => void;
 }
 
+/** A line with what lies in it. */
+export interface NamedLine extends HotLine {
+  readonly name: string;
+}
+
 /** What the machine did in the measured part of a case. All numbers are exact. */
 export interface SimulatedRun {
-  /** Virtual time from the beginning of the measured part to the last task's end. */
+  /** Virtual time of the rounds that do the workload's own work. */
   readonly ns: number;
+  /** What the machine did in them. */
   readonly counts: MachineCounts;
   /** The lines that were transferred most between cores, most first. */
-  readonly hottest: readonly HotLine[];
+  readonly hottest: readonly NamedLine[];
+  /** The lock that was held longest, by name. */
+  readonly longestHold: { readonly lock: string; readonly ns: number };
+  /** Grace periods that ended, by flavour. */
+  readonly gracePeriods: Readonly<Record<string, number>>;
   /** Durations, by name. */
   readonly distributions: Readonly<Record<string, Histogram>>;
+}
+
+/** Adds up the parts of a case that do the workload's own work. */
+export class WorkPhases {
+  readonly #machine: SimulatedMachine;
+  #counts: MachineCounts | null = null;
+  #hottest: readonly HotLine[] = [];
+  #isOpen = false;
+  /** Virtual time of the rounds. */
+  ns = 0;
+
+  constructor(machine: SimulatedMachine) {
+    this.#machine = machine;
+  }
+
+  /** The next rounds belong to it. */
+  open(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.#machine.forget();
+  }
+
+  /** The next rounds do not. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    const counts = this.#machine.counts();
+    this.#counts = this.#counts === null ? counts : addCounts(this.#counts, counts);
+    this.#hottest = addHotLines(this.#hottest, this.#machine.hottestLines(16));
+  }
+
+  get counts(): MachineCounts {
+    return this.#counts ?? this.#machine.counts();
+  }
+
+  get hottest(): readonly HotLine[] {
+    return this.#hottest.slice(0, 10);
+  }
+}
+
+/** Time that CPUs were not idle, in ns. */
+export function busyNs({ cpus }: MachineCounts): number {
+  let sum = 0;
+  for (const { symbolNs } of cpus) {
+    for (const [symbol, ns] of symbolNs) sum += symbol === idleSymbol ? 0 : ns;
+  }
+  return sum;
 }
 
 /** Whether a chunk belongs to the measured part. */

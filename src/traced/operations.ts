@@ -6,6 +6,7 @@ import {
   noteDrained,
   noteEvicted,
   noteForeignVisited,
+  noteGracePeriod,
   noteLockAcquired,
   noteLockReleased,
   noteOwnRemoved,
@@ -162,6 +163,7 @@ export class OperationCounter implements MachineObserver {
         this.#evictedPutOrder.push(this.#putOrder[value >>> 6] as number);
         return;
       case noteDrained:
+      case noteGracePeriod:
         return;
       case noteRemovalBegun:
         this.#removals.set(value, this.#putCount);

@@ -63,6 +63,7 @@ import {
 import { deferredSize, mapSize } from "./info-block";
 import { pointersSize, unitIds, unitSize } from "./info-units";
 import {
+  areaOf,
   count,
   counterAddress,
   headerBytes,
@@ -76,7 +77,7 @@ import {
   setMeasured,
   walkers,
 } from "./region";
-import { idOf, capacity as variantCapacity } from "./shrinker";
+import { coreBytes, idOf, capacity as variantCapacity } from "./shrinker";
 import {
   addObjects,
   beginUnmount,
@@ -324,6 +325,11 @@ export function shrinkerBytes(): f64 {
 /** Bytes that the LRU lists of one superblock take at most, as allocated. */
 export function lruBytesMax(): u32 {
   return listBytesMax();
+}
+
+/** What the problem's memory holds at an address: one of `areas.ts`. */
+export function areaAt(address: usize): u32 {
+  return areaOf(address, globalBytes() === 0 ? 0 : coreBytes(), globalBytes());
 }
 
 /** Pages of the arena that were ever used. */

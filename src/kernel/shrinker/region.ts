@@ -7,6 +7,18 @@ import { load64, storeRelaxed64 } from "../machine/impl";
 import { kmallocSize } from "../slab/kmalloc";
 import { rcuSize } from "../sync/rcu";
 import { srcuSize } from "../sync/srcu";
+import {
+  areaAllocator,
+  areaIds,
+  areaList,
+  areaMemcgs,
+  areaOther,
+  areaRcu,
+  areaSuperblocks,
+  areaTree,
+  areaVariant,
+  areaWalkers,
+} from "./areas";
 import { counterCount, histogramCount } from "./counters";
 import { cgroupCount, nodeCount, superblockCount } from "./harness";
 
@@ -154,6 +166,20 @@ export function walkers(): usize {
 /** Address of the variant's own structures; a multiple of 64, zeroed. */
 export function variantBase(): usize {
   return walkers() + roundToLine(srcuSize(cpuCount));
+}
+
+/** What lies at an address: one of `areas.ts`. Lists and ids are the common part of all variants (`shrinker.ts`). */
+export function areaOf(address: usize, commonBytes: usize, variantBytes: usize): u32 {
+  if (address < problemBase || address >= variantBase() + variantBytes) return areaOther;
+  if (address < kmallocCaches()) return areaTree;
+  if (address < kmallocCaches() + kmallocSize) return areaAllocator;
+  if (address < memcgTable()) return areaOther;
+  if (address < superblockTable()) return areaMemcgs;
+  if (address < rcuDomain()) return areaSuperblocks;
+  if (address < walkers()) return areaRcu;
+  if (address < variantBase()) return areaWalkers;
+  if (address < variantBase() + lineSize) return areaList;
+  return address < variantBase() + commonBytes ? areaIds : areaVariant;
 }
 
 /** Bytes in front of the variant's structures. */

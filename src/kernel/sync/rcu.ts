@@ -29,12 +29,14 @@ import {
   isIdle,
   leave,
   load32,
+  note,
   preemptOff,
   preemptOn,
   sleep,
   store32,
   storeRelaxed32,
 } from "../machine/impl";
+import { noteGracePeriod } from "../notes";
 import { callRcu as callRcuSymbol, synchronizeRcu as synchronizeRcuSymbol } from "../symbols";
 import { jiffyNs } from "./jiffies";
 
@@ -238,7 +240,9 @@ function end(rcu: usize, number: u32): void {
   let index = load32(rcu + offsetof<Domain>("checked"));
   while (index < cpus() && hasPassed(rcu, index, number)) index++;
   storeRelaxed32(rcu + offsetof<Domain>("checked"), index);
-  if (index === cpus()) storeRelaxed32(rcu + offsetof<Domain>("completed"), number);
+  if (index < cpus()) return;
+  storeRelaxed32(rcu + offsetof<Domain>("completed"), number);
+  note(noteGracePeriod, rcu);
 }
 
 function hasPassed(rcu: usize, index: u32, number: u32): bool {

@@ -31,6 +31,7 @@ import {
   leave,
   load32,
   load64,
+  note,
   now,
   pause,
   preemptOff,
@@ -41,6 +42,7 @@ import {
   storeRelaxed32,
   storeRelaxed64,
 } from "../machine/impl";
+import { noteGracePeriod } from "../notes";
 import {
   srcuReadLock as srcuReadLockSymbol,
   srcuReadUnlock as srcuReadUnlockSymbol,
@@ -226,6 +228,7 @@ function end(domain: usize): void {
   // Kept near, so that it cannot fall behind by half the numbers there are.
   raise(domain + offsetof<Domain>("neededExpedited"), next);
   storeRelaxed32(domain + offsetof<Domain>("sequence"), next);
+  note(noteGracePeriod, domain);
   // At once, and due at once: these requests have waited already.
   if (isRequested(domain, next)) begin(domain, next, endNs);
 }

@@ -4,9 +4,10 @@
 // globals by which Binaryen's asyncify suspends and resumes calls, so that suspending needs no call at all. The core
 // never touches the memory of the code under test: that code performs its access itself once `access` has returned.
 //
-// Order: a CPU performs what other CPUs can notice only while its clock is the earliest; ties go to the lower CPU. What
-// its own cache answers it may do ahead of others by `lookahead`, the shortest time in which another CPU's write could
-// reach it: an invalidation that is sent now arrives no sooner.
+// Order: a CPU runs on while its clock is at most `lookahead` later than all others': that is the shortest way of a
+// request from one core to another, so nothing that others do from now on reaches it sooner. To take a line from another
+// core, a CPU sends for it, waits until all others have come to the moment at which the line sets out, and performs its
+// access then. Ties go to the lower CPU.
 
 import {
   Activity,
@@ -16,8 +17,8 @@ import {
   Line,
   lineAbsent,
   lineExclusive,
+  lineIsRead,
   lineShared,
-  lineSole,
   locksMax,
   locksOffset,
   never,
@@ -49,7 +50,7 @@ import {
 declare function performUntimed(operation: u32, a: u32, b: u32, c: u32, span: f64): u32;
 /** A watched symbol was left. */
 declare function symbolEnded(cpu: u32, symbol: u32, span: f64): void;
-/** A note other than those of locks. */
+/** A note that somebody listens to. */
 declare function noted(cpu: u32, kind: u32, value: u32): void;
 /** A lock was held for longer than any of the same before. */
 declare function lockHeld(lock: u32, span: f64): void;
@@ -145,7 +146,6 @@ const fromSameSocket: usize = 3;
 const fromOtherSocket: usize = 4;
 const fromMemoryLocal: usize = 5;
 const fromMemoryRemote: usize = 6;
-const fromOwnCore: usize = 7;
 
 /** Stores that a core can have on their way to memory at a time, and that its store buffer holds (Skylake: 12 and 56). */
 const storesAtOnce: f64 = 12;
@@ -293,6 +293,13 @@ export function placeCpu(
   store<u32>(idleTable + index * 4, 1);
 }
 
+/** Has `noted` called for a kind of notes, also while nothing is timed. */
+export function listenTo(kind: u32): void {
+  heardNotes |= 1 << kind;
+}
+
+let heardNotes: u32 = 0;
+
 /** Has `symbolEnded` called for a symbol. */
 export function watch(symbol: u32): void {
   store<u32>(watched + symbol * 4, 1);
@@ -433,7 +440,8 @@ export function go(resumptionsMax: u32): u32 {
     activity = one.activity;
     const doing = changetype<Activity>(activity);
     clock = one.clock;
-    if (doing.irqDepth === 0) {
+    // An access that has begun is completed first.
+    if (doing.irqDepth === 0 && doing.transfer === 0) {
       if (one.interruptAt <= clock) return outcomeInterrupt;
       if (doing.preemptDepth === 0 && one.sliceEnd <= clock) return outcomeReschedule;
     }
@@ -507,8 +515,13 @@ function resume(): bool {
 /** Performs the cost of an access of the running CPU, when it is its turn. */
 export function access(cell: u32, how: u32): void {
   if (cell - freeBase < freeBytes) return;
-  if (__asyncify_state !== normal) __asyncify_state = normal;
-  else if (clock > limit) {
+  if (__asyncify_state !== normal) {
+    __asyncify_state = normal;
+    if (changetype<Activity>(activity).transfer !== 0) {
+      arrive(cell, how);
+      return;
+    }
+  } else if (clock > limit) {
     suspend();
     return;
   }
@@ -522,7 +535,7 @@ export function access(cell: u32, how: u32): void {
       clock += costL1;
       return;
     }
-    if (record.holder === ownCore && record.state === lineExclusive) {
+    if (record.holder === ownCore && (record.state & lineExclusive) !== 0) {
       accesses++;
       if (how === howStore) clock += costStore;
       else {
@@ -556,31 +569,28 @@ function moveUp(set: usize, way: usize, tag: u64): void {
   store<u64>(set, tag);
 }
 
+/** Puts a line into a set, in the place of an older copy of its own if there is one, and returns what falls out, or 0. */
 function put(set: usize, ways: u32, tag: u64): u64 {
   const last = set + usize(ways - 1) * 8;
-  const out = load<u64>(last);
-  moveUp(set, last, tag);
-  return out;
+  let way = set;
+  while (way < last && load<u32>(way) !== u32(tag)) way += 8;
+  const out = load<u64>(way);
+  moveUp(set, way, tag);
+  return u32(out) === u32(tag) ? 0 : out;
 }
 
-/** Fetches a line, or the right to write it. */
+/** Fetches a line, or the right to write it, or sends for it. */
 function fetch(line: u32, how: u32, isHeld: bool): void {
   const one = changetype<Cpu>(cpu);
   const record = changetype<Line>(lines + usize(line) * offsetof<Line>());
-  const isOwned = record.holder === ownCore;
-  // What no other core has is nobody else's business, nor is a second look at what the core has in its other cache.
+  const state: u32 = record.state & ~lineIsRead;
+  const isOwned = state === lineExclusive && record.holder === ownCore;
   const set2 = one.l2 + usize((line & l2Mask) * l2Ways) * 8;
   const tag = (u64(record.version) << 32) | u64(line);
   const isNear = isHeld || load<u64>(set2) === tag || isInLater(set2, tag, l2Ways);
-  const isEnough = isNear && (how === howLoad || (isOwned && record.state !== lineShared));
-  if (!isEnough && clock > horizon) {
-    suspend();
-    return;
-  }
-  accesses++;
   if (how === howLocked && one.storesDone > clock) clock = one.storesDone;
-  if (isEnough) {
-    if (how !== howLoad) record.state = u8(lineExclusive);
+  if (isNear && (how === howLoad || isOwned)) {
+    accesses++;
     let cost = isHeld ? costL1 : costL2;
     if (!isHeld) {
       put(l1 + usize((line & l1Mask) * l1Ways) * 8, l1Ways, tag);
@@ -591,49 +601,86 @@ function fetch(line: u32, how: u32, isHeld: bool): void {
     clock += cost;
     return;
   }
-  const begin = record.busyUntil > clock ? record.busyUntil : clock;
-  let isTransfer: bool = false;
-  let latency: f64 = 0;
-  const bit = one.clusterBit;
-  const state: u32 = record.state;
-  if (state === lineAbsent) latency = fromBelow(line);
-  else if (isOwned && state !== lineShared) {
-    // Its own copy fell out of its caches without a trace.
-    latency = fromBelow(line);
-  } else if (state === lineExclusive || how !== howLoad) {
-    isTransfer = true;
-    latency = fromOthers(record.clusters, state === lineShared ? 0 : u32(record.holder));
-  } else latency = copyOf(record.clusters);
-  if (how === howLoad) {
-    if (state === lineAbsent || (isOwned && state !== lineShared)) {
-      record.state = u8(lineExclusive);
-      record.holder = u16(ownCore);
-      record.clusters = bit;
-    } else {
-      record.state = u8(lineShared);
-      record.clusters |= bit;
-    }
-  } else {
-    record.version++;
+  if (state === lineAbsent || isOwned) {
+    const end = clock + fromBelow(line);
+    record.arrivesAt = end;
+    have(line, how, set2);
+    accesses++;
+    if (how === howStore) bufferStore(end, end - clock);
+    else clock = end + (how === howLocked ? costLocked : 0);
+    return;
+  }
+  if (state === lineShared && how === howLoad) {
+    accesses++;
+    clock += copyOf(record.clusters);
+    have(line, how, set2);
+    return;
+  }
+  if (how === howLoad && (record.state & lineIsRead) !== 0 && record.arrivesAt > clock) {
+    // Looked for again when the other reader has it.
+    clock = record.arrivesAt;
+    suspend();
+    return;
+  }
+  send(line, how, set2);
+}
+
+/** Sends for a line that other cores have. The request takes half of the way, and the line the other half. */
+function send(line: u32, how: u32, set2: usize): void {
+  const record = changetype<Line>(lines + usize(line) * offsetof<Line>());
+  const state: u32 = record.state & ~lineIsRead;
+  const latency = fromOthers(record.clusters, state === lineShared ? 0 : u32(record.holder));
+  const way = Math.floor(latency / 2);
+  const reached = clock + way;
+  // Requests for a line are served in turn, and a core that got it keeps it for as long as the next request's way.
+  const begin = Math.max(reached, record.arrivesAt + way);
+  record.arrivesAt = begin + (latency - way);
+  record.transfers++;
+  record.waited += begin - reached;
+  record.symbol = u8(innermost());
+  accesses++;
+  if (how === howStore) {
+    // The CPU goes on; that the line is gone shows at once, half a transfer too early.
+    const end = record.arrivesAt;
+    have(line, how, set2);
+    bufferStore(end, latency);
+    return;
+  }
+  record.state = u8(how === howLoad ? state | lineIsRead : state);
+  clock = begin;
+  changetype<Activity>(activity).transfer = latency - way;
+  // Others may use the line until it sets out.
+  suspend();
+}
+
+/** Lets a line arrive that has set out to the running CPU. */
+function arrive(cell: u32, how: u32): void {
+  const line = cell >>> 6;
+  const doing = changetype<Activity>(activity);
+  clock += doing.transfer;
+  doing.transfer = 0;
+  have(line, how, changetype<Cpu>(cpu).l2 + usize((line & l2Mask) * l2Ways) * 8);
+  if (how === howLocked) clock += costLocked;
+}
+
+/** The running CPU's core has the line from now on. */
+function have(line: u32, how: u32, set2: usize): void {
+  const record = changetype<Line>(lines + usize(line) * offsetof<Line>());
+  const bit = changetype<Cpu>(cpu).clusterBit;
+  const state: u32 = record.state & ~lineIsRead;
+  if (how === howLoad && state !== lineAbsent && record.holder !== ownCore) {
+    record.state = u8(lineShared);
+    record.clusters |= bit;
+  } else if (how !== howLoad || state !== lineShared) {
+    if (how !== howLoad) record.version++;
     record.state = u8(lineExclusive);
     record.holder = u16(ownCore);
     record.clusters = bit;
   }
-  const end = begin + latency;
-  if (isTransfer) {
-    record.transfers++;
-    record.waited += begin - clock;
-    record.symbol = u8(innermost());
-    record.busyUntil = end;
-  }
-  const fresh = (u64(record.version) << 32) | u64(line);
-  put(l1 + usize((line & l1Mask) * l1Ways) * 8, l1Ways, fresh);
-  if (!(isNear && how === howLoad)) {
-    const out = put(set2, l2Ways, fresh);
-    if (out !== 0) evict(out);
-  }
-  if (how === howStore) bufferStore(end, latency);
-  else clock = end + (how === howLocked ? costLocked : 0);
+  const tag = (u64(record.version) << 32) | u64(line);
+  put(l1 + usize((line & l1Mask) * l1Ways) * 8, l1Ways, tag);
+  const out = put(set2, l2Ways, tag);
+  if (out !== 0) evict(out);
 }
 
 /** Lets a store be performed while the CPU goes on, as long as the store buffer has room. */
@@ -644,6 +691,7 @@ function bufferStore(end: f64, latency: f64): void {
   one.storesDone = Math.max(before + share, end);
   clock += costStore;
   const most = share * storesBuffered + latency;
+  // One store that waits for its line in a queue takes one entry only.
   if (one.storesDone - clock > most && end - clock <= latency) clock = one.storesDone - most;
 }
 
@@ -651,10 +699,16 @@ function count(source: usize): void {
   store<u64>(fetched + source * 8, load<u64>(fetched + source * 8) + 1);
 }
 
+/** The set of the last-level cache, which spreads lines by a hash of their address, so that strides do not collide. */
+function setOfL3(line: u32): usize {
+  const hash = ((line * 0x9e37_79b1) >>> 8) ^ line;
+  return changetype<Cpu>(cpu).l3 + usize((hash % l3Sets) * l3Ways) * 4;
+}
+
 /** Latency of what no core's cache has. */
 function fromBelow(line: u32): f64 {
   const one = changetype<Cpu>(cpu);
-  const set = one.l3 + usize((line % l3Sets) * l3Ways) * 4;
+  const set = setOfL3(line);
   const end = set + usize(l3Ways) * 4;
   for (let way = set; way < end; way += 4) {
     if (load<u32>(way) === line + 1) {
@@ -708,12 +762,14 @@ function evict(tag: u64): void {
   const line = tag as u32;
   const record = changetype<Line>(lines + usize(line) * offsetof<Line>());
   if (record.version !== u32(tag >>> 32)) return;
-  if (record.holder === ownCore && u32(record.state) !== lineShared) {
+  if (record.holder === ownCore && (record.state & ~lineIsRead) !== lineShared) {
+    // What the first cache may still have is gone as well.
+    record.version++;
     record.state = u8(lineAbsent);
     record.holder = 0;
     record.clusters = 0;
   }
-  const set = changetype<Cpu>(cpu).l3 + usize((line % l3Sets) * l3Ways) * 4;
+  const set = setOfL3(line);
   const last = set + usize(l3Ways - 1) * 4;
   let way = set;
   while (way < last && load<u32>(way) !== line + 1) way += 4;
@@ -804,6 +860,7 @@ export function newActivity(
   doing.preemptDepth = 0;
   doing.irqDepth = irqDepth;
   doing.symbol = symbol;
+  doing.transfer = 0;
   doing.operation = operationNone;
   doing.symbolDepth = 0;
   doing.lockCount = 0;
@@ -996,10 +1053,12 @@ const noteLockAcquired: u32 = 1;
 const noteLockReleased: u32 = 2;
 
 export function note(kind: u32, value: u32): void {
-  if (!isTimed) return;
-  if (kind === noteLockAcquired) acquired(value);
-  else if (kind === noteLockReleased) released(value);
-  else noted(cpuIndex, kind, value);
+  if (kind > noteLockReleased) {
+    if (kind < 32 && ((heardNotes >>> kind) & 1) !== 0) noted(isTimed ? cpuIndex : untimedCpu, kind, value);
+  } else if (isTimed) {
+    if (kind === noteLockAcquired) acquired(value);
+    else released(value);
+  }
 }
 
 function acquired(lock: u32): void {

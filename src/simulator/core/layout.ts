@@ -82,6 +82,8 @@ export class Activity {
   /** What it is in outside every marked function. */
   symbol: u32 = 0;
   pad: u32 = 0;
+  /** What is left of a transfer once the line has set out to the CPU that waits for it; 0 when there is none. */
+  transfer: f64 = 0;
   symbolDepth: u32 = 0;
   lockCount: u32 = 0;
 }
@@ -110,8 +112,8 @@ export const activitySize: usize = locksOffset + usize(locksMax) * offsetof<Held
 /** One cache line of the memory of the code under test. */
 @unmanaged
 export class Line {
-  /** Until when it is on its way; the next transfer begins then. */
-  busyUntil: f64 = 0;
+  /** When it arrives where it was last sent to. */
+  arrivesAt: f64 = 0;
   /** Time that accesses waited for the transfers before theirs. */
   waited: f64 = 0;
   /** Grows whenever a core's write makes the copies of all others invalid. Part of a cache's tag. */
@@ -122,7 +124,7 @@ export class Line {
   clusters: u32 = 0;
   /** The core that has it alone, plus one. */
   holder: u16 = 0;
-  /** One of `line...`. */
+  /** One of `line...`, and `lineIsRead`. */
   state: u8 = 0;
   /** Symbol of the last transfer. */
   symbol: u8 = 0;
@@ -132,7 +134,7 @@ export class Line {
 export const lineAbsent: u32 = 0;
 /** `holder` may write it. */
 export const lineExclusive: u32 = 1;
-/** `holder` has it, and nobody else, but may not write it before it has asked. */
-export const lineSole: u32 = 2;
 /** Several cores have it. */
-export const lineShared: u32 = 3;
+export const lineShared: u32 = 2;
+/** Set while the last transfer that was asked for is a reader's: other readers wait for that one. */
+export const lineIsRead: u32 = 128;
