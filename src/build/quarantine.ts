@@ -9,6 +9,8 @@ export interface QuarantineExports extends HarnessExports {
   initialise(ramPages: number, onlineCount: number): void;
   settle(first: number, end: number): void;
   runDeferred(nowNs: number): number;
+  /** What to give to `runWork` for a CPU to run all work that it deferred, due or not. */
+  drainIndex(): number;
   freedCount(): number;
   leftBehindCount(): number;
   quarantinedBytes(): number;
@@ -16,6 +18,8 @@ export interface QuarantineExports extends HarnessExports {
   extraObjectBytes(): number;
   extraCacheBytes(): number;
   extraGlobalBytes(): number;
+  /** What the variant's structures hold at an address (`src/kernel/quarantine/areas.ts`). */
+  areaAt(address: number): number;
   isCachePresent(index: number): number;
   usedObjectsOf(index: number): number;
   heldBytesOf(index: number): number;
@@ -33,6 +37,8 @@ export interface QuarantineSizes {
   readonly quarantineBytes: number;
   /** Whether a cache without used objects is destroyed without asking the variant. */
   readonly skipWhenEmpty: boolean;
+  /** Bytes for fibers; see {@link start}. */
+  readonly fiberBytes?: number;
 }
 
 /** Bytes of a CPU's queue in Linux; what the CPUs' queues may hold comes on top of the global quarantine. */
@@ -66,6 +72,7 @@ export function startQuarantine(
     heldBytesMax: 1.02 * sizes.quarantineBytes + (4 + 2 * sizes.cpus) * cpuQueueBytes,
     harness: (layout) => ({ skipWhenEmpty: sizes.skipWhenEmpty ? 1 : 0, trueSize: layout.trueSize ? 1 : 0 }),
     machine,
+    fiberBytes: sizes.fiberBytes ?? 0,
     advice: "use a smaller 'quarantine-bytes' or free memory",
   });
   attach(running);

@@ -5,6 +5,7 @@ import path from "node:path";
 import { Command, CommanderError } from "commander";
 import { InputError } from "../errors.ts";
 import { packageRoot } from "../package-root.ts";
+import { type CalibrateOptions, calibrate } from "./calibrate.ts";
 import { doctor } from "./doctor.ts";
 import type { Io } from "./io.ts";
 import { list } from "./list.ts";
@@ -96,6 +97,14 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .command("doctor")
     .description("tell whether this machine is fit to measure, and what to do about it")
     .action(async () => exit(await doctor(io)));
+
+  program
+    .command("calibrate")
+    .description("measure this host and write a machine profile of it for the simulator")
+    .option("--out <file>", "the file to write", "machine.json")
+    .option("--base <machine>", "name or file of the profile for what cannot be measured; the likeliest when not given")
+    .option("--force", "replace the file if it exists", false)
+    .action(async (options: CalibrateOptions) => exit(await calibrate(options, io, signal)));
   return program;
 }
 

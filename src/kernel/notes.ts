@@ -30,3 +30,5 @@ export const noteShrinkerAllocated = 11;
 export const noteShrinkerFreed = 12;
 /** A grace period has ended. value = the address of its RCU or SRCU domain. */
 export const noteGracePeriod = 13;
+/** A cache without used objects goes without the variant. value = the cache. */
+export const noteRemovalSkipped = 14;

@@ -76,9 +76,8 @@ export function layOutRings(sizes: CacheSizes, freeBytes: number, hasRemote: boo
   };
   const l1 = take(Math.max(pageBytes, sizes.l1 / 2), lineBytes);
   const l2 = take(Math.max(2 * pageBytes, sizes.l2 / 2), lineBytes);
-  // Small, because neighbours use the third level as well, but twice as large as the level below at least.
-  const l3Bytes = Math.min(4 * sizes.l2, sizes.l3 / 2);
-  const l3 = l3Bytes >= 2 * sizes.l2 ? take(l3Bytes, 2 * lineBytes) : null;
+  // As small as can be, because neighbours use the third level as well.
+  const l3 = sizes.l3 >= 4 * sizes.l2 ? take(2 * sizes.l2, 2 * lineBytes) : null;
   const bytes = Math.min(Math.max(256 * mib, 8 * sizes.l3), 1024 * mib, freeBytes / 4);
   const isLarge = bytes >= 4 * sizes.l3;
   const local = isLarge ? take(bytes, 2 * lineBytes) : null;

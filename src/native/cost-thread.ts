@@ -16,7 +16,14 @@ export type CostOrder =
   | { readonly kind: "loops"; readonly calls: readonly LoopCall[] }
   | { readonly kind: "answer-wakes"; readonly count: number }
   | { readonly kind: "wake"; readonly count: number; readonly idleMs: number }
-  | { readonly kind: "turns"; readonly first: number; readonly end: number };
+  | { readonly kind: "pass-token"; readonly pipes: TokenPipes; readonly count: number; readonly starts: boolean }
+  | { readonly kind: "pass-token-alone"; readonly pipes: TokenPipes; readonly count: number };
+
+/** Paths of two named pipes. */
+export interface TokenPipes {
+  readonly to: string;
+  readonly from: string;
+}
 
 /** What calls of exports took and returned. */
 export interface LoopAnswer {
@@ -29,11 +36,6 @@ export interface LoopAnswer {
 export interface WakeAnswer {
   readonly wakeUpNs: readonly number[];
   readonly wakeIdleNs: readonly number[];
-}
-
-/** What all turns took, or null when the other thread did not get on. */
-export interface TurnsAnswer {
-  readonly ns: number | null;
 }
 
 /** Indices of 32-bit words, `stamp` of a 64-bit one. */
@@ -126,9 +128,17 @@ export class CostThread {
     await this.#perform({ kind: "answer-wakes", count });
   }
 
-  /** Takes every second turn from `first` on, asleep in between; another thread takes the others. */
-  async takeTurns(first: number, end: number): Promise<TurnsAnswer> {
-    return await this.#perform({ kind: "turns", first, end });
+  /**
+   * Sends a byte through one pipe and gets it back from the other, or the other way round; returns the time of all in
+   * ns. Another thread has to do the counterpart.
+   */
+  async passToken(pipes: TokenPipes, count: number, starts: boolean): Promise<number> {
+    return (await this.#perform<{ ns: number }>({ kind: "pass-token", pipes, count, starts })).ns;
+  }
+
+  /** The same through one pipe, and back to itself: as many writes and reads as one side of {@link passToken} makes. */
+  async passTokenAlone(pipes: TokenPipes, count: number): Promise<number> {
+    return (await this.#perform<{ ns: number }>({ kind: "pass-token-alone", pipes, count })).ns;
   }
 
   /** Binds the thread to a CPU. Returns false where the system has no means to, or does not let it. */

@@ -1,9 +1,9 @@
 // @ts-check
-// One of the threads of `machine-costs.ts`: runs loops of `src/kernel/litmus/machine-costs.ts`, sleeps and wakes.
+// One of the threads of `machine-costs.ts`: runs loops of `src/kernel/litmus/machine-costs.ts`, sleeps, wakes and passes tokens.
 //
 // Plain JavaScript, because Node 20 cannot load TypeScript into a thread.
 
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 
 /** @typedef {import("./cost-thread.ts").CostThreadStart} CostThreadStart */
@@ -88,23 +88,24 @@ function wake(count, idleMs) {
 }
 
 /**
- * Takes turns with the other thread, asleep between them.
- *
- * @param {number} first 0 or 1
- * @param {number} end
+ * @param {import("./cost-thread.ts").TokenPipes} pipes
+ * @param {number} count
+ * @param {boolean} starts
  */
-function takeTurns(first, end) {
+function passToken(pipes, count, starts) {
+  // Both for reading and writing, or opening one would wait for the other thread.
+  const [to, from] = [openSync(pipes.to, "r+"), openSync(pipes.from, "r+")];
+  const token = new Uint8Array(1);
   const begin = process.hrtime.bigint();
-  for (let turn = first; turn < end; turn += 2) {
-    for (;;) {
-      const seen = Atomics.load(words, cells.turn);
-      if (seen === turn) break;
-      if (Atomics.wait(words, cells.turn, seen, patienceMs) === "timed-out") return { ns: null };
-    }
-    Atomics.store(words, cells.turn, turn + 1);
-    Atomics.notify(words, cells.turn, 1);
+  for (let turn = 0; turn < count; turn++) {
+    if (starts) writeSync(to, token);
+    readSync(from, token);
+    if (!starts) writeSync(to, token);
   }
-  return { ns: Number(process.hrtime.bigint() - begin) };
+  const ns = Number(process.hrtime.bigint() - begin);
+  closeSync(to);
+  closeSync(from);
+  return { ns };
 }
 
 /** @param {CostOrder} order */
@@ -112,7 +113,8 @@ function perform(order) {
   if (order.kind === "loops") return runLoops(order.calls);
   if (order.kind === "answer-wakes") return answerWakes(order.count);
   if (order.kind === "wake") return wake(order.count, order.idleMs);
-  return takeTurns(order.first, order.end);
+  if (order.kind === "pass-token") return passToken(order.pipes, order.count, order.starts);
+  return passToken({ to: order.pipes.to, from: order.pipes.to }, order.count, true);
 }
 
 parentPort?.on("message", (/** @type {CostOrder} */ order) => parentPort?.postMessage(perform(order)));

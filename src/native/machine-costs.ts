@@ -3,6 +3,11 @@
 // Loops of WebAssembly are timed in threads, in rounds, so that a disturbance falls on all costs alike. Where the system
 // has `taskset`, each thread is bound to a CPU; elsewhere a pair counts for what its CPUs turn out to be.
 
+import { execFile } from "node:child_process";
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { median, quantileSorted } from "simple-statistics";
 import { compileModule } from "../build/compile.ts";
 import { StoppedError } from "../errors.ts";
@@ -23,7 +28,7 @@ import {
   turnCell,
   windowLines,
 } from "./cost-layout.ts";
-import { CostThread } from "./cost-thread.ts";
+import { CostThread, type TokenPipes } from "./cost-thread.ts";
 import type { HostCpu, HostTopology } from "./host-topology.ts";
 
 /** Costs that can be measured from user space, each in ns. A machine profile has more. */
@@ -47,7 +52,7 @@ export const measurableCosts = [
 export type MeasurableCost = (typeof measurableCosts)[number];
 
 export interface MeasuredCost {
-  /** Median of the rounds. */
+  /** Median of the rounds. Where only one thread runs at a time, a round's value is the quickest of three runs. */
   readonly ns: number;
   /** What lies between the 10th and the 90th percentile of the rounds, as a share of the median. */
   readonly spread: number;
@@ -75,8 +80,14 @@ export interface MachineCostsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Steps of one timed loop: some milliseconds each. */
-const loopSteps = { l1: 2_000_000, l2: 1_000_000, l3: 250_000, memory: 100_000, stores: 8_000_000, locked: 1_000_000 };
+/** Steps of one timed loop: one to several milliseconds, so that most of them fit between two ticks of the system. */
+const loopSteps = { l1: 1_000_000, l2: 500_000, l3: 100_000, memory: 30_000, stores: 8_000_000, locked: 500_000 };
+const runsPerRound = 3;
+/**
+ * How often a ring is walked before it is timed. A third-level cache that was just streamed through takes in new lines
+ * only now and then.
+ */
+const roundsBefore = 16;
 /** Turns of a game of ping-pong that are not timed, and those that are; both even. */
 const turnsBefore = 200;
 const turnsTimed = 4000;
@@ -84,13 +95,15 @@ const gamesPerRound = 3;
 const wakesPerRound = 10;
 /** How long the sleeper and its CPU have been idle when it is woken, in ms. */
 const idleMs = 2;
-const switchesPerRound = 400;
+const tokensPerRun = 200;
 
 /** The measurement while it runs. */
 class Measurement {
   readonly #topology: HostTopology;
   readonly #rings: Rings;
   readonly #words: Int32Array;
+  /** Null where the system has no named pipes. */
+  readonly #pipes: TokenPipes | null;
   readonly #threads: readonly [CostThread, CostThread];
   readonly #pairs: ReadonlyMap<PairKind, readonly CpuPair[]>;
   readonly #values = new Map<MeasurableCost, number[]>();
@@ -103,11 +116,13 @@ class Measurement {
     rings: Rings,
     memory: WebAssembly.Memory,
     threads: readonly [CostThread, CostThread],
+    pipes: TokenPipes | null,
   ) {
     this.#topology = options.topology;
     this.#rings = rings;
     this.#words = new Int32Array(memory.buffer);
     this.#threads = threads;
+    this.#pipes = pipes;
     this.#pairs = choosePairs(options.topology.usable, options.rounds);
   }
 
@@ -153,21 +168,23 @@ class Measurement {
       await this.#timeTransfers(index);
       await this.#timeWakes(index);
     }
-    await this.#timeSwitches();
+    if (this.#pipes !== null) await this.#timeSwitches(this.#pipes);
   }
 
   async #timeOperations(): Promise<void> {
     const { locked, stores } = loopSteps;
     // The first loop only brings the processor up to its frequency.
-    const { results } = await this.#threads[0].loops(
-      ["barriers", 4 * locked],
-      ["stores", ownLine, stores],
-      ["compareExchanges", ownLine, locked],
-      ["barriers", locked],
-    );
-    this.#add("store", results[1]!.ns / stores);
-    this.#add("locked", results[2]!.ns / locked);
-    this.#add("barrier", results[3]!.ns / locked);
+    await this.#threads[0].loops(["barriers", 4 * locked]);
+    this.#add("store", (await this.#quickest("stores", ownLine, stores)) / stores);
+    this.#add("locked", (await this.#quickest("compareExchanges", ownLine, locked)) / locked);
+    this.#add("barrier", (await this.#quickest("barriers", locked)) / locked);
+  }
+
+  /** Time of the quickest of some runs of a loop: the others were disturbed. */
+  async #quickest(name: string, ...args: number[]): Promise<number> {
+    const calls = Array.from({ length: runsPerRound }, () => [name, ...args] as const);
+    const { results } = await this.#threads[0].loops(...calls);
+    return Math.min(...results.map(({ ns }) => ns));
   }
 
   async #timeLoads(): Promise<void> {
@@ -176,14 +193,19 @@ class Measurement {
       const ring = this.#rings[level];
       const steps = loopSteps[level];
       if (ring === null) continue;
-      // Once round the ring first, or it would not be in its cache yet.
-      const { results } = await thread.loops(["chase", ring.base, linesOf(ring)], ["chase", ring.base, steps]);
-      this.#add(level, results[1]!.ns / steps);
+      await thread.loops(["chase", ring.base, roundsBefore * linesOf(ring)]);
+      this.#add(level, (await this.#quickest("chase", ring.base, steps)) / steps);
     }
-    for (const [cost, at] of this.#walks) {
-      const { results } = await thread.loops(["chase", at, loopSteps.memory]);
-      this.#add(cost, results[0]!.ns / loopSteps.memory);
-      this.#walks.set(cost, results[0]!.value);
+    for (const [cost, start] of this.#walks) {
+      let at = start;
+      const times: number[] = [];
+      for (let run = 0; run < runsPerRound; run++) {
+        const { results } = await thread.loops(["chase", at, loopSteps.memory]);
+        times.push(results[0]!.ns);
+        at = results[0]!.value;
+      }
+      this.#walks.set(cost, at);
+      this.#add(cost, Math.min(...times) / loopSteps.memory);
     }
   }
 
@@ -243,15 +265,22 @@ class Measurement {
     this.#add("wakeIdle", median([...answer.wakeIdleNs]));
   }
 
-  async #timeSwitches(): Promise<void> {
+  async #timeSwitches(pipes: TokenPipes): Promise<void> {
     const isOnOneCpu = this.#topology.usable.length === 1;
     if (!isOnOneCpu && !(this.#isBound && (await this.#bind([this.#home, this.#home])))) return;
-    this.#resetCells();
-    const [answer] = await Promise.all([
-      this.#threads[0].takeTurns(0, switchesPerRound),
-      this.#threads[1].takeTurns(1, switchesPerRound),
-    ]);
-    if (answer.ns !== null) this.#add("contextSwitch", answer.ns / switchesPerRound);
+    const [first, second] = this.#threads;
+    const alone: number[] = [];
+    const passed: number[] = [];
+    for (let run = 0; run < runsPerRound; run++) {
+      alone.push(await first.passTokenAlone(pipes, tokensPerRun));
+      const [ns] = await Promise.all([
+        first.passToken(pipes, tokensPerRun, true),
+        second.passToken({ to: pipes.from, from: pipes.to }, tokensPerRun, false),
+      ]);
+      passed.push(ns);
+    }
+    // Each time round are two switches, and what both sides write and read.
+    this.#add("contextSwitch", (Math.min(...passed) - 2 * Math.min(...alone)) / tokensPerRun / 2);
   }
 
   result(): MachineCosts {
@@ -291,8 +320,7 @@ class Measurement {
       store: () => "plain stores to one line",
       locked: () => "compare-exchanges of one cell",
       barrier: () => "exchanges on an own line",
-      contextSwitch: () =>
-        "one way between two threads of one CPU by notify and wait, wake-up and system calls included",
+      contextSwitch: () => "a byte through pipes between two threads of one CPU, less the same through one's own pipe",
       wakeUp: () => "a notify that wakes a thread, system call included",
       wakeIdle: () => `from before a notify until the woken thread runs, after ${idleMs} ms of sleep`,
     };
@@ -306,10 +334,29 @@ class Measurement {
     if (cost.endsWith("Remote") || cost.endsWith("CrossSocket")) {
       if (sockets === 1) return "there is one socket";
     }
-    if (usable.length === 1) return "only one CPU may be used";
+    if (cost === "contextSwitch" && this.#pipes === null) return "there are no named pipes here";
+    if (usable.length === 1 && cost !== "contextSwitch") return "only one CPU may be used";
     if (!this.#isBound && cost !== "wakeUp" && cost !== "wakeIdle") return "threads cannot be bound to CPUs here";
     return /^(memory|transfer)/.test(cost) ? "no such CPUs may be used" : "the threads did not get on";
   }
+}
+
+/** Makes two named pipes in a folder; null where the system has none. */
+async function makePipes(folder: string): Promise<TokenPipes | null> {
+  const pipes = { to: join(folder, "to"), from: join(folder, "from") };
+  try {
+    await promisify(execFile)("mkfifo", [pipes.to, pipes.from]);
+    return pipes;
+  } catch {
+    return null;
+  }
+}
+
+/** Lets whoever waits for tokens of a pipe get as many as it can want. */
+async function release(pipe: string): Promise<void> {
+  const file = await open(pipe, "r+");
+  await file.write(new Uint8Array(tokensPerRun));
+  await file.close();
 }
 
 /**
@@ -332,19 +379,26 @@ export async function measureMachineCosts(options: MachineCostsOptions): Promise
   const pages = Math.ceil(rings.end / 65_536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const threads: CostThread[] = [];
+  const folder = await mkdtemp(join(tmpdir(), "machine-costs-"));
+  const pipes = await makePipes(folder);
+  let isDone = false;
   try {
     for (let index = 0; index < 2; index++) threads.push(await CostThread.start(module, memory, index));
     const [first, second] = threads;
     const heapBase = (await first!.loops(["heapBase"])).results[0]!.value;
     if (heapBase > cpuBlocks) throw new Error(`the module's constants reach to ${heapBase}, above ${cpuBlocks}`);
-    const measurement = new Measurement({ topology, rounds }, rings, memory, [first!, second!]);
+    const measurement = new Measurement({ topology, rounds }, rings, memory, [first!, second!], pipes);
     await measurement.prepare();
     for (let round = 0; round < rounds; round++) {
       if (signal.aborted) throw new StoppedError("stopped");
       await measurement.round(round);
     }
+    isDone = true;
     return measurement.result();
   } finally {
+    // A thread that waits for a token cannot be ended before it has got all of them.
+    if (!isDone && pipes !== null) await Promise.all(Object.values(pipes).map((pipe) => release(pipe)));
     await Promise.all(threads.map((thread) => thread.close()));
+    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -22,11 +22,15 @@ export interface VariantDefinition {
   readonly parameters?: Readonly<Record<string, VariantParameter>>;
 }
 
+/** What a stage's rows come from. */
+export type Instrument = "native" | "traced" | "simulator";
+
 /**
  * How a unit is measured. `timed`: the native build without marks; `mitata`: the same, timed by mitata; `instrumented`:
- * native with a clock reading at every mark; `profiled`: native, its symbols sampled; `counted`: traced.
+ * native with a clock reading at every mark; `profiled`: native, its symbols sampled; `counted`: traced; `simulated`: on
+ * virtual CPUs.
  */
-export type Stage = "timed" | "mitata" | "instrumented" | "profiled" | "counted";
+export type Stage = "timed" | "mitata" | "instrumented" | "profiled" | "counted" | "simulated";
 
 /** How large a workload is run. `quick` is what `npm start` runs, `full` the size that was reported. */
 export type Scale = "quick" | "standard" | "full";
@@ -47,6 +51,8 @@ export interface SuiteWorkload {
    * being run once: throughput is work in a given time.
    */
   readonly fixedTime?: Readonly<Record<Scale, FixedTime>>;
+  /** How it is simulated; what the user sets comes on top. */
+  readonly simulated: Readonly<Record<Scale, SimulatedScale>>;
   /** Sizes at which the cost of a removal is measured, to find its law of growth; absent where nothing is removed. */
   readonly growth?: {
     readonly native: Parameters;
@@ -65,6 +71,22 @@ export interface FixedTime {
   readonly sliceMs: number;
 }
 
+/** How a workload is simulated at one scale. */
+export interface SimulatedScale {
+  /** What is changed, on top of the scale's parameters. */
+  readonly parameters: Parameters;
+  /** Virtual time for which a repeatable workload's measured chunk is repeated. */
+  readonly virtualMs: number;
+}
+
+/** Where a problem is simulated when the user does not say. */
+export interface SimulationDefaults {
+  /** Name of a packaged profile. */
+  readonly machine: string;
+  /** Counts of virtual CPUs, ascending. */
+  readonly cpus: readonly number[];
+}
+
 /** Whether a problem can be asked with a workload. */
 export type Taken = "yes" | "needs parameters" | "refused";
 
@@ -76,11 +98,14 @@ export interface Suite {
   readonly cpus: number;
   /** Virtual CPUs of the counted stage: several where it is to tell which lines are shared. */
   readonly countedCpus: number;
+  readonly simulated: Readonly<Record<Scale, SimulationDefaults>>;
   /** Compile-time constants that every variant gets, unless it has a parameter for one, and the names under which they are recorded. */
   readonly constants: readonly {
     readonly name: string;
     readonly constant: string;
     readonly values: Readonly<Record<Scale, number>>;
+    /** Values that the user may choose instead; absent where there is no choice. */
+    readonly choice?: readonly number[];
   }[];
   /** Whether every variant composes with skip-when-empty, which the harness implements. */
   readonly skipsWhenEmpty: boolean;

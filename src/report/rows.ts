@@ -57,9 +57,8 @@ export class VariantRows {
   /** Values of a labelled metric by label, those of all rounds added up. */
   labelled(stage: string, name: string): Map<string, number> {
     const found = new Map<string, number>();
-    for (const [key, series] of this.#series) {
-      const [ofStage = "", metric = ""] = key.split(" ");
-      const label = ofStage === stage ? parseLabelledMetric(metric) : null;
+    for (const [metric, series] of this.#metricsOf(stage)) {
+      const label = parseLabelledMetric(metric);
       if (label?.name === name) found.set(label.label, sum([...series.values()]));
     }
     return found;
@@ -68,12 +67,35 @@ export class VariantRows {
   /** Metrics with one value that is no round of several, of a stage. */
   single(stage: string): Map<string, number> {
     const found = new Map<string, number>();
-    for (const [key, series] of this.#series) {
-      const [ofStage = "", metric = ""] = key.split(" ");
-      if (ofStage === stage && series.size === 1 && series.has(0)) found.set(metric, series.get(0)!);
+    for (const [metric, series] of this.#metricsOf(stage)) {
+      if (series.size === 1 && series.has(0)) found.set(metric, series.get(0)!);
     }
     return found;
   }
+
+  /** Names of the distributions of a stage, in the order in which they first appeared. */
+  distributionNames(stage: string): string[] {
+    const names: string[] = [];
+    for (const [key, buckets] of this.#distributions) {
+      const [ofStage, name] = splitKey(key);
+      if (ofStage === stage && buckets.some(({ metric }) => parseBucketMetric(metric) !== null)) names.push(name);
+    }
+    return names;
+  }
+
+  /** Series of a stage by metric. */
+  *#metricsOf(stage: string): Iterable<readonly [string, Series]> {
+    for (const [key, series] of this.#series) {
+      const [ofStage, metric] = splitKey(key);
+      if (ofStage === stage) yield [metric, series];
+    }
+  }
+}
+
+/** A stage and what stands behind it; only the stage has no space. */
+function splitKey(key: string): readonly [stage: string, rest: string] {
+  const space = key.indexOf(" ");
+  return [key.slice(0, space), key.slice(space + 1)];
 }
 
 /** On how many CPUs a stage was measured. */
@@ -138,11 +160,7 @@ export class WorkloadRows {
    * @param always keys that are shown at their defaults too, and when they are not the workload's
    */
   parameterText(stage: string, always: readonly string[] = []): string {
-    const defaults = workloadTypes.find((type) => type.name === this.name)?.parameters ?? {};
-    return [...(this.#parameters.get(stage) ?? [])]
-      .filter(([key, value]) => always.includes(key) || isChanged(defaults, key, value))
-      .map(([key, value]) => `${key}=${value}`)
-      .join(" ");
+    return changedParameters(this.name, this.#parameters.get(stage) ?? new Map(), always);
   }
 
   /** Whether the rounds of a stage are slices of equal time. Otherwise they are chunks, and may be unlike. */
@@ -165,8 +183,49 @@ export class WorkloadRows {
   }
 }
 
-/** Rows of one problem in a run. */
+/** One variant, simulated once. */
+export interface SimulatedCase {
+  readonly variant: string;
+  readonly cpus: number;
+  /** All parameters: of the workload, the variant and the machine. */
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly rows: VariantRows;
+}
+
+/** The stage that rows of the simulator are kept under. */
+export const simulated = "simulated";
+
+/** Rows of the simulator. */
+export class SimulatedRows {
+  /** By workload, machine, and what makes a case. */
+  readonly #workloads = new Map<string, Map<string, Map<string, SimulatedCase>>>();
+
+  add(row: MeasuredRow): void {
+    const { variant, cpus, workload } = row;
+    const machine = /(?:^| )machine=(\S*)/.exec(row.parameters)?.[1] ?? "";
+    const machines = within(this.#workloads, workload, () => new Map<string, Map<string, SimulatedCase>>());
+    const cases = within(machines, machine, () => new Map<string, SimulatedCase>());
+    const key = `${variant}\n${cpus}\n${row.parameters}`;
+    const one = within(cases, key, () => ({ variant, cpus, parameters: parametersOf(row), rows: new VariantRows() }));
+    one.rows.add(simulated, row);
+  }
+
+  /** In the order in which they first appeared. */
+  get workloads(): string[] {
+    return [...this.#workloads.keys()];
+  }
+
+  /** Cases of a workload by the machine's name. */
+  casesOf(workload: string): ReadonlyMap<string, readonly SimulatedCase[]> {
+    const machines = this.#workloads.get(workload) ?? new Map<string, Map<string, SimulatedCase>>();
+    return new Map([...machines].map(([machine, cases]) => [machine, [...cases.values()]]));
+  }
+}
+
+/** Rows of one problem in a run: those of the simulator, and apart from them all others. */
 export class ProblemRows {
+  /** What happened in virtual time. No other rows are. */
+  readonly simulated = new SimulatedRows();
   readonly #reference: string;
   readonly #workloads = new Map<string, WorkloadRows>();
 
@@ -176,20 +235,41 @@ export class ProblemRows {
   }
 
   add(row: MeasuredRow): void {
+    if (row.instrument === "simulator") {
+      this.simulated.add(row);
+      return;
+    }
     within(this.#workloads, row.workload, () => new WorkloadRows(row.workload)).add(
       row,
       row.variant === this.#reference,
     );
   }
 
-  /** In the order in which they first appeared. */
+  /** Workloads that were measured or counted, in the order in which they first appeared. */
   get workloads(): WorkloadRows[] {
     return [...this.#workloads.values()];
   }
 }
 
-function parametersOf(row: MeasuredRow): Map<string, string> {
-  return new Map(row.parameters.split(" ").map((pair) => pair.split("=") as [string, string]));
+function parametersOf({ parameters }: MeasuredRow): Map<string, string> {
+  return new Map(parameters.split(" ").map((pair) => pair.split("=") as [string, string]));
+}
+
+/**
+ * Parameters as text: those of the workload that are not at their defaults.
+ *
+ * @param always keys that are shown at their defaults too, and when they are not the workload's
+ */
+export function changedParameters(
+  workload: string,
+  parameters: ReadonlyMap<string, string>,
+  always: readonly string[] = [],
+): string {
+  const defaults = workloadTypes.find((type) => type.name === workload)?.parameters ?? {};
+  return [...parameters]
+    .filter(([key, value]) => always.includes(key) || isChanged(defaults, key, value))
+    .map(([key, value]) => `${key}=${value}`)
+    .join(" ");
 }
 
 /** Whether a row's parameter is one of the workload's and not at its default. */

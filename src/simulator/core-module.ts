@@ -33,6 +33,8 @@ export interface CoreExports {
   makeReady(cpu: number): void;
   setTimer(at: number): void;
   current(): number;
+  nowNs(): number;
+  task(): number;
   go(resumptionsMax: number): number;
   newActivity(
     activity: number,

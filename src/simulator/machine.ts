@@ -219,6 +219,7 @@ export class SimulatedMachine {
         costs.pause,
       ].map(({ value }) => fromNs(value)),
       Math.floor(fromNs(costs.transferSameCluster.value) / 2),
+      Math.min(0.9, costs.lineHold.value / costs.transferSameCluster.value),
     );
     const lines = Math.ceil(bytes / 64);
     const needed = core.bytesNeeded(shape.cores, shape.l3s, lines);
@@ -270,6 +271,16 @@ export class SimulatedMachine {
   /** Virtual time in ns. */
   get nowNs(): number {
     return toNs(this.#now);
+  }
+
+  /** The time in ns on the CPU that a listener hears of. */
+  get listenerNs(): number {
+    return this.#core.nowNs();
+  }
+
+  /** Which call of the round a listener hears of: its index. Not in handlers of interrupts. */
+  get listenerTask(): number {
+    return this.#core.task();
   }
 
   /** Cells that are the instrument's own. */
@@ -342,6 +353,7 @@ export class SimulatedMachine {
         `${calls.length} tasks are more than the ${activitiesMax - first} that the simulator has room for`,
       );
     }
+    core.endUntimed();
     for (const [cpu] of this.#cpus.entries()) core.passUntil(cpu, this.#now, idleSymbol);
     this.#tasks = calls.map(({ cpu }) => ({ cpu, state: "runnable", cell: 0, endAt: 0, status: 0 }));
     this.#open = calls.length;
@@ -695,15 +707,15 @@ export class SimulatedMachine {
     const found: HotLine[] = [];
     for (let line = 0; line < total; line++) {
       const record = base + line * size;
-      const transfers = words[(record + 20) >>> 2] as number;
+      const transfers = words[(record + 28) >>> 2] as number;
       if (transfers === 0) continue;
       const last = found[found.length - 1];
       if (found.length === count && last !== undefined && transfers <= last.transfers) continue;
       const hot = {
         address: line * 64,
         transfers,
-        waitedNs: toNs(doubles[(record + 8) >>> 3] as number),
-        symbol: bytes[record + 31] as number,
+        waitedNs: toNs(doubles[(record + 16) >>> 3] as number),
+        symbol: bytes[record + 39] as number,
       };
       let position = found.length;
       while (position > 0 && (found[position - 1] as HotLine).transfers < transfers) position--;

@@ -34,6 +34,11 @@ export type CostName =
   | "transferSameSocket"
   /** Fetching a line that a core of another socket owns. Unused where there is one. */
   | "transferCrossSocket"
+  /**
+   * How long a core keeps a line that it got from the same cluster, although others have sent for it. From farther away it
+   * keeps it longer in proportion.
+   */
+  | "lineHold"
   /** Relaxed store; what its line costs is paid behind the CPU's back. */
   | "store"
   /** Locked operation on a line in the first-level cache. */
@@ -137,6 +142,7 @@ const profileSchema = z
       transferSameCluster: cost,
       transferSameSocket: cost,
       transferCrossSocket: cost,
+      lineHold: cost,
       store: cost,
       locked: cost,
       barrier: cost,

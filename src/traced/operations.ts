@@ -13,6 +13,7 @@ import {
   noteQuarantined,
   noteRemovalBegun,
   noteRemovalCompleted,
+  noteRemovalSkipped,
 } from "../kernel/notes.ts";
 import type { MachineObserver } from "./counting-machine.ts";
 
@@ -164,6 +165,7 @@ export class OperationCounter implements MachineObserver {
         return;
       case noteDrained:
       case noteGracePeriod:
+      case noteRemovalSkipped:
         return;
       case noteRemovalBegun:
         this.#removals.set(value, this.#putCount);

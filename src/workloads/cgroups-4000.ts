@@ -9,6 +9,7 @@ import {
   kindCacheDestroy,
   kindCgroupCreate,
   kindCgroupOffline,
+  kindCompute,
   kindLruAdd,
   kindObjectAllocate,
   kindObjectFree,
@@ -120,6 +121,24 @@ export const cgroups4000Parameters = {
     unit: "passes",
     meaning: "passes of each reclaimer in a round, at priority 12 down to 0 and over again: little is reclaimable",
   },
+  "settling-passes": {
+    kind: "integer",
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    unit: "passes",
+    meaning:
+      "passes of task 0 as set-up before the reclaimers begin: they clear the bits that growing maps have set in all cgroups, as reclaim does before somebody starts a profiler",
+  },
+  "start-spread-ns": {
+    kind: "integer",
+    default: 0,
+    min: 0,
+    max: 4_000_000_000,
+    unit: "ns",
+    meaning:
+      "each reclaimer computes for a random time up to this before its first pass; 0: all begin at once. The script forks its dd's one after the other, 2.44 ms each on Linux 6.18, so 2.44 ms times the reclaimers",
+  },
   nodes: { kind: "integer", default: 1, min: 1, max: 1024, unit: "nodes", meaning: "NUMA nodes; a pass visits each" },
   "quarantine-bytes": quarantineBytes,
   fill,
@@ -161,7 +180,9 @@ interface StepPlan {
  *
  * 1. measured: create every cgroup and run one process in it (the script's mkdir), one after the other; mount every
  *    tmpfs, charged to its cgroup; in the touched ones run a dd that leaves a file, `touchers` of them at a time.
- * 2. measured: all reclaimers walk `test` at once, in chunks of their own.
+ * 2. not measured: `settling-passes`. Measured: all reclaimers walk `test` at once, in chunks of their own. With
+ *    `start-spread-ns`, each first computes for a time of its own, so that they do not follow each other from cgroup to
+ *    cgroup in step.
  * 3. not measured: background churn frees `fill` times the quarantine's size, so that the processes' objects leave it.
  * 4. measured: `churn-cycles`; then, from a new chunk on, per cgroup: unmount, free the tmpfs's objects, rmdir,
  *    destroy its caches back to back. Most caches are empty by then, which is the case that the 2018 patch skips.
@@ -218,7 +239,9 @@ export class Cgroups4000 implements Workload {
     const { cgroups, touchers } = values;
     const touched = this.#touched;
     const cycles = this.#fillCycles + values["churn-cycles"] + (cgroups - 1) * values["churn-between"];
-    const reclaim = values.reclaimers * values["reclaim-passes"] * values.nodes;
+    const starts = values["reclaim-passes"] > 0 && values["start-spread-ns"] > 0 ? values.reclaimers : 0;
+    const passes = values["settling-passes"] + values.reclaimers * values["reclaim-passes"];
+    const reclaim = starts + passes * values.nodes;
     const stepEvents = (step: StepPlan) => 2 * (step.creates.length + step.allocates.length);
     // Created and offline; mounted, added to the LRU, unmounted. A touched one: a second process, added to the LRU.
     const cgroupEvents = 2 + stepEvents(process) + 3 + stepEvents(mount);
@@ -281,7 +304,11 @@ export class Cgroups4000 implements Workload {
       writer.flags = flagMeasured;
       yield* this.#populate(writer, round);
       yield* writer.flush();
-      yield* this.#reclaim(writer);
+      writer.flags = 0;
+      yield* this.#settle(writer);
+      yield* writer.flush();
+      writer.flags = flagMeasured;
+      yield* this.#reclaim(writer, random);
       yield* writer.flush();
       writer.flags = 0;
       for (let cycle = 0; cycle < this.#fillCycles; cycle++) yield* background.cycle(writer);
@@ -357,14 +384,27 @@ export class Cgroups4000 implements Workload {
     writer.task = 0;
   }
 
-  *#reclaim(writer: EventWriter): Generator<Uint8Array> {
+  *#settle(writer: EventWriter): Generator<Uint8Array> {
     const values = this.parameters;
+    for (let pass = 0; pass < values["settling-passes"]; pass++) {
+      yield* writer.reserve(values.nodes);
+      for (let node = 0; node < values.nodes; node++) {
+        writer.add(kindReclaimPass, 0, testCgroup, priorityOf(pass), node);
+      }
+    }
+  }
+
+  *#reclaim(writer: EventWriter, random: Random): Generator<Uint8Array> {
+    const values = this.parameters;
+    const spread = values["start-spread-ns"];
     for (let pass = 0; pass < values["reclaim-passes"]; pass++) {
       for (let node = 0; node < values.nodes; node++) {
-        yield* writer.reserve(Math.max(1, values.reclaimers));
+        const isSpread = spread > 0 && pass === 0 && node === 0;
+        yield* writer.reserve(Math.max(1, (isSpread ? 2 : 1) * values.reclaimers));
         for (let task = 0; task < values.reclaimers; task++) {
           writer.task = task;
-          writer.add(kindReclaimPass, 0, testCgroup, priorityMax - (pass % (priorityMax + 1)), node);
+          if (isSpread) writer.add(kindCompute, 0, 0, random.below(spread + 1), 0);
+          writer.add(kindReclaimPass, 0, testCgroup, priorityOf(pass), node);
         }
       }
       // All reclaimers are at the same pass, which is where they contend; and the first pass, in which maps may have every
@@ -429,6 +469,11 @@ const testCgroup = 1;
 const firstCgroup = 2;
 /** DEF_PRIORITY: a reclaim starts at 12 and becomes more urgent down to 0. */
 const priorityMax = 12;
+
+function priorityOf(pass: number): number {
+  return priorityMax - (pass % (priorityMax + 1));
+}
+
 /** A dentry and an inode, neither of which a scan can free. */
 const lruObjects = 2;
 /** So that the destruction of all of a cgroup's caches fits into one chunk. */

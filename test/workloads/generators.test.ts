@@ -214,6 +214,34 @@ test("cgroups are created, mounted, touched, reclaimed and removed, in every rou
   expect(count(events, kindCacheCreate)).toBe(24 + clones);
 });
 
+test("with a spread each reclaimer first computes for a time of its own, once a round; all else stays as it was", () => {
+  const parameters = { cgroups: 3, rounds: 2, reclaimers: 100, nodes: 2, "quarantine-bytes": 0, "churn-cycles": 0 };
+  const of = (spread: number, seed: number) =>
+    chunksOf(createWorkload("cgroups-4000", { ...parameters, "start-spread-ns": spread }, seed)).map((chunk) => [
+      ...decodeEvents(chunk),
+    ]);
+  const [plain, spread] = [of(0, 1), of(1000, 1)];
+  expect(spread.map((chunk) => chunk.filter((event) => event.kind !== kindCompute))).toEqual(plain);
+  const starts = spread.filter((chunk) => count(chunk, kindCompute) > 0);
+  expect(starts).toHaveLength(2);
+  for (const chunk of starts) {
+    // Both nodes' passes of the first priority are one chunk, and the computation lies in front of them.
+    const tasks = Array.from({ length: 100 }, (_, task) => chunk.filter((event) => event.task === task));
+    const kinds = [kindCompute, kindReclaimPass, kindReclaimPass];
+    expect(tasks.map((events) => events.map((event) => event.kind))).toEqual(tasks.map(() => kinds));
+    expect(chunk.every((event) => event.flags === flagMeasured)).toBe(true);
+  }
+  const times = starts.map((chunk) => chunk.filter((event) => event.kind === kindCompute).map(({ a }) => Number(a)));
+  for (const some of times) {
+    expect(Math.min(...some)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...some)).toBeLessThanOrEqual(1000);
+    // 100 times out of 1001 even ones: all quarters have some.
+    expect(new Set(some.map((ns) => Math.min(3, Math.floor(ns / 250)))).size).toBe(4);
+  }
+  expect(times[0]).not.toEqual(times[1]);
+  expect(of(1000, 2)).not.toEqual(spread);
+});
+
 test("by default 3001 of 4001 cgroups are touched", () => {
   const workload = createWorkload("cgroups-4000", { "quarantine-bytes": 0, "churn-cycles": 0 }, 1);
   let adds = 0;
@@ -299,6 +327,11 @@ test.each<[string, Record<string, string | number | boolean>, string]>([
   ["cgroups-4000", { cgroups: "many" }, "parameter 'cgroups': must be a number, got many"],
   ["cgroups-4000", { cgroups: true }, "parameter 'cgroups': must be a number, got true"],
   ["cgroups-4000", { cgroups: Number.NaN }, "parameter 'cgroups': must be a number, got NaN"],
+  [
+    "cgroups-4000",
+    { "start-spread-ns": 4_000_000_001 },
+    "parameter 'start-spread-ns': must be at most 4000000000, got 4000000001",
+  ],
   ["cgroups-4000", { touched: 2 }, "parameter 'touched': must be at most 1, got 2"],
   ["cgroups-4000", { "caches-per-cgroup": "dentry,nonsense" }, "'nonsense' is not in packaged:libvirt-guest"],
   ["cgroups-4000", { "caches-per-cgroup": "pid,pid" }, "must not name a cache twice"],

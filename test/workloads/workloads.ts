@@ -89,6 +89,7 @@ export const smallWorkloads: readonly (readonly [string, string, Readonly<Record
       touched: 0.7,
       touchers: 4,
       reclaimers: 2,
+      "start-spread-ns": 5000,
       "callback-sleep-ns": 1000,
       "quarantine-bytes": 100_000,
       "background-objects": 1000,

@@ -316,6 +316,11 @@ export function defer(item: usize, work: u32, argument: usize, delayNs: u64): vo
   deferAt(item, work, argument, delayNs === 0 ? 0 : now() + delayNs);
 }
 
+/** Whether the harness has to run deferred work now. Here the host does so between batches. */
+export function isWorkDue(): bool {
+  return false;
+}
+
 /** An event boundary: pending interrupts are taken, and nothing read before it is held on to. */
 export function quiescent(): void {
   if (cpuCount > 1) deliver();

@@ -42,6 +42,15 @@ function append(item: usize): void {
   store<u32>(block, item as u32, deferredTailAt);
 }
 
+/** Whether this CPU has deferred work that is due at `nowNs`. */
+export function hasDue(nowNs: u64): bool {
+  let item = load<u32>(ownBlock(), deferredHeadAt);
+  while (item !== 0 && load<u64>(item, offsetof<DeferredWork>("dueNs")) > nowNs) {
+    item = load<u32>(item, offsetof<DeferredWork>("next"));
+  }
+  return item !== 0;
+}
+
 /** Runs the deferred work of this CPU that is due at `nowNs`, oldest first, and returns how many items it ran. */
 export function runDeferred(nowNs: u64): u32 {
   const block = ownBlock();

@@ -5,7 +5,7 @@
 // from Wasm to Wasm, without values, and 64 bits need no halves.
 
 import { cpuCount, thisCpu } from "../layout";
-import { deferAt } from "./deferred";
+import { deferAt, hasDue } from "./deferred";
 
 export { deferredWorkSize, runDeferred } from "./deferred";
 
@@ -175,4 +175,9 @@ export function freed(_address: usize, _bytes: usize): void {}
 
 export function defer(item: usize, work: u32, argument: usize, delayNs: u64): void {
   deferAt(item, work, argument, delayNs === 0 ? 0 : now() + delayNs);
+}
+
+/** Whether the harness has to run deferred work now: the simulator cannot suspend what it calls between events. */
+export function isWorkDue(): bool {
+  return hasDue(now());
 }

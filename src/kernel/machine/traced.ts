@@ -127,6 +127,11 @@ export function defer(item: usize, work: u32, argument: usize, delayNs: u64): vo
   deferNs(item, work, argument, delayNs as f64);
 }
 
+/** Whether the harness has to run deferred work now. Here the host does so. */
+export function isWorkDue(): bool {
+  return false;
+}
+
 export function runDeferred(nowNs: u64): u32 {
   return runDeferredUntil(nowNs as f64);
 }

@@ -17,9 +17,11 @@ import { noteForeignVisited } from "../notes";
 import { cacheOf, destroyCache, objectSizeOf, usedObjects, variantLineOf } from "../slab/cache";
 import { countDown } from "../sync/every-cpu";
 import { acquireIrqOff, releaseIrqOn } from "../sync/spin-lock";
+import { areaDead } from "./areas";
 import { append, headOf, makeEmpty, nextOf } from "./queue";
 import { variantBase } from "./region";
 import {
+  areaOf as areaOfRing,
   initialise as initialiseRing,
   reduceOnce,
   removeObjects,
@@ -231,4 +233,9 @@ function finishEmpty(): void {
     destroyCache(finished);
     finished = next;
   }
+}
+
+/** What lies at an address of the variant's structures (`areas.ts`). */
+export function areaOf(address: usize): u32 {
+  return address < dead() ? areaOfRing(address) : areaDead;
 }

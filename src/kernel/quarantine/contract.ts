@@ -9,6 +9,7 @@
 // initialise: called once, on zeroed memory of `globalBytes` bytes at `variantBase()`.
 // globalBytes, extraObjectBytes, extraCacheBytes: what the variant costs in memory, in bytes.
 // quarantinedBytes, batchesInUse: what it holds; called while nothing else runs.
+// areaOf(address: usize): u32, optional: what lies at an address of its structures (`areas.ts`), for names of lines.
 
 import {
   batchesInUse,

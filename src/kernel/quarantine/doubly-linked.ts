@@ -40,6 +40,7 @@ import { qlistMoveCache } from "../symbols";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
 import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
 import { srcuReadLock, srcuReadUnlock, srcuSize, synchronizeSrcuExpedited } from "../sync/srcu";
+import { areaGlobal, areaQueues, areaSrcu } from "./areas";
 import { freeChain } from "./queue";
 import { machineCell, onlineTable, variantBase } from "./region";
 import { Request } from "./ring";
@@ -364,4 +365,10 @@ export function quarantinedBytes(): u64 {
 /** Batches that hold objects: the list is one. */
 export function batchesInUse(): u32 {
   return headOf(globalList()) === 0 ? 0 : 1;
+}
+
+/** What lies at an address of the variant's structures (`areas.ts`). */
+export function areaOf(address: usize): u32 {
+  if (address < global()) return areaQueues;
+  return address < srcu() ? areaGlobal : areaSrcu;
 }

@@ -23,15 +23,17 @@ import {
   add32,
   cpu,
   enter,
+  isWorkDue,
   leave,
   load32,
   note,
+  now,
   quiescent,
   runDeferred as runDeferredUntil,
   storeRelaxed32,
   storeRelaxed64,
 } from "../machine/impl";
-import { noteQuarantined, noteRemovalBegun } from "../notes";
+import { noteQuarantined, noteRemovalBegun, noteRemovalSkipped } from "../notes";
 import {
   allocateObject,
   cacheAt,
@@ -52,6 +54,8 @@ import {
   kmemCacheFree,
   kworker,
 } from "../symbols";
+import { areaUnknown } from "./areas";
+import * as variant from "./impl";
 import {
   cpuOffline,
   cpuOnline,
@@ -104,6 +108,12 @@ function objectCell(index: u32): usize {
   return objectTable + usize(index) * 4;
 }
 
+/** What a CPU does between events. */
+function boundary(): void {
+  quiescent();
+  if (isWorkDue()) runDeferred(now() as f64);
+}
+
 /** Performs the events from `first` up to, not including, `end` of the event buffer. */
 export function run(first: u32, end: u32): u32 {
   let index = first;
@@ -128,7 +138,7 @@ export function run(first: u32, end: u32): u32 {
     } else if (kind === kindCpuOnline) {
       setOnline(load<u32>(event, eventAOffset), true);
     }
-    quiescent();
+    boundary();
     index++;
   }
   return runDone;
@@ -143,7 +153,7 @@ function runFrees(first: u32, end: u32): u32 {
     // For `settle` and `freeNow`; the index may belong to another object by then.
     store<u32>(event, object, eventAOffset);
     free(event, cacheAt(load<u32>(event, eventGroupOffset)), object);
-    quiescent();
+    boundary();
     event += eventSize;
   }
   return ((event - eventBuffer) / eventSize) as u32;
@@ -206,7 +216,9 @@ function create(event: usize): void {
 function destroy(cache: usize): void {
   note(noteRemovalBegun, cache);
   enter(kasanQuarantineRemoveCache);
-  const completed = skipWhenEmpty !== 0 && usedObjects(cache) === 0 ? true : removeCache(cache);
+  const isSkipped = skipWhenEmpty !== 0 && usedObjects(cache) === 0;
+  if (isSkipped) note(noteRemovalSkipped, cache);
+  const completed = isSkipped || removeCache(cache);
   leave();
   if (completed) destroyCache(cache);
 }
@@ -232,6 +244,15 @@ export function runDeferred(nowNs: f64): u32 {
   const ran = runDeferredUntil(nowNs >= 1.8e19 ? u64.MAX_VALUE : (nowNs as u64));
   leave();
   return ran;
+}
+
+function runAllDeferred(_argument: usize): void {
+  runDeferred(Infinity);
+}
+
+/** Index, for `runWork`, of the function that runs all work that the CPU deferred, due or not. */
+export function drainIndex(): u32 {
+  return runAllDeferred.index;
 }
 
 /** Calls a function of the table, as the target of an interrupt or of deferred work. */
@@ -270,6 +291,12 @@ export function extraCacheBytes(): u32 {
 /** Bytes of the variant's global structures. */
 export function extraGlobalBytes(): u32 {
   return globalBytes() as u32;
+}
+
+/** What the variant's structures hold at an address: one of `areas.ts`. */
+export function areaAt(address: usize): u32 {
+  if (isDefined(variant.areaOf)) return variant.areaOf(address);
+  return areaUnknown;
 }
 
 /** Whether the cache with this index exists. */

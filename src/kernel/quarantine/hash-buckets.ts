@@ -36,6 +36,7 @@ import { qlistMoveCache } from "../symbols";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
 import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
 import { srcuReadLock, srcuReadUnlock, srcuSize, synchronizeSrcuExpedited } from "../sync/srcu";
+import { areaBatches, areaGlobal, areaQueues, areaSrcu } from "./areas";
 import { freeChain, nextOf } from "./queue";
 import { machineCell, onlineTable, variantBase } from "./region";
 import { Request, Ring } from "./ring";
@@ -334,4 +335,11 @@ export function batchesInUse(): u32 {
     if (bytesOf(batch(index)) !== 0) count++;
   }
   return count;
+}
+
+/** What lies at an address of the variant's structures (`areas.ts`). */
+export function areaOf(address: usize): u32 {
+  if (address < ring()) return areaQueues;
+  if (address < srcu()) return areaGlobal;
+  return address < batch(0) ? areaSrcu : areaBatches;
 }

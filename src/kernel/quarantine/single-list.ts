@@ -29,6 +29,7 @@ import { cacheOf, FreeObject, objectSizeOf } from "../slab/cache";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
 import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
 import { srcuReadLock, srcuReadUnlock, srcuSize, synchronizeSrcuExpedited } from "../sync/srcu";
+import { areaGlobal, areaQueues, areaSrcu } from "./areas";
 import {
   append,
   bytesOf,
@@ -235,4 +236,10 @@ export function quarantinedBytes(): u64 {
 /** Batches that hold objects: the list is one. */
 export function batchesInUse(): u32 {
   return isEmpty(globalQueue()) ? 0 : 1;
+}
+
+/** What lies at an address of the variant's structures (`areas.ts`). */
+export function areaOf(address: usize): u32 {
+  if (address < global()) return areaQueues;
+  return address < srcu() ? areaGlobal : areaSrcu;
 }

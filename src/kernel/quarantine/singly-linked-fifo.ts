@@ -32,6 +32,7 @@ import { objectSizeOf } from "../slab/cache";
 import { countDown, runOnEveryCpu } from "../sync/every-cpu";
 import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
 import { srcuReadLock, srcuReadUnlock, srcuSize, synchronizeSrcuExpedited } from "../sync/srcu";
+import { areaBatches, areaGlobal, areaQueues, areaSrcu } from "./areas";
 import { append, bytesOf, freeAll, isEmpty, moveAll, moveCache, Queue, queueSize } from "./queue";
 import { machineCell, onlineTable, variantBase } from "./region";
 import { Request, Ring } from "./ring";
@@ -267,4 +268,11 @@ export function batchesInUse(): u32 {
     if (!isEmpty(batch(index))) count++;
   }
   return count;
+}
+
+/** What lies at an address of the variant's structures (`areas.ts`). */
+export function areaOf(address: usize): u32 {
+  if (address < ring()) return areaQueues;
+  if (address < srcu()) return areaGlobal;
+  return address < batch(0) ? areaSrcu : areaBatches;
 }

@@ -107,6 +107,8 @@ let costLocked: f64 = 0;
 let costBarrier: f64 = 0;
 let costPause: f64 = 0;
 let lookahead: f64 = 0;
+/** Part of a transfer's time that the request for it takes. */
+let requestShare: f64 = 0;
 
 /** Cells of the instrument itself, which cost nothing: all of them while nothing is timed. */
 let freeBase: u32 = 0;
@@ -220,6 +222,7 @@ export function setCosts(
   barrierCost: f64,
   pauseCost: f64,
   ahead: f64,
+  share: f64,
 ): void {
   costL1 = hit;
   costL2 = second;
@@ -234,6 +237,7 @@ export function setCosts(
   costBarrier = barrierCost;
   costPause = pauseCost;
   lookahead = ahead;
+  requestShare = share;
 }
 
 let l3Base: usize = 0;
@@ -515,8 +519,10 @@ function resume(): bool {
 /** Performs the cost of an access of the running CPU, when it is its turn. */
 export function access(cell: u32, how: u32): void {
   if (cell - freeBase < freeBytes) return;
+  let hasWaited: bool = false;
   if (__asyncify_state !== normal) {
     __asyncify_state = normal;
+    hasWaited = true;
     if (changetype<Activity>(activity).transfer !== 0) {
       arrive(cell, how);
       return;
@@ -530,6 +536,13 @@ export function access(cell: u32, how: u32): void {
   const tag = (u64(record.version) << 32) | u64(line);
   const set = l1 + usize((line & l1Mask) * l1Ways) * 8;
   if (load<u64>(set) === tag || isInLater(set, tag, l1Ways)) {
+    if (record.setsOutAt !== 0 && clock >= record.setsOutAt) {
+      // It leaves before. Looked for again when it is gone; for an access that has waited, it is.
+      if (!hasWaited) {
+        suspend();
+        return;
+      }
+    }
     if (how === howLoad) {
       accesses++;
       clock += costL1;
@@ -630,11 +643,13 @@ function send(line: u32, how: u32, set2: usize): void {
   const record = changetype<Line>(lines + usize(line) * offsetof<Line>());
   const state: u32 = record.state & ~lineIsRead;
   const latency = fromOthers(record.clusters, state === lineShared ? 0 : u32(record.holder));
-  const way = Math.floor(latency / 2);
+  const way = Math.floor(latency * requestShare);
   const reached = clock + way;
   // Requests for a line are served in turn, and a core that got it keeps it for as long as the next request's way.
   const begin = Math.max(reached, record.arrivesAt + way);
-  record.arrivesAt = begin + (latency - way);
+  // A locked operation holds on to the line until it is done.
+  record.arrivesAt = begin + (latency - way) + (how === howLocked ? costLocked : 0);
+  if (record.setsOutAt === 0) record.setsOutAt = begin;
   record.transfers++;
   record.waited += begin - reached;
   record.symbol = u8(innermost());
@@ -642,6 +657,7 @@ function send(line: u32, how: u32, set2: usize): void {
   if (how === howStore) {
     // The CPU goes on; that the line is gone shows at once, half a transfer too early.
     const end = record.arrivesAt;
+    if (record.setsOutAt === begin) record.setsOutAt = 0;
     have(line, how, set2);
     bufferStore(end, latency);
     return;
@@ -657,7 +673,12 @@ function send(line: u32, how: u32, set2: usize): void {
 function arrive(cell: u32, how: u32): void {
   const line = cell >>> 6;
   const doing = changetype<Activity>(activity);
+  const record = changetype<Line>(lines + usize(line) * offsetof<Line>());
   clock += doing.transfer;
+  // Whoever sent for it next gets it when his request has come.
+  const done = clock + (how === howLocked ? costLocked : 0);
+  record.setsOutAt =
+    record.arrivesAt > done ? done + Math.floor((doing.transfer / (1 - requestShare)) * requestShare) : 0;
   doing.transfer = 0;
   have(line, how, changetype<Cpu>(cpu).l2 + usize((line & l2Mask) * l2Ways) * 8);
   if (how === howLocked) clock += costLocked;

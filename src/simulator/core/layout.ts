@@ -114,6 +114,8 @@ export const activitySize: usize = locksOffset + usize(locksMax) * offsetof<Held
 export class Line {
   /** When it arrives where it was last sent to. */
   arrivesAt: f64 = 0;
+  /** When it sets out to the next core that has sent for it, or 0. */
+  setsOutAt: f64 = 0;
   /** Time that accesses waited for the transfers before theirs. */
   waited: f64 = 0;
   /** Grows whenever a core's write makes the copies of all others invalid. Part of a cache's tag. */

@@ -1,0 +1,138 @@
+// A unit of work: one workload in one stage with all variants, at one point of a sweep. Its cases, one per variant, are
+// what a run counts as done or pending.
+
+import { InputError } from "../errors.ts";
+import type { ParameterValue, Workload } from "../workloads/workload.ts";
+import type { FixedTime, Instrument, Stage } from "./suite.ts";
+import type { PlannedVariant } from "./variant.ts";
+
+type Parameters = Readonly<Record<string, ParameterValue>>;
+
+/** A cost of a machine that is not what its profile says. */
+export interface ScaledCost {
+  readonly cost: string;
+  readonly factor: number;
+}
+
+/** What the simulator is told of a unit. */
+export interface Simulation {
+  /** Name of the machine's profile. */
+  readonly machine: string;
+  readonly scaled: ScaledCost | null;
+  /** Virtual time for which the workload's measured chunk is repeated; null: each chunk is run once. */
+  readonly virtualMs: number | null;
+  /** Values of the parameters that the run sweeps, in this unit. */
+  readonly swept: Parameters;
+  /** Whether times are told by CPU, too: where the workload has one point only. */
+  readonly isByCpu: boolean;
+}
+
+export interface Unit {
+  readonly problem: string;
+  readonly stage: Stage;
+  /** `answers`: the workload at its scale; `growth`: one of several sizes, for the law of growth. */
+  readonly purpose: "answers" | "growth";
+  /** Ready to run; events are produced when its chunks are taken. */
+  readonly workload: Workload;
+  /** File that the workload was read from, if it was. */
+  readonly workloadFile?: string;
+  readonly variants: readonly PlannedVariant[];
+  /** Virtual ones where it is counted or simulated. */
+  readonly cpus: number;
+  /** How long to repeat the workload's measured chunk natively; null: each chunk is run once. */
+  readonly fixedTime: FixedTime | null;
+  /** Null in all stages but the simulated one. */
+  readonly simulation: Simulation | null;
+  /** Expected cost in seconds, roughly. */
+  readonly weight: number;
+}
+
+const instruments: Readonly<Record<Stage, Instrument>> = {
+  timed: "native",
+  mitata: "native",
+  instrumented: "native",
+  profiled: "native",
+  counted: "traced",
+  simulated: "simulator",
+};
+
+export function instrumentOf(stage: Stage): Instrument {
+  return instruments[stage];
+}
+
+/** How ids and records name a changed cost: `l3*0.5`. */
+export function scaledText({ cost, factor }: ScaledCost): string {
+  return `${cost}*${factor}`;
+}
+
+/** How a case's id names its CPUs. */
+export function cpusText(cpus: number): string {
+  return cpus === 1 ? "" : ` cpus=${cpus}`;
+}
+
+/** How a simulated case's id names its place: `simulated machine=xeon-24-1s cpus=24 cgroups=500 scaled=l3*2`. */
+export function pointText(machine: string, cpus: number, swept: Parameters, scaled: string | null): string {
+  const pairs = Object.entries(swept)
+    .map(([key, value]) => ` ${key}=${value}`)
+    .sort();
+  return `simulated machine=${machine} cpus=${cpus}${pairs.join("")}${scaled === null ? "" : ` scaled=${scaled}`}`;
+}
+
+/** How a case's id names the part of a unit that is not its workload. */
+function placeOf({ stage, cpus, purpose, workload, simulation }: Unit): string {
+  if (simulation !== null) {
+    const { machine, swept, scaled } = simulation;
+    return pointText(machine, cpus, swept, scaled === null ? null : scaledText(scaled));
+  }
+  const bytes = purpose === "growth" ? ` quarantine-bytes=${workload.parameters["quarantine-bytes"]}` : "";
+  return `${stage}${cpusText(cpus)}${bytes}`;
+}
+
+/** A case's id: what is compared with itself between runs. */
+export function caseId(unit: Unit, variant: PlannedVariant): string {
+  return `${unit.problem} / ${variant.id} / ${unit.workload.name} / ${placeOf(unit)}`;
+}
+
+/** What the user is told that a unit is. */
+export function unitText(unit: Unit): string {
+  const size = unit.purpose === "growth" ? ` at ${Math.round(quarantineBytesOf(unit.workload) / 2 ** 20)} MiB` : "";
+  return `${unit.problem}: ${unit.workload.name}, ${unit.stage}${size}`;
+}
+
+/** The quarantine's size that goes with a workload. */
+export function quarantineBytesOf(workload: Workload): number {
+  const bytes = workload.parameters["quarantine-bytes"];
+  if (typeof bytes !== "number") {
+    throw new InputError(
+      `workload '${workload.name}': has no parameter 'quarantine-bytes', which sizes the quarantine`,
+    );
+  }
+  return bytes;
+}
+
+/** Expected seconds of a unit on a common machine: only the relation between units matters. */
+export function weigh(unit: Omit<Unit, "weight">): number {
+  if (unit.simulation !== null) return weighSimulated(unit, unit.simulation);
+  const { stage, workload, variants, fixedTime } = unit;
+  if (fixedTime !== null) return variants.length * (fixedTime.slices * fixedTime.sliceMs) * 1e-3 + 0.5;
+  const { events, caches } = workload.limits;
+  const { "quarantine-bytes": bytes = 0 } = workload.parameters;
+  const objects = unit.problem === "quarantine" ? Number(bytes) / 250 : 0;
+  const visits = visitsOf(unit);
+  const perEvent = stage === "counted" ? 500e-9 : 100e-9;
+  const perVisit = stage === "counted" ? 5e-6 : 300e-9;
+  const perWalked = stage === "counted" ? 300e-9 : stage === "instrumented" ? 200e-9 : 30e-9;
+  let seconds = 0;
+  for (const { name, skipWhenEmpty } of variants) {
+    const walks =
+      name === "single-list" || name === "singly-linked-fifo" ? caches * (skipWhenEmpty ? 0.5 : 1) : caches / 24;
+    seconds += 0.02 + events * perEvent + visits * perVisit + (stage === "mitata" ? 0 : walks * objects * perWalked);
+  }
+  return seconds;
+}
+
+/** Visits to cgroups of a shrinker's workload that is run once. */
+function visitsOf({ problem, workload }: Pick<Unit, "problem" | "workload">): number {
+  const { reclaimers = 0, "reclaim-passes": passes = 0 } = workload.parameters;
+  return problem === "quarantine" ? 0 : Number(reclaimers) * Number(passes) * workload.limits.cgroups;
+}

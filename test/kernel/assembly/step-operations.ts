@@ -1,0 +1,33 @@
+// Operations of the steps that `steps.ts` performs. Compiled by both languages.
+
+export const stepLoad = 0;
+export const stepStore = 1;
+export const stepStoreLocked = 2;
+export const stepAdd = 3;
+export const stepCompareExchange = 4;
+export const stepExchange = 5;
+export const stepBarrier = 6;
+export const stepPause = 7;
+export const stepWait = 8;
+export const stepWake = 9;
+export const stepInterrupt = 10;
+export const stepSleep = 11;
+export const stepCompute = 12;
+export const stepPreemptOff = 13;
+export const stepPreemptOn = 14;
+export const stepIrqOff = 15;
+export const stepIrqOn = 16;
+export const stepEnter = 17;
+export const stepLeave = 18;
+export const stepNote = 19;
+export const stepIsRunning = 20;
+export const stepIsIdle = 21;
+export const stepTask = 22;
+export const stepQuiescent = 23;
+export const stepSpinUntil = 24;
+export const stepTrap = 25;
+export const stepRecurse = 26;
+export const stepAddMany = 27;
+export const stepLoadMany = 28;
+export const stepNow = 29;
+export const stepStackPage = 30;
