@@ -1,4 +1,6 @@
 import { defineConfig } from "vitest/config";
 
 // `dist` holds compiled copies of the tests, which are not to run a second time.
-export default defineConfig({ test: { include: ["test/**/*.test.ts"], testTimeout: 60_000 } });
+export default defineConfig({
+  test: { include: ["test/**/*.test.ts"], globalSetup: ["test/up-to-date.ts"], testTimeout: 60_000 },
+});

@@ -8,9 +8,20 @@ export const quarantine: Suite = {
   problem: "quarantine",
   statement:
     "KASAN delays the reuse of freed slab objects in a quarantine. Before a slab cache can be destroyed, its objects must be taken out of it, and Linux finds them by walking the whole quarantine: with many cgroups, each with caches of its own, a teardown walks it thousands of times.",
-  stages: ["timed", "mitata", "instrumented", "counted"],
+  stages: ["timed", "mitata", "instrumented", "counted", "simulated"],
+  // Of its many variants, the simulator would take longer than all else.
+  instruments: {
+    quick: ["native", "traced"],
+    standard: ["native", "traced", "simulator"],
+    full: ["native", "traced", "simulator"],
+  },
   cpus: 1,
   countedCpus: 1,
+  simulated: {
+    quick: { machine: "xeon-24-1s", cpus: [4] },
+    standard: { machine: "xeon-8260-2s", cpus: [1, 4, 24] },
+    full: { machine: "xeon-8260-2s", cpus: [1, 4, 24, 96] },
+  },
   // Batches in the ring: max(1024, 4 x CONFIG_NR_CPUS). The reporter's batches of 3,601,946 bytes fit CONFIG_NR_CPUS=512.
   constants: [{ name: "batches", constant: "LAB_BATCHES", values: { quick: 1024, standard: 1024, full: 2048 } }],
   skipsWhenEmpty: true,
@@ -88,6 +99,11 @@ export const quarantine: Suite = {
         counted: { guests: 1, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 8 },
         instrumented: { guests: 1, "churn-cycles": 8, drain: 0 },
       },
+      simulated: {
+        quick: { parameters: { guests: 1, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 2 } },
+        standard: { parameters: { guests: 4, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 8 } },
+        full: { parameters: { guests: 46, "quarantine-bytes": 64 * mebibyte, fill: 1.25 } },
+      },
       growth: {
         // Several guests, because in some the hash of a cache falls together with that of a large one.
         native: { guests: 2, "churn-cycles": 0, drain: 0 },
@@ -116,6 +132,11 @@ export const quarantine: Suite = {
         counted: { cgroups: 4, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 8 },
         instrumented: { cgroups: 8, "churn-cycles": 8 },
       },
+      simulated: {
+        quick: { parameters: { cgroups: 4, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 2 } },
+        standard: { parameters: { cgroups: 24, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 8 } },
+        full: { parameters: { cgroups: 400, "quarantine-bytes": 32 * mebibyte } },
+      },
     },
     {
       name: "stress-ng-ramfs",
@@ -126,6 +147,11 @@ export const quarantine: Suite = {
         full: { "bogo-ops": 10_000, "quarantine-bytes": 1024 * mebibyte },
       },
       lesser: { counted: { "bogo-ops": 40, "quarantine-bytes": 4 * mebibyte }, instrumented: { "bogo-ops": 50 } },
+      simulated: {
+        quick: { parameters: { "bogo-ops": 20, "quarantine-bytes": 2 * mebibyte } },
+        standard: { parameters: { "bogo-ops": 200, "quarantine-bytes": 8 * mebibyte } },
+        full: { parameters: { "bogo-ops": 1000, "quarantine-bytes": 64 * mebibyte } },
+      },
     },
   ],
 };

@@ -16,11 +16,28 @@ export const shrinker: Suite = {
   problem: "shrinker",
   statement:
     "Every mounted file system registers a shrinker, and reclaim calls the shrinkers of every cgroup. The lock between the two decides: a global read-write semaphore costs two locked operations on one cache line per cgroup visited and stops reclaim while a writer waits; SRCU frees the readers, but makes every unmount wait for a grace period; reference counts under RCU do neither.",
-  stages: ["timed", "profiled", "counted"],
+  stages: ["timed", "profiled", "counted", "simulated"],
+  instruments: {
+    quick: ["native", "traced", "simulator"],
+    standard: ["native", "traced", "simulator"],
+    full: ["native", "traced", "simulator"],
+  },
   cpus: 2,
   countedCpus: 2,
+  simulated: {
+    quick: { machine: "xeon-24-1s", cpus: [24] },
+    standard: { machine: "xeon-8260-2s", cpus: [1, 4, 24, 96] },
+    full: { machine: "xeon-8260-2s", cpus: [1, 2, 4, 8, 16, 24, 48, 96] },
+  },
   // As on the machine of the report of the regression.
-  constants: [{ name: "hz", constant: "LAB_HZ", values: { quick: 1000, standard: 1000, full: 1000 } }],
+  constants: [
+    {
+      name: "hz",
+      constant: "LAB_HZ",
+      values: { quick: 1000, standard: 1000, full: 1000 },
+      choice: [100, 250, 300, 1000],
+    },
+  ],
   skipsWhenEmpty: false,
   exercisedBy: ["superblock mount", "reclaim pass"],
   takes: {
@@ -62,6 +79,11 @@ export const shrinker: Suite = {
         full: { "bogo-ops": 256, "quarantine-bytes": 0 },
       },
       lesser: { counted: { "bogo-ops": 8 } },
+      simulated: {
+        quick: { parameters: {}, virtualMs: 50 },
+        standard: { parameters: {}, virtualMs: 200 },
+        full: { parameters: {}, virtualMs: 2000 },
+      },
       fixedTime: {
         quick: { slices: 8, sliceMs: 100 },
         standard: { slices: 12, sliceMs: 500 },
@@ -81,6 +103,11 @@ export const shrinker: Suite = {
         profiled: { cgroups: 400, reclaimers: 96, "reclaim-passes": 390 },
         counted: { cgroups: 130, reclaimers: 2, "reclaim-passes": 13 },
       },
+      simulated: {
+        quick: { parameters: { cgroups: 100, reclaimers: 24, "reclaim-passes": 2 } },
+        standard: { parameters: { cgroups: 500, reclaimers: 96, "reclaim-passes": 4 } },
+        full: { parameters: { reclaimers: 96, "reclaim-passes": 13 } },
+      },
     },
     {
       name: "container-start",
@@ -91,6 +118,11 @@ export const shrinker: Suite = {
         full: { cgroups: 4001, mounters: 16, reclaimers: 16 },
       },
       lesser: { counted: { cgroups: 70, mounters: 2, reclaimers: 2 } },
+      simulated: {
+        quick: { parameters: { cgroups: 100, mounters: 4, reclaimers: 8 }, virtualMs: 2 },
+        standard: { parameters: { cgroups: 500, mounters: 8, reclaimers: 24 }, virtualMs: 20 },
+        full: { parameters: { mounters: 16, reclaimers: 80 }, virtualMs: 100 },
+      },
       fixedTime: {
         quick: { slices: 8, sliceMs: 100 },
         standard: { slices: 12, sliceMs: 500 },
@@ -106,6 +138,11 @@ export const shrinker: Suite = {
         full: { ...withoutObjects, "dev-tmpfs": 1, reclaimers: 4, "reclaim-passes": 1300 },
       },
       lesser: { counted: { guests: 8, "reclaim-passes": 13, reclaimers: 2 } },
+      simulated: {
+        quick: { parameters: { reclaimers: 8, "reclaim-passes": 4 } },
+        standard: { parameters: { reclaimers: 16 } },
+        full: { parameters: { reclaimers: 32 } },
+      },
     },
   ],
 };

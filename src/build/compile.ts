@@ -162,6 +162,19 @@ function keep(key: string, wasm: Uint8Array): void {
   }
 }
 
+/** A module that was kept; null when there is none. A damaged file is compiled again. */
+function readKept(key: string): Uint8Array<ArrayBuffer> | null {
+  const file = path.join(cacheFolder(), `${key}.wasm`);
+  if (!existsSync(file)) return null;
+  const wasm = new Uint8Array(readFileSync(file));
+  return WebAssembly.validate(wasm) ? wasm : null;
+}
+
+/** Whether a module need not be compiled again. */
+export function isKept(source: ModuleSource): boolean {
+  return readKept(contentKey(source, compilerFlags(source.constants))) !== null;
+}
+
 function compiled(wasm: Uint8Array<ArrayBuffer>, flags: readonly string[]): CompiledModule {
   return { wasm, flags, sha256: createHash("sha256").update(wasm).digest("hex") };
 }
@@ -177,12 +190,8 @@ export async function compileModule(source: ModuleSource): Promise<CompiledModul
   }
   const flags = compilerFlags(source.constants);
   const key = contentKey(source, flags);
-  const kept = path.join(cacheFolder(), `${key}.wasm`);
-  if (existsSync(kept)) {
-    const wasm = new Uint8Array(readFileSync(kept));
-    // A damaged file is compiled again.
-    if (WebAssembly.validate(wasm)) return compiled(wasm, flags);
-  }
+  const kept = readKept(key);
+  if (kept !== null) return compiled(kept, flags);
   if (source.variantFile !== undefined && source.entry === undefined) {
     await compileFresh({ ...source, entry: "contract" }, flags);
   }
@@ -255,11 +264,8 @@ export async function compileSimulatorCore(): Promise<CompiledModule> {
     if (file.endsWith(".ts")) hash.update(`${file}\0${readFileSync(path.join(coreFolder, file), "utf8")}\0`);
   }
   const key = hash.digest("hex");
-  const kept = path.join(cacheFolder(), `${key}.wasm`);
-  if (existsSync(kept)) {
-    const wasm = new Uint8Array(readFileSync(kept));
-    if (WebAssembly.validate(wasm)) return compiled(wasm, flags);
-  }
+  const kept = readKept(key);
+  if (kept !== null) return compiled(kept, flags);
   const problems: string[] = [];
   let wasm: Uint8Array<ArrayBuffer> | undefined;
   const { error } = await asc.main(["core.ts", "--outFile", "module.wasm", ...flags], {

@@ -3,6 +3,7 @@
 import { suites } from "../../bench/index.ts";
 import { skipWhenEmptyName } from "../plan/variant.ts";
 import { renderColumns } from "../report/terminal.ts";
+import { cpusOf, loadProfile, profileNames } from "../simulator/profile.ts";
 import { workloadTypes } from "../workloads/index.ts";
 import type { Io } from "./io.ts";
 
@@ -18,6 +19,10 @@ function catalogue() {
       workloads: workloads.map(({ name, scales }) => ({ name, scales })),
     })),
     workloads: workloadTypes.map(({ name, summary, parameters }) => ({ name, summary, parameters })),
+    machines: profileNames.map((name) => {
+      const profile = loadProfile(name);
+      return { name, cpus: cpusOf(profile), description: profile.description };
+    }),
   };
 }
 
@@ -53,5 +58,10 @@ export function list(options: { readonly json: boolean }, io: Io): number {
     ]);
     io.write(`workload ${name}\n${summary}\n${renderColumns(rows)}\n\n`);
   }
+  const machines = catalogue().machines.map(({ name, cpus, description }) => [
+    `  ${name}`,
+    `${cpus} CPUs. ${description}`,
+  ]);
+  io.write(`machines to simulate\n${renderColumns(machines)}\n`);
   return 0;
 }

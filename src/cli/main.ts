@@ -7,10 +7,12 @@ import { InputError } from "../errors.ts";
 import { packageRoot } from "../package-root.ts";
 import { type CalibrateOptions, calibrate } from "./calibrate.ts";
 import { doctor } from "./doctor.ts";
+import { type FidelityOptions, fidelity } from "./fidelity.ts";
 import type { Io } from "./io.ts";
 import { list } from "./list.ts";
+import type { RunOptions } from "./options.ts";
 import { makeReport, showReport } from "./report.ts";
-import { type RunOptions, runCommand } from "./run.ts";
+import { runCommand } from "./run.ts";
 import { save } from "./save.ts";
 
 const exitCodes = `
@@ -54,13 +56,21 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .command("run")
     .description("measure variants under workloads, record every sample and report")
     .argument("[problems...]", "quarantine, shrinker; all when none is named")
+    .option("--instrument <names>", "native, traced, simulator; repeatable, all when none is named", collect, [])
     .option("--variant <id>", "variant with its parameters, as 'list' shows them; repeatable", collect, [])
     .option("--variant-file <file>", "a variant of your own; repeatable", collect, [])
     .option("--workload <name>", "workload; repeatable", collect, [])
     .option("--workload-file <file>", "run a workload that 'save' wrote")
     .option("--slabinfo <file>", "slabinfo 2.1 file, such as a copy of /proc/slabinfo")
     .option("--set <key=value>", "parameter of a workload, bytes also as 64MiB; repeatable", collect, [])
-    .option("--cpus <count>", "CPUs of the native stages, a thread each; more than cores is allowed and marked")
+    .option("--cpus <counts>", "CPUs of the native stages, a thread each, and virtual ones, such as 1,8,96 or 1..96")
+    .option("--machine <names>", "machines to simulate: names that 'list' shows, or files; repeatable", collect, [])
+    .option("--sweep <key=values>", "simulate with several values of a workload's parameter; repeatable", collect, [])
+    .option("--virtual-ms <number>", "virtual time for which repeatable workloads are simulated")
+    .option("--hz <number>", "jiffies per second (CONFIG_HZ): 100, 250, 300 or 1000")
+    .option("--sensitivity", "simulate with each cost of the machine halved and doubled, too", false)
+    .option("--refine", "bisect between simulated CPU counts where two variants change places", false)
+    .option("--workers <count>", "threads that simulate; as many as there are CPUs unless given")
     .option("--seed <number>", "seed of the workloads, from 0 to 4294967295", "1")
     .option("--quick", "small sizes, about two minutes for all problems", false)
     .option("--full", "the sizes that were reported, hours", false)
@@ -105,6 +115,14 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .option("--base <machine>", "name or file of the profile for what cannot be measured; the likeliest when not given")
     .option("--force", "replace the file if it exists", false)
     .action(async (options: CalibrateOptions) => exit(await calibrate(options, io, signal)));
+
+  program
+    .command("fidelity")
+    .description("simulate what has been published and write a page that holds it beside ours, about ten minutes")
+    .option("--out <file>", "the page", "docs/fidelity.md")
+    .option("--row <id>", "simulate this row only, and print it; repeatable", collect, [])
+    .option("--workers <count>", "threads that simulate; as many as cores when not given")
+    .action(async (options: FidelityOptions) => exit(await fidelity(options, io, signal)));
   return program;
 }
 

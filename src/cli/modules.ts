@@ -1,11 +1,23 @@
 // Compiles what a run needs.
 
+import { availableParallelism } from "node:os";
+import path from "node:path";
 import { setFlagsFromString } from "node:v8";
-import { type CompiledModule, compileModule } from "../build/compile.ts";
+import { Piscina } from "piscina";
+import {
+  type CompiledModule,
+  compileModule,
+  compileSimulatorCore,
+  isKept,
+  type ModuleSource,
+} from "../build/compile.ts";
 import type { MachineForm } from "../build/flags.ts";
-import type { Unit } from "../plan/plan.ts";
+import { InputError } from "../errors.ts";
+import { packageRoot } from "../package-root.ts";
+import type { Unit } from "../plan/unit.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import type { Run } from "../records/run-file.ts";
+import type { Compilation } from "./compile-worker.ts";
 import type { Io } from "./io.ts";
 import { Progress } from "./progress.ts";
 
@@ -18,39 +30,56 @@ const machineOfStage: Readonly<Record<Unit["stage"], MachineForm>> = {
   instrumented: "instrumented",
   profiled: "profiled",
   counted: "traced",
+  simulated: "simulated",
 };
 
-interface KeptModule {
+/** A module that a run needs. */
+interface WantedModule {
   readonly problem: string;
   readonly machine: MachineForm;
   readonly variant: PlannedVariant;
-  readonly compiled: CompiledModule;
+  readonly source: ModuleSource;
+}
+
+function moduleKey(problem: string, variant: PlannedVariant, machine: MachineForm): string {
+  return `${problem} ${variant.id}, ${machine}`;
+}
+
+/** Modules of some units by key, in their order. */
+function wantedBy(units: readonly Unit[]): Map<string, WantedModule> {
+  const wanted = new Map<string, WantedModule>();
+  for (const { problem, stage, variants } of units) {
+    const machine = machineOfStage[stage];
+    for (const variant of variants) {
+      const source: ModuleSource = {
+        problem,
+        variant: variant.name,
+        ...(variant.file === undefined ? {} : { variantFile: variant.file }),
+        machine,
+        constants: variant.constants,
+      };
+      wanted.set(moduleKey(problem, variant, machine), { problem, machine, variant, source });
+    }
+  }
+  return wanted;
 }
 
 /** Compiled modules of a run, by problem, variant and form of the machine. */
 export class Modules {
-  readonly #modules = new Map<string, KeptModule>();
+  readonly #modules: ReadonlyMap<string, WantedModule & { readonly compiled: CompiledModule }>;
+  /** The simulator's core; null when nothing is simulated. */
+  readonly core: CompiledModule | null;
 
-  static #key(problem: string, variant: PlannedVariant, machine: MachineForm): string {
-    return `${problem} ${machine} ${variant.id}`;
-  }
-
-  /** @throws {InputError} when a variant does not compile */
-  async compile(problem: string, variant: PlannedVariant, machine: MachineForm): Promise<void> {
-    const key = Modules.#key(problem, variant, machine);
-    if (this.#modules.has(key)) return;
-    const compiled = await compileModule({
-      problem,
-      variant: variant.name,
-      ...(variant.file === undefined ? {} : { variantFile: variant.file }),
-      machine,
-      constants: variant.constants,
-    });
-    this.#modules.set(key, { problem, machine, variant, compiled });
+  constructor(
+    modules: ReadonlyMap<string, WantedModule & { readonly compiled: CompiledModule }>,
+    core: CompiledModule | null,
+  ) {
+    this.#modules = modules;
+    this.core = core;
   }
 
   get({ problem, stage }: Unit, variant: PlannedVariant): CompiledModule {
-    const found = this.#modules.get(Modules.#key(problem, variant, machineOfStage[stage]));
+    const found = this.#modules.get(moduleKey(problem, variant, machineOfStage[stage]));
     if (found === undefined) throw new Error(`${variant.id} was not compiled for ${stage}`);
     return found.compiled;
   }
@@ -70,6 +99,55 @@ export class Modules {
   }
 }
 
+/** The same text for the same source, of which several variants may be made. */
+function sourceKey(source: ModuleSource): string {
+  return JSON.stringify(source);
+}
+
+/** Most threads that compile: each takes some hundred MiB. */
+const threadsMax = 8;
+
+/** Of the build, also where the sources run: Node.js 20 cannot load TypeScript into a thread. */
+const workerFile = path.join(packageRoot, "dist", "src", "cli", "compile-worker.js");
+
+/**
+ * Compiles in threads what is not kept from before, into where it is kept.
+ *
+ * @param onDone called after each
+ * @throws {InputError} for the first of those that do not compile
+ */
+async function compileMissing(
+  sources: readonly ModuleSource[],
+  onDone: () => void,
+): Promise<Map<string, CompiledModule>> {
+  const done = new Map<string, CompiledModule>();
+  const maxThreads = Math.min(threadsMax, availableParallelism(), sources.length);
+  const threads = new Piscina({
+    filename: workerFile,
+    minThreads: 0,
+    maxThreads,
+    atomics: "disabled",
+    recordTiming: false,
+  });
+  try {
+    const running = sources.map(async (source) => {
+      const result = (await threads.run(source)) as Compilation;
+      onDone();
+      return result;
+    });
+    // The first that fails in the order of the run is told, whichever ends first.
+    const results = await Promise.allSettled(running);
+    for (const [index, result] of results.entries()) {
+      if (result.status === "rejected") throw result.reason;
+      if ("badInput" in result.value) throw new InputError(result.value.badInput);
+      done.set(sourceKey(sources[index] as ModuleSource), result.value.compiled);
+    }
+    return done;
+  } finally {
+    await threads.destroy();
+  }
+}
+
 /**
  * Compiles everything that the units need.
  *
@@ -77,25 +155,23 @@ export class Modules {
  */
 export async function compileUnits(units: readonly Unit[], io: Io): Promise<Modules> {
   setFlagsFromString(v8Flags);
-  const wanted = new Map<string, () => Promise<void>>();
-  const modules = new Modules();
-  for (const { problem, stage, variants } of units) {
-    for (const variant of variants) {
-      const machine = machineOfStage[stage];
-      wanted.set(`${problem} ${variant.id}, ${machine}`, () => modules.compile(problem, variant, machine));
+  const wanted = wantedBy(units);
+  const sources = new Map([...wanted.values()].map(({ source }) => [sourceKey(source), source]));
+  const missing = [...sources.values()].filter((source) => !isKept(source));
+  const isSimulated = units.some(({ simulation }) => simulation !== null);
+  const progress = new Progress(io, { unitsTotal: missing.length + 1 });
+  progress.begin(`compile ${missing.length} modules`);
+  try {
+    // One alone is not worth a thread.
+    const fresh =
+      missing.length > 1 ? await compileMissing(missing, () => progress.finish(1)) : new Map<string, CompiledModule>();
+    const modules = new Map<string, WantedModule & { readonly compiled: CompiledModule }>();
+    for (const [key, one] of wanted) {
+      const compiled = fresh.get(sourceKey(one.source)) ?? (await compileModule(one.source));
+      modules.set(key, { ...one, compiled });
     }
+    return new Modules(modules, isSimulated ? await compileSimulatorCore() : null);
+  } finally {
+    progress.clear();
   }
-  const progress = new Progress(io, { unitsTotal: wanted.size });
-  for (const [key, compile] of wanted) {
-    progress.begin(`compile ${key}`);
-    try {
-      await compile();
-    } catch (error) {
-      progress.clear();
-      throw error;
-    }
-    progress.finish(1);
-  }
-  progress.clear();
-  return modules;
 }

@@ -1,20 +1,21 @@
 // Carries out the units of the quarantine.
 
+import { collectGarbage } from "../build/garbage.ts";
 import { asViolation, StoppedError } from "../errors.ts";
 import { InstrumentedMachine } from "../native/instrumented-machine.ts";
 import { crossCheckPut, measureInstrumented, measureNatively, type Subject } from "../native/measure.ts";
 import { measureOnCrew } from "../native/quarantine-crew.ts";
-import { quarantineBytesOf, type Unit } from "../plan/plan.ts";
+import { quarantineBytesOf, type Unit } from "../plan/unit.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import { countExactly } from "../traced/measure.ts";
 import type { Workload } from "../workloads/workload.ts";
-import { collectGarbage, groupByMemory, groupWarning, type UnitFailures, type UnitRun } from "./unit.ts";
+import { groupByMemory, groupWarning, type UnitFailures, type UnitRun } from "./unit.ts";
 
 /** Times that the instrumented build runs a workload: the longest section of one run may be that of a preempted holder. */
 const instrumentedRounds = 2;
 
-/** Bytes that one session of a workload touches, roughly. */
-function sessionBytes(workload: Workload): number {
+/** Bytes that one case of a workload touches, roughly. */
+export function quarantineCaseBytes(workload: Workload): number {
   const { limits } = workload;
   return (
     1.3 * (quarantineBytesOf(workload) + limits.slabBytesMax) + limits.objects * 4 + limits.caches * 192 + 16 * 2 ** 20
@@ -65,7 +66,7 @@ export async function runQuarantineUnit(run: UnitRun): Promise<UnitFailures> {
     }),
   );
   if (stage === "timed") {
-    const groups = groupByMemory(subjects, sessionBytes(workload), process.availableMemory() / 2);
+    const groups = groupByMemory(subjects, quarantineCaseBytes(workload), process.availableMemory() / 2);
     if (groups.length > 1 && unit.purpose === "answers") {
       run.warn(groupWarning(unit, groups));
     }

@@ -4,7 +4,7 @@ import { InputError } from "../errors.ts";
 import { createWorkload, saveWorkload } from "../workloads/index.ts";
 import { checkSeed } from "../workloads/parameters.ts";
 import type { Io } from "./io.ts";
-import { readSettings } from "./run.ts";
+import { readSettings } from "./options.ts";
 
 export function save(
   name: string,

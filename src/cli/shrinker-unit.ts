@@ -1,16 +1,20 @@
 // Carries out the units of the shrinker.
 
+import { collectGarbage } from "../build/garbage.ts";
 import { asViolation, StoppedError } from "../errors.ts";
 import { measureShrinker, nodesOf } from "../native/shrinker.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import { countShrinker } from "../traced/shrinker.ts";
 import type { Workload } from "../workloads/workload.ts";
-import { collectGarbage, groupByMemory, groupWarning, type UnitFailures, type UnitRun } from "./unit.ts";
+import { groupByMemory, groupWarning, type UnitFailures, type UnitRun } from "./unit.ts";
+
+/** Bytes of a thread. */
+const threadBytes = 32 * 2 ** 20;
 
 /** Bytes that one case of a workload touches, roughly: maps and deferred counts of every cgroup, twice while they grow. */
-function caseBytes({ limits, parameters }: Workload, cpus: number): number {
+export function shrinkerCaseBytes({ limits, parameters }: Workload): number {
   const nodes = typeof parameters.nodes === "number" ? parameters.nodes : 1;
-  return 2 * limits.cgroups * nodes * (limits.superblocks + 64) * 9 + limits.superblocks * 8192 + cpus * 32 * 2 ** 20;
+  return 2 * limits.cgroups * nodes * (limits.superblocks + 64) * 9 + limits.superblocks * 8192;
 }
 
 /** Carries out a unit of the shrinker. */
@@ -47,7 +51,11 @@ export async function runShrinkerUnit(run: UnitRun): Promise<UnitFailures> {
     }
     return failures;
   }
-  const groups = groupByMemory(subjects, caseBytes(workload, cpus), process.availableMemory() / 2);
+  const groups = groupByMemory(
+    subjects,
+    shrinkerCaseBytes(workload) + cpus * threadBytes,
+    process.availableMemory() / 2,
+  );
   if (groups.length > 1) run.warn(groupWarning(unit, groups));
   for (const [index, group] of groups.entries()) {
     const failed = await measureShrinker({

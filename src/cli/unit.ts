@@ -1,8 +1,6 @@
 // What carrying out a unit needs, whichever its problem.
 
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import type { Unit } from "../plan/plan.ts";
+import type { Unit } from "../plan/unit.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import type { Modules } from "./modules.ts";
 
@@ -19,12 +17,6 @@ export interface UnitRun {
 
 /** Errors by variant id; the other variants are not affected. */
 export type UnitFailures = ReadonlyMap<string, Error>;
-
-/** Frees the Wasm memories of finished cases, which the collector does not see as large. */
-export const collectGarbage: () => void = (() => {
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
-})();
 
 /** Splits subjects into groups that fit into memory together; within a group they run in turns. */
 export function groupByMemory<T>(subjects: readonly T[], bytesEach: number, bytesAvailable: number): T[][] {

@@ -52,7 +52,10 @@ export const kindSuperblockUnmount = 8;
  * many of them a scan can free, at most a: the others are in use, and a scan rotates them.
  */
 export const kindLruAdd = 9;
-/** One reclaim pass. group = root cgroup of the walk, a = priority 0 to 12, b = NUMA node. */
+/**
+ * One reclaim pass. group = root cgroup of the walk, a = priority 0 to 12, b = NUMA node, object = time that the reclaim of
+ * a cgroup's pages takes before its shrinkers are called, ns.
+ */
 export const kindReclaimPass = 10;
 /** An item joins the task's running transaction. object = item, a = bytes to log. */
 export const kindTransactionItem = 11;

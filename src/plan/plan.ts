@@ -1,36 +1,26 @@
-// From a suite and the user's choices to units of work. A unit is one workload on one instrument with all variants;
-// its cases, one per variant, are done or pending together.
+// From a suite and the user's choices to units of work.
 
 import { InputError } from "../errors.ts";
 import { eventFlagsOffset, eventKindOffset, eventSize, flagMeasured } from "../kernel/events.ts";
 import { createWorkload, openWorkload, workloadTypes } from "../workloads/index.ts";
 import { kindNames } from "../workloads/kind-names.ts";
 import type { ParameterValue, Workload } from "../workloads/workload.ts";
-import type { FixedTime, Scale, Stage, Suite, SuiteWorkload } from "./suite.ts";
+import { checkSweeps, pointsOf, type SimulationChoices } from "./simulated.ts";
+import type { Instrument, Scale, Stage, Suite, SuiteWorkload } from "./suite.ts";
+import { instrumentOf, quarantineBytesOf, type Unit, weigh } from "./unit.ts";
 import { type PlannedVariant, planVariant } from "./variant.ts";
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
 
-export interface Unit {
-  readonly problem: string;
-  readonly stage: Stage;
-  /** `answers`: the workload at its scale; `growth`: one of several sizes, for the law of growth. */
-  readonly purpose: "answers" | "growth";
-  /** Ready to run; events are produced when its chunks are taken. */
-  readonly workload: Workload;
-  readonly variants: readonly PlannedVariant[];
-  readonly cpus: number;
-  /** How long to repeat the workload's measured chunk; null: each chunk is run once. */
-  readonly fixedTime: FixedTime | null;
-  /** Expected cost in seconds, roughly. */
-  readonly weight: number;
-}
-
 /** What the user chose. */
 export interface Choices {
   readonly scale: Scale;
-  /** CPUs of the native stages; absent for the suite's own number. */
-  readonly cpus?: number;
+  /** Empty for the suite's own. */
+  readonly instruments: readonly Instrument[];
+  /** Ascending; absent for the suite's own. Native stages take one only. */
+  readonly cpus?: readonly number[];
+  /** Jiffies per second; absent for the suite's own. */
+  readonly hz?: number;
   /** Variant ids; empty for the suite's own lines. The reference and the floor are always added. */
   readonly variants: readonly string[];
   /** Variants from outside, by name, with their files. They are added to the chosen ones. */
@@ -41,29 +31,8 @@ export interface Choices {
   readonly workloadFile?: string;
   /** Parameters that override the scale's, from `--set`. */
   readonly parameters: Parameters;
+  readonly simulation: SimulationChoices;
   readonly seed: number;
-}
-
-/** How a case's id names its CPUs. */
-export function cpusText(cpus: number): string {
-  return cpus === 1 ? "" : ` cpus=${cpus}`;
-}
-
-/** A case's id: what is compared with itself between runs. */
-export function caseId(unit: Unit, variant: PlannedVariant): string {
-  const purpose = unit.purpose === "growth" ? ` quarantine-bytes=${unit.workload.parameters["quarantine-bytes"]}` : "";
-  return `${unit.problem} / ${variant.id} / ${unit.workload.name} / ${unit.stage}${cpusText(unit.cpus)}${purpose}`;
-}
-
-/** The quarantine's size that goes with a workload. */
-export function quarantineBytesOf(workload: Workload): number {
-  const bytes = workload.parameters["quarantine-bytes"];
-  if (typeof bytes !== "number") {
-    throw new InputError(
-      `workload '${workload.name}': has no parameter 'quarantine-bytes', which sizes the quarantine`,
-    );
-  }
-  return bytes;
 }
 
 /** Smallest quarantine that makes sense: below, batches do not turn over (a batch is at least 1 MiB). */
@@ -95,21 +64,29 @@ function checkQuarantineBytes(workload: Workload): void {
   }
 }
 
+/** Constants that all variants get, and under which names they are recorded. */
+function sharedConstants(suite: Suite, { scale, hz }: Choices): { name: string; constant: string; value: number }[] {
+  return suite.constants.map(({ name, constant, values, choice = [] }) => {
+    const own = { name, constant, value: values[scale] };
+    if (name !== "hz" || hz === undefined) return own;
+    if (!choice.includes(hz)) throw new InputError(`--hz: must be one of ${choice.join(", ")}, got ${hz}`);
+    return { ...own, value: hz };
+  });
+}
+
 /** Chooses the variants: those asked for, and always the reference and the floor, which every ratio and cost needs. */
 export function chooseVariants(suite: Suite, choices: Choices): PlannedVariant[] {
   const asked = choices.variants.length > 0 ? choices.variants : suite.lines;
   const texts = [suite.reference, ...asked, ...choices.outside.keys(), suite.floor];
+  const shared = sharedConstants(suite, choices);
   const chosen = new Map<string, PlannedVariant>();
   for (const text of texts) {
-    const planned = planVariant(suite, text, choices.outside);
-    const shared = suite.constants.map(
-      ({ name, constant, values }) => [name, constant, values[choices.scale]] as const,
-    );
+    const planned = planVariant(suite, withHz(suite, text, choices), choices.outside);
     const variant: PlannedVariant = {
       ...planned,
-      parameters: { ...Object.fromEntries(shared.map(([name, , value]) => [name, value])), ...planned.parameters },
+      parameters: { ...Object.fromEntries(shared.map(({ name, value }) => [name, value])), ...planned.parameters },
       constants: {
-        ...Object.fromEntries(shared.map(([, constant, value]) => [constant, value])),
+        ...Object.fromEntries(shared.map(({ constant, value }) => [constant, value])),
         ...planned.constants,
       },
     };
@@ -118,30 +95,17 @@ export function chooseVariants(suite: Suite, choices: Choices): PlannedVariant[]
   return [...chosen.values()];
 }
 
+/** A variant's text with the chosen length of a jiffy, where it has such a parameter and does not say itself. */
+function withHz(suite: Suite, text: string, { hz }: Choices): string {
+  const [name, ...pairs] = text.trim().split(/\s+/);
+  const takes = suite.variants.some((one) => one.name === name && one.parameters?.hz !== undefined);
+  return hz === undefined || !takes || pairs.some((pair) => pair.startsWith("hz=")) ? text : `${text} hz=${hz}`;
+}
+
 /** Whether a generated workload has a parameter. */
 export function knows(workload: string, parameter: string): boolean {
   const type = workloadTypes.find((one) => one.name === workload);
   return type !== undefined && Object.hasOwn(type.parameters, parameter);
-}
-
-/** Expected seconds of a unit on a common machine: only the relation between units matters. */
-function weigh(unit: Omit<Unit, "weight">): number {
-  const { stage, workload, variants, fixedTime } = unit;
-  if (fixedTime !== null) return variants.length * (fixedTime.slices * fixedTime.sliceMs) * 1e-3 + 0.5;
-  const { events, caches, cgroups } = workload.limits;
-  const { "quarantine-bytes": bytes = 0, reclaimers = 0, "reclaim-passes": passes = 0 } = workload.parameters;
-  const objects = unit.problem === "quarantine" ? Number(bytes) / 250 : 0;
-  const visits = unit.problem === "quarantine" ? 0 : Number(reclaimers) * Number(passes) * cgroups;
-  const perEvent = stage === "counted" ? 500e-9 : 100e-9;
-  const perVisit = stage === "counted" ? 5e-6 : 300e-9;
-  const perWalked = stage === "counted" ? 300e-9 : stage === "instrumented" ? 200e-9 : 30e-9;
-  let seconds = 0;
-  for (const { name, skipWhenEmpty } of variants) {
-    const walks =
-      name === "single-list" || name === "singly-linked-fifo" ? caches * (skipWhenEmpty ? 0.5 : 1) : caches / 24;
-    seconds += 0.02 + events * perEvent + visits * perVisit + (stage === "mitata" ? 0 : walks * objects * perWalked);
-  }
-  return seconds;
 }
 
 /** Stages that use threads; the others look at one CPU's work at a time. */
@@ -149,45 +113,170 @@ const threadedStages: readonly Stage[] = ["timed", "profiled"];
 /** Stages that time single operations from outside, on one CPU. */
 const singleStages: readonly Stage[] = ["mitata", "instrumented"];
 
+/** Stages that measure variants natively or count, on one workload of one size. */
+type MeasuringStage = Exclude<Stage, "simulated">;
+
+/** Plans the units of one problem. */
+class Planner {
+  readonly #suite: Suite;
+  readonly #choices: Choices;
+  readonly #variants: readonly PlannedVariant[];
+  readonly #nativeCpus: number;
+  readonly #stages: readonly MeasuringStage[];
+  readonly #isSimulated: boolean;
+  readonly units: Unit[] = [];
+
+  constructor(suite: Suite, choices: Choices) {
+    const { instruments, cpus } = choices;
+    this.#suite = suite;
+    this.#choices = choices;
+    this.#variants = chooseVariants(suite, choices);
+    const chosen = instruments.length > 0 ? instruments : suite.instruments[choices.scale];
+    const stages = suite.stages.filter((stage) => chosen.includes(instrumentOf(stage)));
+    this.#nativeCpus = cpus?.[0] ?? suite.cpus;
+    if (stages.some((stage) => instrumentOf(stage) === "native")) checkNativeCpus(cpus ?? []);
+    this.#isSimulated = stages.includes("simulated");
+    this.#stages = stages.filter(
+      (stage): stage is MeasuringStage =>
+        stage !== "simulated" && (this.#nativeCpus === 1 || !singleStages.includes(stage)),
+    );
+  }
+
+  #add(unit: Omit<Unit, "problem" | "weight">): void {
+    if (this.#suite.problem === "quarantine") checkQuarantineBytes(unit.workload);
+    const planned = { problem: this.#suite.problem, ...unit };
+    this.units.push({ ...planned, weight: weigh(planned) });
+  }
+
+  /** Adds a unit of every stage but the simulated one. */
+  #measure(
+    stage: MeasuringStage,
+    workload: Workload,
+    { fixedTime, ...more }: Partial<Pick<Unit, "purpose" | "variants" | "fixedTime" | "workloadFile">> = {},
+  ): void {
+    this.#add({
+      stage,
+      purpose: "answers",
+      workload,
+      // Timing one binary twice tells nothing new.
+      variants: stage === "mitata" ? this.#distinct : this.#variants,
+      cpus: stage === "counted" ? this.#suite.countedCpus : this.#nativeCpus,
+      fixedTime: threadedStages.includes(stage) && workload.repeatable ? (fixedTime ?? null) : null,
+      simulation: null,
+      ...more,
+    });
+  }
+
+  /** Adds a unit for each point of the simulated sweep of a workload. */
+  #simulate(
+    sweeps: SimulationChoices["sweeps"],
+    make: (swept: Parameters) => Workload,
+    { virtualMs = null, workloadFile }: { readonly virtualMs?: number | null; readonly workloadFile?: string },
+  ): void {
+    const { scale, cpus, simulation } = this.#choices;
+    const points = pointsOf(this.#suite, scale, cpus, simulation, sweeps, make);
+    for (const { workload, cpus, ...point } of points) {
+      this.#add({
+        stage: "simulated",
+        purpose: "answers",
+        workload,
+        ...(workloadFile === undefined ? {} : { workloadFile }),
+        variants: this.#variants,
+        cpus,
+        fixedTime: null,
+        simulation: {
+          ...point,
+          virtualMs: workload.repeatable && virtualMs !== null ? (simulation.virtualMs ?? virtualMs) : null,
+          isByCpu: points.length === 1,
+        },
+      });
+    }
+  }
+
+  /** Variants but for those that are others that skip only. */
+  get #distinct(): readonly PlannedVariant[] {
+    return this.#variants.filter((variant) => !variant.skipWhenEmpty);
+  }
+
+  /** Plans a saved workload. */
+  planFile(workloadFile: string): void {
+    const workload = openWorkload(workloadFile);
+    // Of generated workloads the suite knows it.
+    checkExercised(this.#suite, workload);
+    for (const stage of this.#stages) this.#measure(stage, workload, { workloadFile });
+    // Nothing is known of what a saved one repeats, so its chunks are run once.
+    if (this.#isSimulated) this.#simulate(new Map(), () => workload, { workloadFile });
+  }
+
+  /** Plans a generated workload. */
+  plan(one: SuiteWorkload): void {
+    const { scale, parameters, seed, simulation } = this.#choices;
+    const given = knownOnly(one.name, parameters);
+    const make = (...layers: Parameters[]): Workload => createWorkload(one.name, Object.assign({}, ...layers), seed);
+    const sizes = one.scales[scale];
+    const isSet = Object.keys(given).length > 0;
+    if (isSet && this.#stages.length > 0) checkExercised(this.#suite, make(sizes, given));
+    for (const stage of this.#stages) {
+      const less = one.lesser[stage];
+      const workload = less === undefined ? make(sizes, given) : make(sizes, given, lesser(less, given));
+      this.#measure(stage, workload, { fixedTime: one.fixedTime?.[scale] ?? null });
+    }
+    if (one.growth !== undefined) this.#planGrowth(one.growth, (...layers) => make(sizes, given, ...layers), given);
+    if (!this.#isSimulated) return;
+    const own = one.simulated[scale];
+    const sweeps = new Map([...simulation.sweeps].filter(([key]) => knows(one.name, key)));
+    const simulated = (swept: Parameters): Workload => {
+      const workload = make(sizes, own.parameters, given, swept);
+      if (isSet || sweeps.size > 0) checkExercised(this.#suite, workload);
+      return workload;
+    };
+    this.#simulate(sweeps, simulated, { virtualMs: own.virtualMs ?? null });
+  }
+
+  #planGrowth(
+    growth: NonNullable<SuiteWorkload["growth"]>,
+    make: (...layers: Parameters[]) => Workload,
+    given: Parameters,
+  ): void {
+    const { scale } = this.#choices;
+    const variants = this.#distinct.filter((variant) => !variant.isFloor);
+    const add = (stage: MeasuringStage, less: Parameters, sizes: readonly number[]): void => {
+      if (!this.#stages.includes(stage)) return;
+      for (const bytes of sizes) {
+        const workload = make(lesser(less, given), { "quarantine-bytes": bytes });
+        this.#measure(stage, workload, { purpose: "growth", variants });
+      }
+    };
+    if (this.#nativeCpus === 1) add("timed", growth.native, growth.nativeBytes[scale]);
+    add("counted", growth.exact, growth.exactBytes[scale]);
+  }
+}
+
+/** Most CPUs of the native instrument: each is a thread. */
+const nativeCpusMax = 64;
+
+function checkNativeCpus(cpus: readonly number[]): void {
+  if (cpus.length > 1) {
+    throw new InputError("--cpus: native stages take one count; leave them out with --instrument simulator");
+  }
+  for (const count of cpus) {
+    if (count <= nativeCpusMax) continue;
+    throw new InputError(
+      `--cpus: must be at most ${nativeCpusMax} in native stages, got ${count}; leave them out with --instrument simulator`,
+    );
+  }
+}
+
 /**
  * Everything that a run of one problem does, in order.
  *
  * @throws {InputError} for an unknown variant, workload, parameter or value
  */
 export function planUnits(suite: Suite, choices: Choices): Unit[] {
-  const variants = chooseVariants(suite, choices);
-  const nativeCpus = choices.cpus ?? suite.cpus;
-  const stages = suite.stages.filter((stage) => nativeCpus === 1 || !singleStages.includes(stage));
-  const units: Unit[] = [];
-  const add = (
-    stage: Stage,
-    purpose: Unit["purpose"],
-    workload: Workload,
-    some: readonly PlannedVariant[],
-    fixedTime: FixedTime | null = null,
-  ): void => {
-    if (suite.problem === "quarantine") checkQuarantineBytes(workload);
-    const unit = {
-      problem: suite.problem,
-      stage,
-      purpose,
-      workload,
-      variants: some,
-      cpus: stage === "counted" ? suite.countedCpus : nativeCpus,
-      fixedTime: threadedStages.includes(stage) && workload.repeatable ? fixedTime : null,
-    };
-    units.push({ ...unit, weight: weigh(unit) });
-  };
-  // Timing one binary twice tells nothing new, so mitata and the growth runs leave out what only skips.
-  const distinct = variants.filter((variant) => !variant.skipWhenEmpty);
-  const ofStage = (stage: Stage): readonly PlannedVariant[] => (stage === "mitata" ? distinct : variants);
-
+  const planner = new Planner(suite, choices);
   if (choices.workloadFile !== undefined) {
-    const workload = openWorkload(choices.workloadFile);
-    // Of generated workloads the suite knows it.
-    checkExercised(suite, workload);
-    for (const stage of stages) add(stage, "answers", workload, ofStage(stage));
-    return units;
+    planner.planFile(choices.workloadFile);
+    return planner.units;
   }
   const names = choices.workloads.length > 0 ? choices.workloads : suite.workloads.map((one) => one.name);
   const chosen = [...new Set(names)].map((name) => findWorkload(suite, name));
@@ -200,39 +289,14 @@ export function planUnits(suite: Suite, choices: Choices): Unit[] {
       `--set ${parameter}: no chosen workload has this parameter; they have: ${[...known].sort().join(", ")}`,
     );
   }
-  for (const one of chosen) {
-    const given = Object.fromEntries(
-      Object.entries(choices.parameters).filter(([parameter]) => knows(one.name, parameter)),
-    );
-    const make = (...layers: Parameters[]): Workload =>
-      createWorkload(one.name, Object.assign({}, ...layers), choices.seed);
-    const scale = one.scales[choices.scale];
-    for (const stage of stages) {
-      const sizes = one.lesser[stage];
-      const workload = sizes === undefined ? make(scale, given) : make(scale, given, lesser(sizes, given));
-      if (stage === "timed" && Object.keys(given).length > 0) checkExercised(suite, workload);
-      add(stage, "answers", workload, ofStage(stage), one.fixedTime?.[choices.scale] ?? null);
-    }
-    if (one.growth === undefined) continue;
-    const growing = distinct.filter((variant) => !variant.isFloor);
-    for (const bytes of nativeCpus === 1 ? one.growth.nativeBytes[choices.scale] : []) {
-      add(
-        "timed",
-        "growth",
-        make(scale, given, lesser(one.growth.native, given), { "quarantine-bytes": bytes }),
-        growing,
-      );
-    }
-    for (const bytes of one.growth.exactBytes[choices.scale]) {
-      add(
-        "counted",
-        "growth",
-        make(scale, given, lesser(one.growth.exact, given), { "quarantine-bytes": bytes }),
-        growing,
-      );
-    }
-  }
-  return units;
+  checkSweeps(choices.simulation.sweeps, names);
+  for (const one of chosen) planner.plan(one);
+  return planner.units;
+}
+
+/** Of some parameters those that a generated workload has. */
+export function knownOnly(workload: string, parameters: Parameters): Parameters {
+  return Object.fromEntries(Object.entries(parameters).filter(([parameter]) => knows(workload, parameter)));
 }
 
 /** The smaller sizes of a suite, and where the user asked for less still, that. */

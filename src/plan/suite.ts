@@ -75,8 +75,8 @@ export interface FixedTime {
 export interface SimulatedScale {
   /** What is changed, on top of the scale's parameters. */
   readonly parameters: Parameters;
-  /** Virtual time for which a repeatable workload's measured chunk is repeated. */
-  readonly virtualMs: number;
+  /** Virtual time for which its measured chunk is repeated, if it is repeatable; absent: each chunk is run once. */
+  readonly virtualMs?: number;
 }
 
 /** Where a problem is simulated when the user does not say. */
@@ -94,6 +94,8 @@ export interface Suite {
   readonly problem: string;
   /** In the order in which they are run. */
   readonly stages: readonly Stage[];
+  /** Instruments whose stages are run when the user names none. */
+  readonly instruments: Readonly<Record<Scale, readonly Instrument[]>>;
   /** CPUs of the native stages when the user does not say. */
   readonly cpus: number;
   /** Virtual CPUs of the counted stage: several where it is to tell which lines are shared. */

@@ -136,3 +136,20 @@ function visitsOf({ problem, workload }: Pick<Unit, "problem" | "workload">): nu
   const { reclaimers = 0, "reclaim-passes": passes = 0 } = workload.parameters;
   return problem === "quarantine" ? 0 : Number(reclaimers) * Number(passes) * workload.limits.cgroups;
 }
+
+/** Virtual CPU time of reclaim that a host simulates in a second, and what begins a case, both roughly. */
+const simulatedMsPerSecond = 25;
+const simulatedStart = 0.3;
+
+function weighSimulated(unit: Omit<Unit, "weight">, { virtualMs }: Simulation): number {
+  const { workload, variants, cpus } = unit;
+  const { events } = workload.limits;
+  const { reclaimers = 0 } = workload.parameters;
+  // With more CPUs, more accesses are to lines that others have.
+  const perVisit = 10e-6 * (1 + cpus / 24);
+  const seconds =
+    virtualMs === null
+      ? events * 2e-6 + visitsOf(unit) * perVisit
+      : (virtualMs * (1 + Math.min(cpus, Number(reclaimers)))) / simulatedMsPerSecond;
+  return variants.length * (simulatedStart + seconds);
+}

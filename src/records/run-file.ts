@@ -45,6 +45,22 @@ export const runSchema = z
         wasmSha256: sha256,
       }),
     ),
+    /** What was simulated on; absent when nothing was. */
+    simulator: z
+      .strictObject({
+        /** Of the module that keeps clocks, caches and costs. */
+        coreWasmSha256: sha256,
+        machines: z.array(
+          z.strictObject({
+            name: z.string(),
+            /** Of the profile as JSON without white space, its fields in the order of the file's form. */
+            sha256,
+            /** The whole profile, which can be given to the simulator again. */
+            profile: z.record(z.string(), z.unknown()),
+          }),
+        ),
+      })
+      .optional(),
     workloads: z.array(
       z.strictObject({
         name: z.string(),

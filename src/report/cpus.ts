@@ -1,5 +1,6 @@
 // On how many CPUs something was measured, in words.
 
+import type { SimulatedSummary } from "./part.ts";
 import type { CpuUse } from "./rows.ts";
 
 /** `1 CPU`, `2 CPUs`, `1 and 2 CPUs`; a dash when nobody measured. */
@@ -11,11 +12,21 @@ export function formatCpus(cpus: readonly number[]): string {
 }
 
 /** Where the numbers of a problem come from. */
-export function formatInstruments(native: CpuUse, counted: CpuUse): string {
+export function formatInstruments(native: CpuUse, counted: CpuUse, simulated: readonly SimulatedSummary[]): string {
   const oversubscribed = native.isOversubscribed ? ", **oversubscribed** (more CPUs than cores)" : "";
   const sameCpus = counted.cpus.length === 0 || counted.cpus.join() === native.cpus.join();
   const ofCounted = sameCpus ? "counted" : `counted on ${formatCpus(counted.cpus)} of the traced machine`;
-  return `native, ${formatCpus(native.cpus)}${oversubscribed}; exact numbers: ${ofCounted}`;
+  const machines = [...new Set(simulated.map(({ machine }) => machine))].map((machine) => {
+    const cpus = simulated.flatMap((one) => (one.machine === machine ? one.cpus : []));
+    const [least, most] = [Math.min(...cpus), Math.max(...cpus)];
+    return `${machine} with ${least === most ? formatCpus([most]) : `${least} to ${formatCpus([most])}`}`;
+  });
+  const ofSimulated = machines.length === 0 ? [] : [`virtual times: simulated, ${machines.join(", ")}`];
+  const isOnlySimulated = machines.length > 0 && native.cpus.length + counted.cpus.length === 0;
+  const own = isOnlySimulated
+    ? []
+    : [`native, ${formatCpus(native.cpus)}${oversubscribed}`, `exact numbers: ${ofCounted}`];
+  return [...own, ...ofSimulated].join("; ");
 }
 
 /** A case in one line: its CPUs and its parameters. */

@@ -3,9 +3,9 @@
 
 import { markdownTable } from "markdown-table";
 import type { Run } from "../records/run-file.ts";
-import { formatInstruments } from "./cpus.ts";
+import { formatCpus, formatInstruments } from "./cpus.ts";
 import { formatBytes, formatNumber } from "./format.ts";
-import type { Part } from "./part.ts";
+import type { Choice, Part, SimulatedSummary } from "./part.ts";
 import type { Table } from "./tables.ts";
 
 /** A bar would begin another cell. */
@@ -65,18 +65,35 @@ function notices(run: Run): string[] {
   return lines;
 }
 
-/** What to choose, over all problems. */
+/** What to choose, over all problems, and who is best where it was simulated. */
 function shortAnswer(parts: readonly Part[]): string {
-  return renderTable([
-    ["problem", "workload", "choose"],
-    ...parts.flatMap(({ subject, choices }) =>
-      choices.map(({ workload, variant, isIncomplete }) => [
+  const isSimulated = parts.some(({ simulated }) => simulated.length > 0);
+  const rows = parts.flatMap(({ subject, choices, simulated }) => {
+    const workloads = [...new Set([...choices, ...simulated].map(({ workload }) => workload))];
+    return workloads.map((workload) => {
+      const choice = choices.find((one) => one.workload === workload);
+      const machines = simulated.filter((one) => one.workload === workload && one.best.length > 0);
+      return [
         subject.problem,
         workload,
-        isIncomplete ? "incomplete" : variant === null ? "nothing" : `\`${variant}\``,
-      ]),
-    ),
-  ]);
+        choiceText(choice),
+        ...(isSimulated ? [machines.length === 0 ? "–" : machines.map(bestText).join("; ")] : []),
+      ];
+    });
+  });
+  return renderTable([["problem", "workload", "choose", ...(isSimulated ? ["best where simulated"] : [])], ...rows]);
+}
+
+function choiceText(choice: Choice | undefined): string {
+  if (choice === undefined) return "–";
+  if (choice.isIncomplete) return "incomplete";
+  return choice.variant === null ? "nothing" : `\`${choice.variant}\``;
+}
+
+/** Of several that are level the number, when it is large. */
+function bestText({ machine, cpus, best }: SimulatedSummary): string {
+  const who = best.length > 3 ? `${best.length} alike` : best.map((id) => `\`${id}\``).join(", ");
+  return `${who} (${formatCpus(cpus.slice(-1))} of ${machine})`;
 }
 
 /** One level further down. */
@@ -85,7 +102,7 @@ function lower(markdown: string): string {
 }
 
 function instruments(parts: readonly Part[]): string {
-  const texts = parts.map(({ native, counted }) => formatInstruments(native, counted));
+  const texts = parts.map(({ native, counted, simulated }) => formatInstruments(native, counted, simulated));
   if (new Set(texts).size === 1) return texts[0]!;
   return parts.map(({ subject }, index) => `of ${subject.problem}: ${texts[index]}`).join("; ");
 }

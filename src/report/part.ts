@@ -1,6 +1,7 @@
 // What a problem brings to a report. The report's frame, which is the same for all problems, knows no more of one.
 
 import type { CpuUse, ProblemRows } from "./rows.ts";
+import type { Faults } from "./simulator/verdict.ts";
 
 /** What a report needs of a problem besides its rows. */
 export interface Subject {
@@ -24,21 +25,59 @@ export interface Subject {
 /** Who is who, for the answers. */
 export type Roles = Pick<Subject, "reference" | "floor" | "order"> & Partial<Pick<Subject, "voids" | "incomplete">>;
 
+/** A workload, and what to choose for it; null: nothing, or nothing yet. */
+export interface Choice {
+  readonly workload: string;
+  readonly variant: string | null;
+  readonly isIncomplete: boolean;
+}
+
+/** What a problem makes of what was measured and counted of one workload. */
+export interface AnsweredWorkload extends Choice {
+  /** What to choose and why, or why nothing: a sentence without a full stop. */
+  readonly verdict: string;
+  /** Markdown from its `## ` heading on. */
+  readonly markdown: string;
+  /** The short answer for a terminal. */
+  readonly terminal: string;
+}
+
+/** What a problem makes of what was measured and counted. */
+export interface Answered {
+  readonly workloads: readonly AnsweredWorkload[];
+  /** Markdown that follows the verdict's sentences. */
+  readonly remarks: string;
+  /** Everything that was found, as data, a workload each. Maps in it are written as objects. */
+  readonly answers: readonly { readonly name: string }[];
+  /** Constraints that each variant breaks, by id. */
+  readonly faults: Faults;
+  /** CPUs of its native stages, and of those that count. */
+  readonly native: CpuUse;
+  readonly counted: CpuUse;
+}
+
+/** What was simulated of one workload on one machine, in short. */
+export interface SimulatedSummary {
+  readonly workload: string;
+  readonly machine: string;
+  /** CPU counts, ascending. */
+  readonly cpus: readonly number[];
+  /** The best on the most CPUs: several when they are level. */
+  readonly best: readonly string[];
+}
+
 /** One problem's part of a report. */
 export interface Part {
   readonly subject: Subject;
-  /** What to choose for each workload; null: nothing, or nothing yet. */
-  readonly choices: readonly {
-    readonly workload: string;
-    readonly variant: string | null;
-    readonly isIncomplete: boolean;
-  }[];
+  /** Of the workloads that were measured or counted. */
+  readonly choices: readonly Choice[];
+  readonly simulated: readonly SimulatedSummary[];
   /** Markdown from its `## Verdict` on, its headings as if it were the only part. */
   readonly markdown: string;
   /** The short answer for a terminal. */
   readonly terminal: string;
-  /** Everything that was found, as data. Maps in it are written as objects. */
-  readonly answers: unknown;
+  /** Everything that was found, as data, a workload each. Maps in it are written as objects. */
+  readonly answers: readonly { readonly name: string }[];
   /** CPUs of its native stages, and of those that count. */
   readonly native: CpuUse;
   readonly counted: CpuUse;
@@ -61,6 +100,15 @@ export function voidsText({ voids }: Subject): string {
 export function breaksCell(broken: readonly string[], judged: number, all: number): string {
   if (broken.length > 0) return broken.join(", ");
   return judged === all ? "none" : `none of ${judged} judged`;
+}
+
+/** What variants break, without those that break nothing. */
+export function faultsOf(
+  ids: readonly string[],
+  violationsOf: (id: string) => readonly { readonly constraint: string }[],
+): Faults {
+  const found = ids.map((id) => [id, violationsOf(id).map(({ constraint }) => constraint)] as const);
+  return new Map(found.filter(([, broken]) => broken.length > 0));
 }
 
 /** Unites the uses of several workloads. */

@@ -53,7 +53,7 @@ export interface CoreExports {
   spend(cpu: number, span: number, symbol: number): void;
   settle(cpu: number): void;
   clockOf(cpu: number): number;
-  boundaryOf(cpu: number): number;
+  setBoundary(cpu: number): void;
   isReady(cpu: number): number;
   setInterrupt(cpu: number, at: number): void;
   setSliceEnd(cpu: number, at: number): void;

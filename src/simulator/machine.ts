@@ -25,6 +25,7 @@ import {
   outcomeOperation,
   outcomePaused,
   outcomeReschedule,
+  outcomeStuck,
   outcomeTimer,
   scheduleSymbol,
   symbolCount,
@@ -100,8 +101,8 @@ const stackBytes = 12_288;
 export const activityBytes = pageBytes + stackBytes;
 /** Resumptions after which the host is heard. */
 const resumptionsAtOnce = 100_000;
-/** A CPU that is at no event boundary for so long is stuck: as the kernel's soft-lockup detector, 20 s. */
-const lockupNs = 20_000_000_000;
+/** Turns of the host after which it looks whether it is to stop. */
+const stepsAtOnce = 4096;
 
 const wasmPageBytes = 65_536;
 
@@ -131,6 +132,8 @@ export class SimulatedMachine {
   };
   #tasks: Task[] = [];
   #open = 0;
+  /** Interrupts that were sent and are not handled yet. */
+  #openInterrupts = 0;
   #words = new Int32Array(0);
   #header = new Int32Array(0);
   #activityBase = 0;
@@ -362,7 +365,10 @@ export class SimulatedMachine {
       this.#cpu(cpu).queue.push(first + index);
     }
     for (const [cpu] of this.#cpus.entries()) this.#runNext(cpu);
-    while (this.#open > 0) this.#step();
+    for (let steps = 1; this.#open + this.#openInterrupts > 0; steps++) {
+      this.#step();
+      if (steps % stepsAtOnce === 0) this.#stopIfAsked();
+    }
     this.#now = Math.max(this.#now, ...this.#cpus.map((_, cpu) => core.clockOf(cpu)));
     for (const [cpu] of this.#cpus.entries()) {
       core.passUntil(cpu, this.#now, idleSymbol);
@@ -400,7 +406,7 @@ export class SimulatedMachine {
   /** Lets the CPU that the core is about to run go on, or does what it needs. */
   #step(): void {
     const core = this.#core;
-    const outcome = core.go(resumptionsAtOnce);
+    const outcome = this.#go();
     const cpu = core.current();
     switch (outcome) {
       case outcomeEnded:
@@ -421,9 +427,12 @@ export class SimulatedMachine {
       case outcomeIdle:
         throw new ViolationError(`nobody can go on: ${this.#whoWaits()}`);
       case outcomePaused:
-        if (this.#signal?.aborted) throw new StoppedError("stopped");
-        this.#findLockup();
+        this.#stopIfAsked();
         return;
+      case outcomeStuck:
+        throw new ViolationError(
+          `CPU ${cpu} is stuck for 20 s of virtual time in ${this.#symbolsOf(this.#present(cpu))}`,
+        );
       default:
         throw new Error(`outcome ${outcome} is not known`);
     }
@@ -449,13 +458,30 @@ export class SimulatedMachine {
     return symbols.length === 0 ? "no symbol" : symbols.map((symbol) => nameOfSymbol(symbol)).join(" > ");
   }
 
-  #findLockup(): void {
+  #stopIfAsked(): void {
+    if (this.#signal?.aborted) throw new StoppedError("stopped");
+  }
+
+  /** What a CPU performs. */
+  #present(cpu: number): number {
+    const { isHandling, handler, task } = this.#cpu(cpu);
+    return isHandling ? handler : (task as number);
+  }
+
+  /** Has the core run CPUs; a trap of the code under test is a violation. */
+  #go(): number {
     const core = this.#core;
-    for (const [cpu, { task, handler, isHandling }] of this.#cpus.entries()) {
-      if (task === null && !isHandling) continue;
-      if (toNs(core.clockOf(cpu) - core.boundaryOf(cpu)) < lockupNs) continue;
-      const activity = isHandling ? handler : (task as number);
-      throw new ViolationError(`CPU ${cpu} is stuck for 20 s of virtual time in ${this.#symbolsOf(activity)}`);
+    try {
+      return core.go(resumptionsAtOnce);
+    } catch (error) {
+      // Too deep a recursion of the engine's own is a RangeError.
+      if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
+      const cpu = core.current();
+      const activity = this.#present(cpu);
+      const stack = (this.#activityBase + activity * activityBytes + pageBytes) >>> 2;
+      const isFull = (this.#words[stack] as number) >>> 0 > (this.#words[stack + 1] as number) >>> 0;
+      const what = isFull ? `needs more than ${stackBytes} bytes of stack to be suspended` : "trapped";
+      throw new ViolationError(`CPU ${cpu} ${what} in ${this.#symbolsOf(activity)}: ${error.message}`);
     }
   }
 
@@ -464,6 +490,7 @@ export class SimulatedMachine {
     const one = this.#cpu(cpu);
     if (one.isHandling) {
       one.isHandling = false;
+      this.#openInterrupts--;
       if (one.task === null) this.#runNext(cpu);
       else {
         core.setActivity(cpu, one.task, 0);
@@ -510,6 +537,7 @@ export class SimulatedMachine {
     one.task = activity;
     one.sliceBegan = core.clockOf(cpu);
     core.setActivity(cpu, activity, 0);
+    core.setBoundary(cpu);
     core.setOnCpu(activity - this.#cpus.length, 1);
     core.setSliceEnd(cpu, one.queue.length > 0 ? one.sliceBegan + this.#costs.timeSlice : never);
     core.makeReady(cpu);
@@ -633,6 +661,7 @@ export class SimulatedMachine {
     const at = core.clockOf(cpu) + this.#costs.interrupt;
     core.spend(cpu, this.#costs.interruptSend, interruptSymbol);
     this.#interrupts++;
+    this.#openInterrupts++;
     one.interrupts.push({ at, work, argument });
     if (one.task === null && !one.isHandling) this.#takeInterrupt(target);
     else if (one.interrupts.length === 1) core.setInterrupt(target, at);
@@ -648,6 +677,7 @@ export class SimulatedMachine {
     this.#prepare(one.handler, handlerIdentity, callRunWork, work, argument, 0, true);
     one.isHandling = true;
     core.setActivity(cpu, one.handler, 0);
+    if (one.task === null) core.setBoundary(cpu);
     core.makeReady(cpu);
   }
 
@@ -665,7 +695,7 @@ export class SimulatedMachine {
   counts(): MachineCounts {
     const core = this.#core;
     const cpus = this.#cpus.map((_, cpu) => {
-      core.settle(cpu);
+      core.passUntil(cpu, this.#now, idleSymbol);
       const symbolNs = new Map<number, number>();
       for (let symbol = 0; symbol < symbolCount; symbol++) {
         const units = core.symbolTime(cpu, symbol);

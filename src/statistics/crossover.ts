@@ -185,8 +185,13 @@ export async function locateCrossover(options: LocateOptions): Promise<Located> 
   return { outcome: "none", crossover, probes };
 }
 
-/** The middle of the gap behind `from`, or where that is closed, of the gap before `to`; null when both are closed. */
-function nextProbe({ from, to }: Crossover, probed: readonly number[]): number | null {
+/**
+ * Where to measure next, so that a crossover becomes narrower: the middle of the gap behind `from`, or where that is
+ * closed, of the gap before `to`; null when both are closed.
+ *
+ * @param probed every x at which both have a value, `from` and `to` among them; whole, ascending
+ */
+export function nextProbe({ from, to }: Crossover, probed: readonly number[]): number | null {
   const behind = probed.find((x) => x > from)!;
   if (behind - from > 1) return from + Math.floor((behind - from) / 2);
   const before = probed.findLast((x) => x < to)!;

@@ -70,7 +70,8 @@ const sentences: Readonly<Record<number, (event: KernelEvent) => string>> = {
   [kindSuperblockUnmount]: (e) => `unmount superblock ${e.object}`,
   [kindLruAdd]: (e) =>
     `add ${e.a} objects of cgroup ${e.group}, ${e.b} of them freeable, to the LRU of superblock ${e.object}`,
-  [kindReclaimPass]: (e) => `reclaim cgroup ${e.group} at priority ${e.a} on node ${e.b}`,
+  [kindReclaimPass]: (e) =>
+    `reclaim cgroup ${e.group} at priority ${e.a} on node ${e.b}, ${e.object} ns for each cgroup's pages`,
   [kindTransactionItem]: (e) => `add item ${e.object} of ${e.a} bytes to the transaction`,
   [kindTransactionCommit]: () => "commit the transaction",
   [kindLogPush]: () => "push the log",

@@ -18,10 +18,10 @@ import {
   kindSuperblockUnmount,
 } from "../../src/kernel/events.ts";
 import { counterBogoOps, counterPasses, counterUnregistered } from "../../src/kernel/shrinker/counters.ts";
-import { symbolNames } from "../../src/native/profile.ts";
 import { measureShrinker, type ShrinkerSubject } from "../../src/native/shrinker.ts";
 import type { FixedTime } from "../../src/plan/suite.ts";
 import type { Histogram } from "../../src/records/histogram.ts";
+import { symbolNames } from "../../src/symbol-names.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
 import { createWorkload } from "../../src/workloads/index.ts";
 import type { Workload } from "../../src/workloads/workload.ts";

@@ -5,16 +5,22 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { suites } from "../../bench/index.ts";
 import { quarantine } from "../../bench/quarantine.ts";
 import { InputError } from "../../src/errors.ts";
-import { type Choices, caseId, chooseVariants, planUnits, quarantineBytesOf, type Unit } from "../../src/plan/plan.ts";
+import { type Choices, chooseVariants, planUnits } from "../../src/plan/plan.ts";
 import type { Scale, Suite } from "../../src/plan/suite.ts";
+import { caseId, quarantineBytesOf, type Unit } from "../../src/plan/unit.ts";
 import { createWorkload, saveWorkload } from "../../src/workloads/index.ts";
+import { choose } from "./choices.ts";
 
 const mebibyte = 2 ** 20;
 const scales: readonly Scale[] = ["quick", "standard", "full"];
 
-/** The suite without the set-up that fills the quarantine, which planning would generate: the plan is the same. */
+/**
+ * The suite without the set-up that fills the quarantine, which planning would generate, and without the simulator, which
+ * has tests of its own: the rest of the plan is the same.
+ */
 const unfilled: Suite = {
   ...quarantine,
+  stages: quarantine.stages.filter((stage) => stage !== "simulated"),
   workloads: quarantine.workloads.map((one) => ({
     ...one,
     scales: {
@@ -24,10 +30,6 @@ const unfilled: Suite = {
     },
   })),
 };
-
-function choose(some: Partial<Choices> = {}): Choices {
-  return { scale: "quick", variants: [], outside: new Map(), workloads: [], parameters: {}, seed: 1, ...some };
-}
 
 function idsOf(some: Partial<Choices>): string[] {
   return chooseVariants(quarantine, choose(some)).map((variant) => variant.id);

@@ -32,11 +32,14 @@ test("every row of a distribution has a metric", () => {
 });
 
 describe("a labelled metric", () => {
-  test.each(["shrink_slab", "idle", "down_read.part-0"])("of %s has one definition for all labels", (label) => {
-    const name = labelledMetric("samples", label);
-    expect(metricOf(name, table)).toMatchObject({ name: "samples[]", unit: "count" });
-    expect(parseLabelledMetric(name)).toEqual({ name: "samples", label });
-  });
+  test.each(["shrink_slab", "idle", "down_read.part-0", "3 up_read", "slab pages (shrinker_info and others) 2"])(
+    "of %s has one definition for all labels",
+    (label) => {
+      const name = labelledMetric("samples", label);
+      expect(metricOf(name, table)).toMatchObject({ name: "samples[]", unit: "count" });
+      expect(parseLabelledMetric(name)).toEqual({ name: "samples", label });
+    },
+  );
 
   test("is unknown without its label, with an empty one, and where the metric takes none", () => {
     for (const name of ["samples", "samples[]", "accesses[a]", "samples[a][b]"]) {
@@ -44,7 +47,7 @@ describe("a labelled metric", () => {
     }
   });
 
-  test.each(["", "a b", "a]", "[a", "1,2"])("cannot have '%s' as its label", (label) => {
+  test.each(["", " ", "a ", " a", "a  b", "a\tb", "a]", "[a", "1,2"])("cannot have '%s' as its label", (label) => {
     expect(() => labelledMetric("samples", label)).toThrow("cannot be a label");
   });
 

@@ -18,6 +18,8 @@ export interface Case {
   readonly parameters: string;
 }
 
+const instruments: Readonly<Record<string, MeasuredRow["instrument"]>> = { counted: "traced", simulated: "simulator" };
+
 /** The rows of one case. */
 export function rowsOfCase(one: Case, metrics: Values): MeasuredRow[] {
   const { problem, variant, workload, stage, cpus } = one;
@@ -33,7 +35,7 @@ export function rowsOfCase(one: Case, metrics: Values): MeasuredRow[] {
           problem,
           variant,
           workload,
-          instrument: stage === "counted" ? "traced" : "native",
+          instrument: instruments[stage] ?? "native",
           cpus,
           parameters,
           process: 0,

@@ -26,6 +26,7 @@ export const plainCosts: Readonly<Record<CostName, number>> = {
   transferSameCluster: 40,
   transferSameSocket: 60,
   transferCrossSocket: 200,
+  lineHold: 20,
   store: 2,
   locked: 7,
   barrier: 11,
@@ -155,7 +156,7 @@ export interface RigOptions {
   readonly shape?: Shape;
   /** A machine in place of the one of `shape`. */
   readonly profile?: MachineProfile;
-  /** @default 16 */
+  /** Most of a round. @default one per CPU, at least 16 */
   readonly tasks?: number;
   /** Pages of cells. @default 1024 */
   readonly pages?: number;
@@ -199,7 +200,7 @@ export class Rig {
   }
 
   private constructor(core: WebAssembly.Module, steps: WebAssembly.Module, options: RigOptions) {
-    const { cpus, tasks = 16, pages = 1024, listener = {}, signal } = options;
+    const { cpus, tasks = Math.max(16, cpus), pages = 1024, listener = {}, signal } = options;
     this.cpus = cpus;
     const profile = options.profile ?? profileOf(options.shape);
     const heard: MachineListener = { symbolEnded: () => {}, noted: () => {}, ...listener };

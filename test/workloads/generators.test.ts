@@ -214,6 +214,37 @@ test("cgroups are created, mounted, touched, reclaimed and removed, in every rou
   expect(count(events, kindCacheCreate)).toBe(24 + clones);
 });
 
+test("settling passes are one task's and not measured, and only the reclaimers' passes have a time for pages", () => {
+  const workload = createWorkload(
+    "cgroups-4000",
+    {
+      cgroups: 3,
+      reclaimers: 4,
+      "reclaim-passes": 2,
+      "settling-passes": 15,
+      nodes: 2,
+      "pages-ns": 455,
+      "quarantine-bytes": 0,
+      "churn-cycles": 0,
+    },
+    1,
+  );
+  const chunks = chunksOf(workload).map((chunk) => [...decodeEvents(chunk)]);
+  const [settling, ...reclaim] = chunks.filter((chunk) => count(chunk, kindReclaimPass) > 0);
+  expect(settling?.map(({ kind, task, flags, object, a, b }) => [kind, task, flags, object, Number(a), b])).toEqual(
+    Array.from({ length: 30 }, (_, index) => [
+      kindReclaimPass,
+      0,
+      0,
+      0,
+      12 - (Math.floor(index / 2) % 13),
+      BigInt(index % 2),
+    ]),
+  );
+  expect(reclaim.flat()).toHaveLength(4 * 2 * 2);
+  expect(reclaim.flat().every(({ flags, object }) => flags === flagMeasured && object === 455)).toBe(true);
+});
+
 test("with a spread each reclaimer first computes for a time of its own, once a round; all else stays as it was", () => {
   const parameters = { cgroups: 3, rounds: 2, reclaimers: 100, nodes: 2, "quarantine-bytes": 0, "churn-cycles": 0 };
   const of = (spread: number, seed: number) =>

@@ -1,8 +1,8 @@
 // What two or more CPUs come to that do nothing but change one cache line, in the patterns of locks: the simplest
 // question to a model of contention, with answers from real machines.
 
-import { add32, compareExchange32, load32, pause, storeRelaxed32 } from "../machine/impl";
 import { lineSize, problemBase } from "../layout";
+import { add32, compareExchange32, load32, pause, storeRelaxed32 } from "../machine/impl";
 
 /** Where modules' own constants end. */
 export function heapBase(): u32 {

@@ -230,10 +230,12 @@ function reclaim(event: usize): void {
   const priority = load<u64>(event, eventAOffset) as u32;
   const node = load<u64>(event, eventBOffset) as u32;
   if (!isPresent(root) || node >= nodeCount) return;
+  const pagesNs: u64 = load<u32>(event, eventObjectOffset);
   const begun = begin();
   const rank = enterReader(walkers());
   for (let memcg = root; memcg !== noMemcg; memcg = nextMemcg(memcg, root)) {
     count(counterVisits);
+    if (pagesNs !== 0) compute(pagesNs);
     enter(shrinkSlabSymbol);
     shrinkSlab(memcg, node, priority);
     leave();

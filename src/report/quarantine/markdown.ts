@@ -1,12 +1,14 @@
 // The quarantine's part of a report: the verdict first, then the details of each workload.
 
+import { headOf, reporterOf } from "../compose.ts";
 import { formatCase, formatCpus, oversubscribedText } from "../cpus.ts";
 import { formatNs } from "../format.ts";
 import { renderTable as render } from "../markdown.ts";
-import { type Part, type Subject, uniteCpuUses, voidsText } from "../part.ts";
+import { type Answered, faultsOf, type Subject, uniteCpuUses, voidsText } from "../part.ts";
 import type { ProblemRows } from "../rows.ts";
 import { renderColumns } from "../terminal.ts";
 import { answerAll, crossCheckTolerance, type WorkloadAnswers } from "./answers.ts";
+import { quarantineView } from "./simulated.ts";
 import {
   constraintTable,
   contestTable,
@@ -19,7 +21,7 @@ import {
   removalTable,
   timesTable,
 } from "./tables.ts";
-import { chooseFor, whyNothing } from "./verdict.ts";
+import { chooseFor, violationsOf, whyNothing } from "./verdict.ts";
 
 function crossCheckText(workload: WorkloadAnswers): string {
   const checked = workload.variants.filter((one) => one.crossChecked !== null);
@@ -37,12 +39,7 @@ function crossCheckText(workload: WorkloadAnswers): string {
 }
 
 function section(workload: WorkloadAnswers, all: readonly WorkloadAnswers[], subject: Subject): string {
-  const lines: string[] = [
-    `## ${workload.name}`,
-    "",
-    `_${subject.questions.get(workload.name) ?? "A workload from a file."}_`,
-    "",
-  ];
+  const lines: string[] = [headOf(workload.name, subject)];
   if (workload.native.isOversubscribed) lines.push(oversubscribedText(workload.native), "");
   const choice = chooseFor(workload, all);
   if (choice !== null) lines.push(`**Choose \`${choice.id}\`**: ${choice.reason}.`, "");
@@ -118,61 +115,51 @@ function section(workload: WorkloadAnswers, all: readonly WorkloadAnswers[], sub
   return lines.join("\n");
 }
 
-function renderMarkdown(workloads: readonly WorkloadAnswers[], subject: Subject): string {
-  const lines: string[] = [];
-  lines.push("## Verdict", "");
-  for (const workload of workloads) {
-    const choice = chooseFor(workload, workloads);
-    lines.push(
-      choice === null
-        ? `- **${workload.name}**: ${whyNothing(workload)}.`
-        : `- **${workload.name}**: choose \`${choice.id}\`: ${choice.reason}.`,
-    );
-  }
-  lines.push(
-    "",
+/** What follows the verdict's sentences. */
+function remarks(workloads: readonly WorkloadAnswers[], subject: Subject): string {
+  return [
     ...(subject.voids.size === 0 ? [] : [voidsText(subject), ""]),
     `The three constraints are those of the thread that reported the problem. Cost is relative to the reference, \`${subject.reference}\`: of the whole teardown, or where nothing is removed, of a free with its later eviction. Bold: chosen.`,
     "",
     render(constraintTable(workloads)),
     "",
-  );
-  for (const workload of workloads) lines.push(section(workload, workloads, subject));
-
-  return lines.join("\n");
+  ].join("\n");
 }
 
-function renderTerminal(workloads: readonly WorkloadAnswers[]): string {
-  const parts: string[] = [];
-  for (const workload of workloads) {
-    const choice = chooseFor(workload, workloads);
-    const { timedOn, parameters } = workload;
-    // One CPU goes without saying.
-    const isPlain = timedOn.cpus.every((cpus) => cpus === 1) && !timedOn.isOversubscribed;
-    parts.push(
-      `${workload.name}  (${isPlain ? parameters.timed : formatCase(timedOn, parameters.timed)})`,
-      renderColumns(overviewTable(workload, workloads)),
-      choice === null ? whyNothing(workload) : `choose ${choice.id}: ${choice.reason}`,
-      "",
-    );
-  }
-  return parts.join("\n");
+function renderTerminal(workload: WorkloadAnswers, all: readonly WorkloadAnswers[]): string {
+  const choice = chooseFor(workload, all);
+  const { timedOn, parameters } = workload;
+  // One CPU goes without saying.
+  const isPlain = timedOn.cpus.every((cpus) => cpus === 1) && !timedOn.isOversubscribed;
+  return [
+    `${workload.name}  (${isPlain ? parameters.timed : formatCase(timedOn, parameters.timed)})`,
+    renderColumns(overviewTable(workload, all)),
+    choice === null ? whyNothing(workload) : `choose ${choice.id}: ${choice.reason}`,
+    "",
+  ].join("\n");
 }
 
-/** The quarantine's part of a report. */
-export async function reportQuarantine(rows: ProblemRows, subject: Subject): Promise<Part> {
+async function answer(rows: ProblemRows, subject: Subject): Promise<Answered> {
   const workloads = await answerAll(rows, subject);
   return {
-    subject,
-    choices: workloads.map((one) => ({
-      workload: one.name,
-      variant: chooseFor(one, workloads)?.id ?? null,
-      isIncomplete: one.isIncomplete,
-    })),
-    markdown: renderMarkdown(workloads, subject),
-    terminal: renderTerminal(workloads),
+    workloads: workloads.map((one) => {
+      const choice = chooseFor(one, workloads);
+      return {
+        workload: one.name,
+        variant: choice?.id ?? null,
+        isIncomplete: one.isIncomplete,
+        verdict: choice === null ? whyNothing(one) : `choose \`${choice.id}\`: ${choice.reason}`,
+        markdown: section(one, workloads, subject),
+        terminal: renderTerminal(one, workloads),
+      };
+    }),
+    remarks: remarks(workloads, subject),
     answers: workloads,
+    faults: faultsOf(subject.order, (id) => violationsOf(id, workloads)),
     native: uniteCpuUses(workloads.map((one) => one.native)),
     counted: uniteCpuUses(workloads.map((one) => one.countedOn)),
   };
 }
+
+/** The quarantine's part of a report. */
+export const reportQuarantine = reporterOf(answer, quarantineView);

@@ -1,14 +1,16 @@
 // The shrinker's part of a report: the verdict first, then the details of each workload.
 
+import { headOf, reporterOf } from "../compose.ts";
 import { formatCase, formatCpus, oversubscribedText } from "../cpus.ts";
 import { formatNs, formatNumber } from "../format.ts";
 import { renderTable } from "../markdown.ts";
-import { type Part, type Subject, uniteCpuUses, voidsText } from "../part.ts";
+import { type Answered, faultsOf, type Subject, uniteCpuUses, voidsText } from "../part.ts";
 import type { CpuUse, ProblemRows } from "../rows.ts";
 import type { Table } from "../tables.ts";
 import { renderColumns } from "../terminal.ts";
 import { answerAll, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import { contentionCaveat, publishedFor } from "./published.ts";
+import { shrinkerView } from "./simulated.ts";
 import {
   constraintTable,
   contestTable,
@@ -23,7 +25,7 @@ import {
   symbolTable,
   throughputTable,
 } from "./tables.ts";
-import { chooseFor, jiffiesOf, whyNothing } from "./verdict.ts";
+import { chooseFor, jiffiesOf, violationsOf, whyNothing } from "./verdict.ts";
 
 function listed(variants: readonly VariantAnswers[], text?: (variant: VariantAnswers) => string): string {
   return variants.map((one) => `\`${one.id}\`${text === undefined ? "" : ` (${text(one)})`}`).join(", ");
@@ -200,7 +202,7 @@ function timedSections(workload: WorkloadAnswers): string[] {
   ];
 }
 
-function profileSections(workload: WorkloadAnswers): string[] {
+function profileSections(workload: WorkloadAnswers, isSimulated: boolean): string[] {
   const { profiledOn, parameters } = workload;
   return [
     ...withTable(
@@ -210,7 +212,7 @@ function profileSections(workload: WorkloadAnswers): string[] {
         `Share of the samples that found a CPU at work (${where(profiledOn, parameters.profiled)}) in operations of locks and of what stands in for them, marked in the next table. A CPU that sleeps is idle: what waits for a grace period costs no share here.`,
         oversubscribedText(profiledOn),
       ],
-      [publishedFor(workload.name).locks, contentionCaveat(profiledOn.cpus)],
+      [publishedFor(workload.name).locks, contentionCaveat(profiledOn.cpus, isSimulated)],
     ),
     ...withTable("### Where the time goes (sampled)", symbolTable(workload), [
       "The first functions of each variant, as `perf top` would show them, in shares of the samples that found a CPU at work; `–` with fewer than 200 of them. Bold: lock operations.",
@@ -235,14 +237,13 @@ function countedSections(workload: WorkloadAnswers): string[] {
   ];
 }
 
-function section(workload: WorkloadAnswers, all: readonly WorkloadAnswers[], subject: Subject): string {
-  const lines: string[] = [
-    `## ${workload.name}`,
-    "",
-    `_${subject.questions.get(workload.name) ?? "A workload from a file."}_`,
-    "",
-    ...paragraphs(oversubscribedText(workload.timedOn)),
-  ];
+function section(
+  workload: WorkloadAnswers,
+  all: readonly WorkloadAnswers[],
+  subject: Subject,
+  isSimulated: boolean,
+): string {
+  const lines: string[] = [headOf(workload.name, subject), ...paragraphs(oversubscribedText(workload.timedOn))];
   const choice = chooseFor(workload, all);
   if (choice !== null) lines.push(`**Choose \`${choice.id}\`**: ${choice.reason}.`, "");
   if (hasVisits(workload) === false) lines.push("Nothing is reclaimed in this workload: no cgroup was visited.", "");
@@ -253,7 +254,7 @@ function section(workload: WorkloadAnswers, all: readonly WorkloadAnswers[], sub
     renderTable(contestTable(workload)),
     "",
   );
-  lines.push(...timedSections(workload), ...profileSections(workload), ...countedSections(workload));
+  lines.push(...timedSections(workload), ...profileSections(workload, isSimulated), ...countedSections(workload));
   lines.push(
     ...withTable("### Memory", memoryTable(workload), [
       "The most that the bitmaps and deferred counts of all cgroups and nodes took, as requested and as allocated with headers, pointers and rounding; and one shrinker with what else it needs.",
@@ -265,19 +266,13 @@ function section(workload: WorkloadAnswers, all: readonly WorkloadAnswers[], sub
   return lines.join("\n");
 }
 
-function renderMarkdown(workloads: readonly WorkloadAnswers[], subject: Subject): string {
-  const lines: string[] = ["## Verdict", ""];
-  for (const workload of workloads) {
-    const choice = chooseFor(workload, workloads);
-    lines.push(
-      choice === null
-        ? `- **${workload.name}**: ${whyNothing(workload)}.`
-        : `- **${workload.name}**: choose \`${choice.id}\`: ${choice.reason}.`,
-    );
-  }
-  lines.push(
-    "",
-    ...paragraphs(voidsText(subject), contentionCaveat(uniteCpuUses(workloads.map((one) => one.timedOn)).cpus)),
+/** What follows the verdict's sentences. */
+function remarks(workloads: readonly WorkloadAnswers[], subject: Subject, isSimulated: boolean): string {
+  return [
+    ...paragraphs(
+      voidsText(subject),
+      contentionCaveat(uniteCpuUses(workloads.map((one) => one.timedOn)).cpus, isSimulated),
+    ),
     "The constraints, as the threads about this lock set them, each broken where the run shows it:",
     "",
     "- _no late callback_: a callback must not run after its shrinker was unregistered. A variant that breaks this is void.",
@@ -290,39 +285,41 @@ function renderMarkdown(workloads: readonly WorkloadAnswers[], subject: Subject)
     "",
     renderTable(constraintTable(workloads)),
     "",
-  );
-  for (const workload of workloads) lines.push(section(workload, workloads, subject));
-  return lines.join("\n");
+  ].join("\n");
 }
 
-function renderTerminal(workloads: readonly WorkloadAnswers[]): string {
-  const parts: string[] = [];
-  for (const workload of workloads) {
-    const choice = chooseFor(workload, workloads);
-    parts.push(
-      `${workload.name}  (${formatCase(workload.timedOn, workload.parameters.timed)})`,
-      renderColumns(overviewTable(workload, workloads)),
-      choice === null ? whyNothing(workload) : `choose ${choice.id}: ${choice.reason.replaceAll("`", "")}`,
-      "",
-    );
-  }
-  return parts.join("\n");
+function renderTerminal(workload: WorkloadAnswers, all: readonly WorkloadAnswers[]): string {
+  const choice = chooseFor(workload, all);
+  return [
+    `${workload.name}  (${formatCase(workload.timedOn, workload.parameters.timed)})`,
+    renderColumns(overviewTable(workload, all)),
+    choice === null ? whyNothing(workload) : `choose ${choice.id}: ${choice.reason.replaceAll("`", "")}`,
+    "",
+  ].join("\n");
 }
 
-/** The shrinker's part of a report. */
-export async function reportShrinker(rows: ProblemRows, subject: Subject): Promise<Part> {
+async function answer(rows: ProblemRows, subject: Subject): Promise<Answered> {
   const workloads = answerAll(rows, subject);
+  const isSimulated = (workload: WorkloadAnswers): boolean => rows.simulated.workloads.includes(workload.name);
   return {
-    subject,
-    choices: workloads.map((one) => ({
-      workload: one.name,
-      variant: chooseFor(one, workloads)?.id ?? null,
-      isIncomplete: one.isIncomplete,
-    })),
-    markdown: renderMarkdown(workloads, subject),
-    terminal: renderTerminal(workloads),
+    workloads: workloads.map((one) => {
+      const choice = chooseFor(one, workloads);
+      return {
+        workload: one.name,
+        variant: choice?.id ?? null,
+        isIncomplete: one.isIncomplete,
+        verdict: choice === null ? whyNothing(one) : `choose \`${choice.id}\`: ${choice.reason}`,
+        markdown: section(one, workloads, subject, isSimulated(one)),
+        terminal: renderTerminal(one, workloads),
+      };
+    }),
+    remarks: remarks(workloads, subject, workloads.some(isSimulated)),
     answers: workloads,
+    faults: faultsOf(subject.order, (id) => violationsOf(id, workloads)),
     native: uniteCpuUses(workloads.flatMap((one) => [one.timedOn, one.profiledOn])),
     counted: uniteCpuUses(workloads.map((one) => one.countedOn)),
   };
 }
+
+/** The shrinker's part of a report. */
+export const reportShrinker = reporterOf(answer, shrinkerView);

@@ -39,9 +39,16 @@ export function publishedFor(workload: string): Published {
 /** CPUs of the machines that were published about; fewer cannot show how a line is fought for. */
 const publishedCpusMin = 24;
 
-/** What the times on so many CPUs cannot show; empty where they are many. */
-export function contentionCaveat(cpus: readonly number[]): string {
+/**
+ * What the times on so many CPUs cannot show; empty where they are many.
+ *
+ * @param isSimulated whether the report has simulated numbers of the same
+ */
+export function contentionCaveat(cpus: readonly number[], isSimulated: boolean): string {
   const most = cpus.at(-1);
   if (most === undefined || most >= publishedCpusMin) return "";
-  return `Measured on ${formatCpus(cpus)}, which cannot show the contention that was published: it arises when tens of CPUs fight for one cache line. A simulator of many CPUs is to come; until then, the exact counts of shared writes say who will fight.`;
+  const instead = isSimulated
+    ? "What is headed _simulated_ says how it goes on there"
+    : "The exact counts of shared writes say who will fight; `--instrument simulator --cpus 1..96` says how it goes on there";
+  return `Measured on ${formatCpus(cpus)}, which cannot show the contention that was published: it arises when tens of CPUs fight for one cache line. ${instead}.`;
 }

@@ -7,10 +7,10 @@ import { growthExponent } from "../../statistics/least-squares.ts";
 import { analyseSensitivity, type Sensitivity } from "../../statistics/sensitivity.ts";
 import { fitUsl, type UslFit, type UslRefusal } from "../../statistics/usl.ts";
 import type { Roles } from "../part.ts";
-import { changedParameters, type SimulatedCase, type SimulatedRows, simulated, VariantRows } from "../rows.ts";
+import { changedParameters, type SimulatedCase, type SimulatedRows, simulated, type VariantRows } from "../rows.ts";
 import type { Role } from "../tables.ts";
-import { givenUpOf, type Measure, measuresOf, type Work, workOf } from "./measures.ts";
 import { type Axis, isAlike, type Point, type Points, pointsOf, purposeOf } from "./points.ts";
+import { type Measure, measuresOf, type Quantity, readValue, type View, type Work, workOf } from "./view.ts";
 
 /** Two values are level when they differ by less of the larger one. */
 export const levelTolerance = 0.01;
@@ -39,12 +39,23 @@ export interface Law {
 export interface Curve {
   readonly at: ReadonlyMap<string, string>;
   readonly cpus: readonly number[];
+  /** Of these the counts for all variants; others are for two that change places near there. */
+  readonly common: readonly number[];
   /** By measure, the foremost first, and variant. */
   readonly values: readonly Values<number>[];
-  /** Empty where the foremost measure is no rate, or there are too few counts. */
+  /** Of the foremost measure that is a rate; empty without one, and with too few counts. */
   readonly laws: readonly Law[];
-  /** By the foremost measure, of those that take part in a ranking. */
+  /** Counts of CPUs that the laws are fitted to: those that the workload has a task for each of. */
+  readonly fitted: readonly number[];
+  /** By the foremost measure, of those that take part in a ranking and are not the same as another. */
   readonly pairs: readonly PairCrossovers[];
+  /** Variants that have the same values as one before them at every place. */
+  readonly twins: readonly Twin[];
+}
+
+export interface Twin {
+  readonly id: string;
+  readonly of: string;
 }
 
 /** A cost along a sweep, for its law of growth. */
@@ -64,11 +75,13 @@ export interface Sweep {
   readonly at: ReadonlyMap<string, string>;
   /** By the foremost measure and variant. */
   readonly values: Values<string>;
-  /** Null where the parameter is no number. */
+  /** Null where the parameter is no number; as those of a curve. */
   readonly pairs: readonly PairCrossovers[] | null;
-  /** Costs of which some variant's depends on the parameter. */
+  readonly twins: readonly Twin[];
+  /** The foremost costs, and the others of which some variant's depends on the parameter. */
   readonly costs: readonly Cost[];
-  /** Names of costs that depend on it in no variant. */
+  readonly others: readonly Cost[];
+  /** Names of those others that depend on it in no variant. */
   readonly constants: readonly string[];
 }
 
@@ -81,22 +94,25 @@ export interface Latency {
   readonly maxNs: number;
 }
 
-/** A line that CPUs took from each other. */
-export interface HotLine {
+/** Lines of one name, of the hottest, that CPUs took from each other. */
+export interface HotLines {
   readonly name: string;
+  readonly lines: number;
   readonly transfers: number;
   /** Time that transfers waited for others of the same line. */
-  readonly waitedNs: number | null;
+  readonly waitedNs: number;
 }
 
 /** Everything of one variant at one point. */
 export interface Detail extends SimulatedVariant {
   /** By measure, the foremost first. */
   readonly values: readonly (number | null)[];
+  /** What a reader has to know if it is best. */
+  readonly remark: string | null;
   /** How many bogo-ops, or else visits, it did; null where nobody did any. */
   readonly done: number | null;
-  readonly visitNs: number | null;
-  readonly givenUp: number | null;
+  /** The problem's own columns. */
+  readonly own: readonly (number | null)[];
   /** CPUs that were busy on average. */
   readonly utilisation: number | null;
   /** Shares of time that single CPUs were busy; null where the run did not record them. */
@@ -115,7 +131,7 @@ export interface Detail extends SimulatedVariant {
   /** Share of all CPUs' time by innermost symbol, idle included, most first. */
   readonly profile: ReadonlyMap<string, number>;
   /** Most transfers first. */
-  readonly lines: readonly HotLine[];
+  readonly lines: readonly HotLines[];
 }
 
 export interface SimulatedAnswers {
@@ -128,6 +144,10 @@ export interface SimulatedAnswers {
   /** What variants are ranked by, the foremost first; empty where nothing came out that can be ranked. */
   readonly measures: readonly Measure[];
   readonly work: Work | null;
+  /** The problem's own columns. */
+  readonly columns: readonly Quantity[];
+  /** What was swept besides CPUs. */
+  readonly axes: readonly Axis[];
   /** CPU counts, ascending. */
   readonly cpus: readonly number[];
   /** Empty with one count of CPUs. */
@@ -139,15 +159,18 @@ export interface SimulatedAnswers {
     readonly at: ReadonlyMap<string, string>;
     readonly variants: readonly Detail[];
   };
-  /** Null where no costs were changed, or there was nothing to rank. */
-  readonly sensitivity: {
-    readonly cpus: number;
-    readonly at: ReadonlyMap<string, string>;
-    readonly found: Sensitivity;
-    /** Costs that were changed, and by what. */
-    readonly costs: readonly string[];
-    readonly factors: readonly number[];
-  } | null;
+  /** By place, the main one last; empty where no costs were changed, or there was nothing to rank. */
+  readonly sensitivities: readonly PlacedSensitivity[];
+}
+
+/** What changes of the machine's costs do to a ranking. */
+export interface PlacedSensitivity {
+  readonly cpus: number;
+  readonly at: ReadonlyMap<string, string>;
+  readonly found: Sensitivity;
+  /** Costs that were changed, and by what. */
+  readonly costs: readonly string[];
+  readonly factors: readonly number[];
 }
 
 /** Whether a variant takes part in rankings. */
@@ -155,8 +178,9 @@ export function isRanked({ role, isVoid }: SimulatedVariant): boolean {
   return role !== "floor" && !isVoid;
 }
 
-function only(rows: VariantRows, metric: string): number | null {
-  return rows.only(simulated, metric);
+/** The curve over CPUs that ends at the main point; undefined with one count of CPUs there. */
+export function mainCurve({ curves, main }: SimulatedAnswers): Curve | undefined {
+  return curves.find(({ at }) => [...at].every(([key, value]) => main.at.get(key) === value));
 }
 
 /** Values of each variant along points that have an x each. */
@@ -164,13 +188,13 @@ function valuesOf<X>(
   ids: readonly string[],
   points: readonly Point[],
   xOf: (point: Point) => X,
-  valueOf: (rows: VariantRows) => number | null,
+  read: (rows: VariantRows) => number | null,
 ): Values<X> {
   return new Map(
     ids.map((id) => {
       const values = points.flatMap((point) => {
         const rows = point.variants.get(id);
-        const value = rows === undefined ? null : valueOf(rows);
+        const value = rows === undefined ? null : read(rows);
         return value === null ? [] : [[xOf(point), value] as const];
       });
       return [id, new Map(values)];
@@ -187,12 +211,41 @@ function rankedOnly<X>(values: Values<X>, variants: readonly SimulatedVariant[])
   return new Map([...values].filter(([id]) => variants.some((one) => one.id === id && isRanked(one))));
 }
 
-function lawsOf(values: Values<number>, variants: readonly SimulatedVariant[]): Law[] {
+/** Who changes places with whom; of variants that are the same everywhere the first speaks for all. */
+function placesOf(values: Values<number>, better: Measure["better"]): Pick<Curve, "pairs" | "twins"> {
+  const distinct = new Map<string, ReadonlyMap<number, number>>();
+  const twins: Twin[] = [];
+  for (const [id, series] of values) {
+    const same = [...distinct].find(([, other]) => isSame(series, other));
+    if (same === undefined || series.size === 0) distinct.set(id, series);
+    else twins.push({ id, of: same[0] });
+  }
+  return { pairs: findCrossovers(distinct, { better, tolerance: levelTolerance }), twins };
+}
+
+function isSame(one: ReadonlyMap<number, number>, other: ReadonlyMap<number, number>): boolean {
+  return one.size === other.size && [...one].every(([x, value]) => other.get(x) === value);
+}
+
+/**
+ * Places that all variants were to be simulated at, not only two that change places near there: those of the floor, or
+ * without one those at which at least half of the variants have a value.
+ */
+export function commonOf<X>(values: Values<X>, xs: readonly X[], variants: readonly SimulatedVariant[]): X[] {
+  const floor = variants.find(({ role }) => role === "floor");
+  const ofFloor = floor === undefined ? undefined : values.get(floor.id);
+  if (ofFloor !== undefined && ofFloor.size > 0) return xs.filter((x) => ofFloor.has(x));
+  const all = [...values.values()].filter(({ size }) => size > 0);
+  return xs.filter((x) => 2 * all.filter((series) => series.has(x)).length >= all.length);
+}
+
+function lawsOf(values: Values<number>, fitted: readonly number[], variants: readonly SimulatedVariant[]): Law[] {
   const laws: Law[] = [];
   for (const [id, series] of rankedOnly(values, variants)) {
-    if (series.size < lawCountsMin) continue;
-    const points = [...series].map(([cpus, throughput]) => ({ cpus, throughput }));
-    const best = points.reduce((most, one) => (one.throughput > most.throughput ? one : most));
+    const all = [...series].map(([cpus, throughput]) => ({ cpus, throughput }));
+    const points = all.filter(({ cpus }) => fitted.includes(cpus));
+    if (points.length < lawCountsMin) continue;
+    const best = all.reduce((most, one) => (one.throughput > most.throughput ? one : most));
     laws.push({ id, law: fitUsl(points), best: best.cpus });
   }
   return laws;
@@ -207,6 +260,7 @@ function curvesOf(
   const ids = variants.map(({ id }) => id);
   const [first] = measures;
   if (first === undefined) return [];
+  const rate = measures.findIndex(({ better }) => better === "higher");
   const groups: Point[][] = [];
   for (const point of baseline) {
     const group = groups.find(([one]) => isAlike(one!, point));
@@ -216,46 +270,40 @@ function curvesOf(
   return groups.flatMap((points) => {
     const cpus = points.map((point) => point.cpus);
     if (cpus.length < 2) return [];
-    const values = measures.map(({ valueOf }) => valuesOf(ids, points, (point) => point.cpus, valueOf));
+    const values = measures.map(({ read }) => valuesOf(ids, points, (point) => point.cpus, read));
     const foremost = values[0]!;
+    // With fewer tasks than CPUs, some CPUs have nothing to do, which no law of scalability is about.
+    const fitted = points.flatMap(({ cpus: count, tasks }) => (tasks !== null && tasks < count ? [] : [count]));
     return [
       {
         at: points[0]!.at,
         cpus,
+        common: commonOf(foremost, cpus, variants),
         values,
-        laws: first.better === "higher" ? lawsOf(foremost, variants) : [],
-        pairs: findCrossovers(rankedOnly(foremost, variants), { better: first.better, tolerance: levelTolerance }),
+        laws: rate < 0 ? [] : lawsOf(values[rate]!, fitted, variants),
+        fitted,
+        ...placesOf(rankedOnly(foremost, variants), first.better),
       },
     ];
   });
 }
 
-/** A cost that differs by less from its least to its most does not depend on what was swept. */
-const dependenceMin = 1.1;
+/** A cost whose most is less than this many times its least does not depend on what was swept. */
+const dependenceMin = 1.5;
 
-/** Costs whose growth a sweep shows, of those that the variants have. */
-function costMetrics(
-  all: readonly VariantRows[],
-  measure: Measure,
-): readonly { readonly name: string; readonly valueOf: (rows: VariantRows) => number | null }[] {
-  const latencies = new Set(all.flatMap((rows) => operationsOf(rows)));
-  const named = [
-    ...(measure.better === "lower" ? [measure] : []),
-    {
-      name: "CPU time of one visit",
-      valueOf: (rows: VariantRows) => only(rows, "virtual-visit-ns"),
-    },
-    ...[...latencies].map((operation) => ({
+type ReadCost = Pick<Quantity, "name" | "read">;
+
+/** Costs whose growth a sweep shows besides the foremost ones. */
+function otherCosts(all: readonly VariantRows[], view: View): ReadCost[] {
+  const operations = new Set(all.flatMap((rows) => operationsOf(rows, view)));
+  return [
+    ...[...operations].map((operation) => ({
       name: `${operation}, median`,
-      valueOf: (rows: VariantRows) => latencyOf(rows, operation)?.p50Ns ?? null,
+      read: (rows: VariantRows) => latencyOf(rows, operation)?.p50Ns ?? null,
     })),
-    { name: "longest time a lock was held", valueOf: (rows: VariantRows) => longestHoldOf(rows)?.ns ?? null },
-    {
-      name: "longest time with interrupts off",
-      valueOf: (rows: VariantRows) => only(rows, "virtual-irq-off-ns-max"),
-    },
+    { name: "lock held, most", read: (rows) => longestHoldOf(rows)?.ns ?? null },
+    { name: "interrupts off, most", read: (rows) => readValue(rows, "virtual-irq-off-ns-max") },
   ];
-  return named.filter(({ valueOf }) => all.some((rows) => (valueOf(rows) ?? 0) > 0));
 }
 
 function sweepOf(
@@ -263,52 +311,59 @@ function sweepOf(
   points: readonly Point[],
   variants: readonly SimulatedVariant[],
   measure: Measure,
+  view: View,
 ): Sweep | null {
   const ids = variants.map(({ id }) => id);
   const xOf = (point: Point): string => point.at.get(axis.key)!;
   // The last of the fullest groups: those that come later have larger values of the other axes.
-  const groups = points.map((point) => points.filter((other) => other.cpus === point.cpus && isAlike(point, other, axis.key)));
+  const groups = points.map((point) =>
+    points.filter((other) => other.cpus === point.cpus && isAlike(point, other, axis.key)),
+  );
   const mostCpus = Math.max(...points.map(({ cpus }) => cpus));
   const fitting = groups.filter(([one]) => one!.cpus === mostCpus);
   const group = fitting.reduce((fullest, one) => (one.length >= fullest.length ? one : fullest), fitting[0] ?? []);
   if (group.length < 2) return null;
-  const values = valuesOf(ids, group, xOf, measure.valueOf);
+  const values = valuesOf(ids, group, xOf, measure.read);
   const rows = group.flatMap((point) => [...point.variants.values()]);
-  const costs: Cost[] = [];
-  const constants: string[] = [];
-  for (const { name, valueOf } of costMetrics(rows, measure)) {
-    const ofCost = rankedOnly(valuesOf(ids, group, xOf, valueOf), variants);
-    const depends = [...ofCost.values()].some((series) => {
-      const all = [...series.values()];
-      return all.length > 1 && Math.max(...all) >= dependenceMin * Math.min(...all);
-    });
-    if (!depends) {
-      constants.push(name);
-      continue;
-    }
+  const costOf = ({ name, read }: ReadCost): Cost => {
+    const ofCost = rankedOnly(valuesOf(ids, group, xOf, read), variants);
     const exponents = [...ofCost].map(([id, series]) => {
       const known = axis.isNumeric ? [...series].map(([x, value]) => [Number(x), value] as const) : [];
       return [id, growthExponent(known)] as const;
     });
-    costs.push({ name, values: ofCost, exponents: new Map(exponents) });
-  }
-  const { better } = measure;
+    return { name, values: ofCost, exponents: new Map(exponents) };
+  };
+  const isKnown = ({ values: ofCost }: Cost): boolean =>
+    [...ofCost.values()].some((series) => [...series.values()].some((value) => value > 0));
+  const foremost = [...(measure.better === "lower" ? [measure] : []), ...view.costs];
+  const others = otherCosts(rows, view).map(costOf).filter(isKnown);
+  const places = placesOf(axis.isNumeric ? byNumber(rankedOnly(values, variants)) : new Map(), measure.better);
   return {
     axis,
     cpus: group[0]!.cpus,
     at: new Map([...group[0]!.at].filter(([key]) => key !== axis.key)),
     values,
-    pairs: axis.isNumeric
-      ? findCrossovers(byNumber(rankedOnly(values, variants)), { better, tolerance: levelTolerance })
-      : null,
-    costs,
-    constants,
+    pairs: axis.isNumeric ? places.pairs : null,
+    twins: places.twins,
+    costs: foremost.map(costOf).filter(isKnown),
+    others: others.filter(dependsOnAxis),
+    constants: others.filter((one) => !dependsOnAxis(one)).map(({ name }) => name),
   };
 }
 
-/** Operations whose callers' waits were recorded: `unregister`. */
-function operationsOf(rows: VariantRows): string[] {
-  return rows.distributionNames(simulated).flatMap((name) => /^virtual-(.+)-latency-ns$/.exec(name)?.[1] ?? []);
+function dependsOnAxis({ values }: Cost): boolean {
+  return [...values.values()].some((series) => {
+    const all = [...series.values()];
+    return all.length > 1 && Math.max(...all) >= dependenceMin * Math.min(...all);
+  });
+}
+
+/** Operations whose callers' waits were recorded, and are shown: `unregister`. */
+function operationsOf(rows: VariantRows, { operations }: View): string[] {
+  const recorded = rows
+    .distributionNames(simulated)
+    .flatMap((name) => /^virtual-(.+)-latency-ns$/.exec(name)?.[1] ?? []);
+  return operations?.filter((one) => recorded.includes(one)) ?? recorded;
 }
 
 function latencyOf(rows: VariantRows, operation: string): Latency | null {
@@ -340,7 +395,7 @@ function sharesOf(amounts: ReadonlyMap<string, number>): Map<string, number> {
 function busyOf(rows: VariantRows): Detail["busy"] {
   const cpus = new Map<string, { total: number; idle: number }>();
   for (const [label, ns] of rows.labelled(simulated, "cpu-symbol-ns")) {
-    const [, cpu = "", symbol] = /^(\d+)[^\w]?(.+)$/.exec(label) ?? [];
+    const [, cpu = "", symbol] = /^(\d+) (.+)$/.exec(label) ?? [];
     const one = cpus.get(cpu) ?? { total: 0, idle: 0 };
     one.total += ns;
     if (symbol === "idle") one.idle += ns;
@@ -351,11 +406,21 @@ function busyOf(rows: VariantRows): Detail["busy"] {
   return { least: Math.min(...shares), median: median(shares), most: Math.max(...shares) };
 }
 
-function linesOf(rows: VariantRows): HotLine[] {
+/** Of lines with one name all but the first have a number behind it: what counts is what they hold. */
+function linesOf(rows: VariantRows): HotLines[] {
   const waited = rows.labelled(simulated, "line-waited-ns");
-  return [...rows.labelled(simulated, "line-transfers")]
-    .map(([name, transfers]) => ({ name, transfers, waitedNs: waited.get(name) ?? null }))
-    .sort((one, other) => other.transfers - one.transfers);
+  const found = new Map<string, HotLines>();
+  for (const [label, transfers] of rows.labelled(simulated, "line-transfers")) {
+    const name = label.replace(/ \d+$/, "");
+    const sum = found.get(name) ?? { name, lines: 0, transfers: 0, waitedNs: 0 };
+    found.set(name, {
+      name,
+      lines: sum.lines + 1,
+      transfers: sum.transfers + transfers,
+      waitedNs: sum.waitedNs + (waited.get(label) ?? 0),
+    });
+  }
+  return [...found.values()].sort((one, other) => other.transfers - one.transfers);
 }
 
 /** Where a line comes from when another core had it. */
@@ -364,27 +429,26 @@ const transferSources = ["same-cluster", "same-socket", "other-socket"];
 function detailOf(
   variant: SimulatedVariant,
   rows: VariantRows,
-  measures: readonly Measure[],
-  work: Work | null,
+  { view, measures, work }: { readonly view: View; readonly measures: readonly Measure[]; readonly work: Work | null },
 ): Detail {
   const fetched = rows.labelled(simulated, "fetched");
   const transfers = transferSources.reduce((sum, source) => sum + (fetched.get(source) ?? 0), 0);
   return {
     ...variant,
-    values: measures.map(({ valueOf }) => valueOf(rows)),
-    done: work?.countOf(rows) ?? null,
-    visitNs: only(rows, "virtual-visit-ns"),
-    givenUp: givenUpOf(rows),
-    utilisation: only(rows, "utilisation"),
+    values: measures.map(({ read }) => read(rows)),
+    remark: view.remarkOf?.(rows) ?? null,
+    done: work?.read(rows) ?? null,
+    own: view.columns.map(({ read }) => read(rows)),
+    utilisation: readValue(rows, "utilisation"),
     busy: busyOf(rows),
     transfers: fetched.size === 0 ? null : transfers,
     transfersAcross: fetched.size === 0 ? null : (fetched.get("other-socket") ?? 0),
-    contextSwitches: only(rows, "context-switches"),
-    interrupts: only(rows, "interrupts"),
+    contextSwitches: readValue(rows, "context-switches"),
+    interrupts: readValue(rows, "interrupts"),
     gracePeriods: rows.labelled(simulated, "grace-periods"),
-    irqOffNsMax: only(rows, "virtual-irq-off-ns-max"),
+    irqOffNsMax: readValue(rows, "virtual-irq-off-ns-max"),
     longestHold: longestHoldOf(rows),
-    latencies: new Map(operationsOf(rows).map((operation) => [operation, latencyOf(rows, operation)!])),
+    latencies: new Map(operationsOf(rows, view).map((operation) => [operation, latencyOf(rows, operation)!])),
     profile: sharesOf(rows.labelled(simulated, "symbol-ns")),
     lines: linesOf(rows),
   };
@@ -395,36 +459,36 @@ function rankedAt(point: Point, variants: readonly SimulatedVariant[], measure: 
   return new Map(
     variants.filter(isRanked).map(({ id }) => {
       const rows = point.variants.get(id);
-      return [id, rows === undefined ? null : measure.valueOf(rows)];
+      return [id, rows === undefined ? null : measure.read(rows)];
     }),
   );
 }
 
-function sensitivityOf(
+function sensitivitiesOf(
   { baseline, changed }: Points,
   variants: readonly SimulatedVariant[],
-  measure: Measure | undefined,
+  measure: Measure,
   reference: string,
-): SimulatedAnswers["sensitivity"] {
-  const last = changed.at(-1);
-  if (measure === undefined || last === undefined) return null;
-  const at = baseline.find((one) => one.cpus === last.cpus && isAlike(one, last));
-  if (at === undefined) return null;
-  const known = [...rankedAt(at, variants, measure)].flatMap(([id, value]) =>
-    value === null ? [] : [[id, value] as const],
-  );
-  const values = new Map(known);
-  if (!values.has(reference) || values.size < 2) return null;
-  const runs = changed
-    .filter((one) => one.cpus === at.cpus && isAlike(one, at))
-    .map((one) => ({ ...one.change, values: rankedAt(one, variants, measure) }));
-  return {
-    cpus: at.cpus,
-    at: at.at,
-    found: analyseSensitivity(values, runs, { better: measure.better, reference, tolerance: levelTolerance }),
-    costs: [...new Set(runs.map(({ cost }) => cost))],
-    factors: [...new Set(runs.map(({ factor }) => factor))].sort((a, b) => a - b),
-  };
+): PlacedSensitivity[] {
+  return baseline.flatMap((point) => {
+    const known = [...rankedAt(point, variants, measure)].flatMap(([id, value]) =>
+      value === null ? [] : [[id, value] as const],
+    );
+    const values = new Map(known);
+    const runs = changed
+      .filter((one) => one.cpus === point.cpus && isAlike(one, point))
+      .map((one) => ({ ...one.change, values: rankedAt(one, variants, measure) }));
+    if (runs.length === 0 || !values.has(reference) || values.size < 2) return [];
+    return [
+      {
+        cpus: point.cpus,
+        at: point.at,
+        found: analyseSensitivity(values, runs, { better: measure.better, reference, tolerance: levelTolerance }),
+        costs: [...new Set(runs.map(({ cost }) => cost))],
+        factors: [...new Set(runs.map(({ factor }) => factor))].sort((a, b) => a - b),
+      },
+    ];
+  });
 }
 
 /** Cases of each purpose, those that answer first. */
@@ -439,7 +503,7 @@ function answerMachine(
   workload: string,
   machine: string,
   cases: readonly SimulatedCase[],
-  roles: Roles,
+  { roles, view }: { readonly roles: Roles; readonly view: View },
 ): SimulatedAnswers {
   const families = byPurpose(cases);
   const points = pointsOf(families[0]!);
@@ -450,13 +514,16 @@ function answerMachine(
       return { id, role, isVoid: roles.voids?.has(id) ?? false };
     });
   const all = points.baseline.flatMap((point) => [...point.variants.values()]);
-  const measures = measuresOf(all);
-  const work = workOf(all);
+  const measures = measuresOf(view, all);
+  const work = workOf(view, all);
   const sweeps = families.flatMap((family) => {
     const own = pointsOf(family);
-    const [measure] = measuresOf(own.baseline.flatMap((point) => [...point.variants.values()]));
+    const [measure] = measuresOf(
+      view,
+      own.baseline.flatMap((point) => [...point.variants.values()]),
+    );
     if (measure === undefined) return [];
-    return own.axes.flatMap((axis) => sweepOf(axis, own.baseline, variants, measure) ?? []);
+    return own.axes.flatMap((axis) => sweepOf(axis, own.baseline, variants, measure, view) ?? []);
   });
   const main = points.baseline.at(-1);
   return {
@@ -466,6 +533,8 @@ function answerMachine(
     variants,
     measures,
     work,
+    columns: view.columns,
+    axes: points.axes,
     cpus: [...new Set(points.baseline.map(({ cpus }) => cpus))],
     curves: curvesOf(points, variants, measures),
     sweeps,
@@ -474,14 +543,16 @@ function answerMachine(
       at: main?.at ?? new Map(),
       variants: variants.flatMap((variant) => {
         const rows = main?.variants.get(variant.id);
-        return rows === undefined ? [] : [detailOf(variant, rows, measures, work)];
+        return rows === undefined ? [] : [detailOf(variant, rows, { view, measures, work })];
       }),
     },
-    sensitivity: sensitivityOf(points, variants, measures[0], roles.reference),
+    sensitivities: measures[0] === undefined ? [] : sensitivitiesOf(points, variants, measures[0], roles.reference),
   };
 }
 
 /** Answers of the simulated cases of a workload, one for each machine. */
-export function answerSimulated(workload: string, rows: SimulatedRows, roles: Roles): SimulatedAnswers[] {
-  return [...rows.casesOf(workload)].map(([machine, cases]) => answerMachine(workload, machine, cases, roles));
+export function answerSimulated(workload: string, rows: SimulatedRows, roles: Roles, view: View): SimulatedAnswers[] {
+  return [...rows.casesOf(workload)].map(([machine, cases]) =>
+    answerMachine(workload, machine, cases, { roles, view }),
+  );
 }

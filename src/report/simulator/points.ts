@@ -18,6 +18,8 @@ export interface Point {
   readonly cpus: number;
   /** Value of each axis, by its key. */
   readonly at: ReadonlyMap<string, string>;
+  /** Tasks of the workload; null where the rows do not say. */
+  readonly tasks: number | null;
   readonly variants: ReadonlyMap<string, VariantRows>;
 }
 
@@ -40,7 +42,7 @@ export interface Points {
 }
 
 /** Parameters that say nothing of the workload, nor of the variant. */
-const bookkeeping: ReadonlySet<string> = new Set(["machine", "scaled", "stage", "purpose"]);
+const bookkeeping: ReadonlySet<string> = new Set(["machine", "scaled", "stage", "purpose", "swept", "tasks"]);
 
 /** What a case was for; cases of different purposes are not points of one sweep. */
 export function purposeOf({ parameters }: SimulatedCase): string {
@@ -94,7 +96,11 @@ function axesOf(keys: readonly string[], cases: readonly SimulatedCase[]): Axis[
     const partition = partitionBy(key, cases);
     byPartition.set(partition, [...(byPartition.get(partition) ?? []), key]);
   }
-  return [...byPartition.values()].map(([key = "", ...others]) => {
+  const asked = new Set(cases.flatMap(({ parameters }) => parameters.get("swept")?.split(",") ?? []));
+  return [...byPartition.values()].map((alike) => {
+    // What was asked for, before what follows from it.
+    const key = alike.find((one) => asked.has(one)) ?? alike[0]!;
+    const others = alike.filter((one) => one !== key);
     const values = inOrder([...new Set(cases.map(({ parameters }) => parameters.get(key) ?? ""))]);
     return { key, with: others, values, isNumeric: values.every(isNumber) };
   });
@@ -123,12 +129,16 @@ export function pointsOf(cases: readonly SimulatedCase[]): Points {
     return value === undefined || others.length > 0 ? [] : [[key, value] as const];
   });
 
-  const gathered = new Map<string, Point & { readonly variants: Map<string, VariantRows>; change: CostChange | null }>();
+  const gathered = new Map<
+    string,
+    Point & { readonly variants: Map<string, VariantRows>; change: CostChange | null }
+  >();
   for (const one of cases) {
     const at = new Map(axes.map(({ key }) => [key, one.parameters.get(key) ?? ""]));
     const change = changeOf(one);
     const key = JSON.stringify([one.cpus, ...at.values(), change]);
-    const point = gathered.get(key) ?? { cpus: one.cpus, at, variants: new Map(), change };
+    const tasks = Number(one.parameters.get("tasks")) || null;
+    const point = gathered.get(key) ?? { cpus: one.cpus, at, tasks, variants: new Map(), change };
     point.variants.set(one.variant, one.rows);
     gathered.set(key, point);
   }

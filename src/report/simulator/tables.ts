@@ -7,15 +7,19 @@ import { type Table, variantCell, withoutEmptyColumns } from "../tables.ts";
 import {
   type Cost,
   type Curve,
+  commonOf,
   type Detail,
   isRanked,
   levelTolerance,
+  mainCurve,
+  type PlacedSensitivity,
   type SimulatedAnswers,
   type SimulatedVariant,
   type Sweep,
   type Values,
 } from "./answers.ts";
-import type { Measure } from "./measures.ts";
+import { type Axis, placeText } from "./points.ts";
+import type { Measure } from "./view.ts";
 
 const none = "–";
 
@@ -42,25 +46,38 @@ export function leadersOf<X>(
   return known.filter(({ value }) => isLevel(value, best.value)).map(({ id }) => id);
 }
 
+/** Variants that a table has room for side by side. */
+const columnsMax = 6;
+
+/** A column per variant while there are few, and else a row. */
+function readable(table: Table): Table {
+  const [heads, ...rows] = table;
+  if (heads === undefined || heads.length - 1 <= columnsMax) return table;
+  return heads.map((head, column) => [column === 0 ? "variant" : head, ...rows.map((row) => row[column]!)]);
+}
+
 /** A row per x, a column per variant: values with their ratios to the reference, the best in bold. */
 function sweepTable<X>(
   head: string,
   xs: readonly X[],
+  nameOf: (x: X) => string,
   values: Values<X>,
   variants: readonly SimulatedVariant[],
   measure: Measure,
 ): Table {
   const reference = variants.find(({ role }) => role === "reference");
   const shown = variants.filter(({ id }) => (values.get(id)?.size ?? 0) > 0);
-  return [
+  const common = commonOf(values, xs, variants);
+  return readable([
     [head, ...shown.map(variantCell)],
     ...xs.map((x) => {
       const leaders = leadersOf(values, x, variants, measure);
       const base = reference === undefined ? undefined : values.get(reference.id)?.get(x);
-      // Where all are level nobody stands out.
-      const isMarked = leaders.length < shown.filter((one) => isRanked(one) && values.get(one.id)?.has(x)).length;
+      const known = shown.filter((one) => isRanked(one) && values.get(one.id)?.has(x)).length;
+      // Where all are level nobody stands out, nor where only some were simulated.
+      const isMarked = leaders.length < known && common.includes(x);
       return [
-        String(x),
+        shown.length > columnsMax ? nameOf(x) : String(x),
         ...shown.map((one) => {
           const value = values.get(one.id)?.get(x);
           if (value === undefined) return none;
@@ -70,18 +87,18 @@ function sweepTable<X>(
         }),
       ];
     }),
-  ];
+  ]);
 }
 
 /** By count of CPUs. */
 export function curveTable({ cpus, values }: Curve, answers: SimulatedAnswers, place: number): Table {
-  return sweepTable("CPUs", cpus, values[place]!, answers.variants, answers.measures[place]!);
+  return sweepTable("CPUs", cpus, cpusText, values[place]!, answers.variants, answers.measures[place]!);
 }
 
 /** By values of a swept parameter. */
 export function parameterTable({ axis, values }: Sweep, answers: SimulatedAnswers): Table {
   const xs = axis.values.filter((x) => [...values.values()].some((series) => series.has(x)));
-  return sweepTable(axis.key, xs, values, answers.variants, answers.measures[0]!);
+  return sweepTable(axis.key, xs, (x) => `${axis.key}=${x}`, values, answers.variants, answers.measures[0]!);
 }
 
 /** A cost by values of a swept parameter, with the exponent of its growth. */
@@ -99,8 +116,27 @@ export function costTable({ axis }: Sweep, cost: Cost, variants: readonly Simula
   ]);
 }
 
+/** Several costs at the ends of a sweep, with the exponents of their growth. */
+export function growthTable({ others }: Sweep, variants: readonly SimulatedVariant[]): Table {
+  return withoutEmptyColumns([
+    ["variant", ...others.map(({ name }) => name)],
+    ...variants.filter(isRanked).map((one) => [
+      variantCell(one),
+      ...others.map(({ values, exponents }) => {
+        const series = [...(values.get(one.id) ?? [])];
+        const [first, last] = [series[0], series.at(-1)];
+        if (first === undefined || last === undefined) return none;
+        if (first === last) return formatNs(first[1]);
+        const exponent = exponents.get(one.id);
+        return `${formatNs(first[1])} to ${formatNs(last[1])}${exponent == null ? "" : ` (${exponent.toFixed(2)})`}`;
+      }),
+    ]),
+  ]);
+}
+
 /** `+12 %`. */
 function formatError(error: number): string {
+  if (Math.abs(error) < 0.0005) return "0.0 %";
   return `${error < 0 ? "-" : "+"}${(100 * Math.abs(error)).toFixed(Math.abs(error) < 0.1 ? 1 : 0)} %`;
 }
 
@@ -114,9 +150,18 @@ function formatShare(value: number): string {
 export function lawTable({ laws, cpus }: Curve): Table {
   const most = cpus.at(-1)!;
   return [
-    ["variant", "gamma, per CPU", "alpha", "beta", "peak by the law", "best simulated", "RMS residual", "worst residual"],
+    [
+      "variant",
+      "gamma, per CPU",
+      "alpha",
+      "beta",
+      "peak by the law",
+      "best simulated",
+      "RMS residual",
+      "worst residual",
+    ],
     ...laws.map(({ id, law, best }) => {
-      const simulatedBest = `${formatNumber(best)} CPUs`;
+      const simulatedBest = cpusText(best);
       if (!law.fitted) return [id, none, none, none, none, simulatedBest, none, none];
       const { gamma, alpha, beta, peakCpus, rmsError, worst } = law;
       const beyond = peakCpus !== null && peakCpus > most ? " (beyond what was simulated)" : "";
@@ -125,7 +170,11 @@ export function lawTable({ laws, cpus }: Curve): Table {
         formatNumber(gamma),
         formatShare(alpha),
         formatShare(beta),
-        peakCpus === null ? "none" : `${peakCpus.toFixed(peakCpus < 10 ? 1 : 0)} CPUs${beyond}`,
+        peakCpus === null
+          ? "none"
+          : peakCpus === 1
+            ? cpusText(1)
+            : `${peakCpus.toFixed(peakCpus < 10 ? 1 : 0)} CPUs${beyond}`,
         simulatedBest,
         `${(100 * rmsError).toFixed(1)} %`,
         `${formatError(worst.error)} at ${worst.cpus}`,
@@ -144,7 +193,7 @@ export function crossoverTable(pairs: readonly PairCrossovers[], unit: string, r
     return one.level.first - other.level.first;
   });
   return [
-    ["ahead before", "ahead after", "between", "about"],
+    ["ahead before", "ahead after", "between", "by a straight line at"],
     ...found.map(({ before, after, from, to, level }) => [
       before,
       after,
@@ -163,7 +212,7 @@ export function aboutText({ first, last }: { readonly first: number; readonly la
 
 /** Drops columns in which nobody has anything but 0. */
 function withoutZeroColumns(table: Table): Table {
-  const isNothing = (cell: string | undefined): boolean => cell === none || /^0( |$)/.test(cell ?? "");
+  const isNothing = (cell: string | undefined): boolean => cell === none || /^0( [^ ,]+)?$/.test(cell ?? "");
   const kept = table[0]!.map((_, column) => column === 0 || !table.slice(1).every((row) => isNothing(row[column])));
   return table.map((row) => row.filter((_, column) => kept[column]));
 }
@@ -173,20 +222,23 @@ function perOp(total: number | null, { done }: Detail): number | null {
   return done === null || done === 0 ? null : total / done;
 }
 
+/** The floor has no lock, and does next to nothing. */
+function withoutFloor(variants: readonly Detail[]): readonly Detail[] {
+  return variants.filter(({ role }) => role !== "floor");
+}
+
 /** What the machine did at one point. */
-export function machineTable({ main, measures, work }: SimulatedAnswers): Table {
+export function machineTable({ main, measures, columns, work }: SimulatedAnswers): Table {
   const reference = main.variants.find(({ role }) => role === "reference");
   const flavours = [...new Set(main.variants.flatMap(({ gracePeriods }) => [...gracePeriods.keys()]))];
   const per = work === null ? "" : `/${work.name}`;
-  const amount = (total: number | null, one: Detail): string =>
-    formatNumber(work === null ? total : perOp(total, one));
+  const amount = (total: number | null, one: Detail): string => formatNumber(work === null ? total : perOp(total, one));
   return withoutZeroColumns(
     withoutEmptyColumns([
       [
         "variant",
         ...measures.flatMap(({ name }) => [name, "ratio"]),
-        "CPU time of a visit",
-        "visits given up",
+        ...columns.map(({ name }) => name),
         "CPUs busy",
         "least, median, most busy CPU",
         `lines from other cores${per}`,
@@ -197,14 +249,13 @@ export function machineTable({ main, measures, work }: SimulatedAnswers): Table 
         "interrupts off, most",
         "lock held, most",
       ],
-      ...main.variants.map((one) => [
+      ...withoutFloor(main.variants).map((one) => [
         variantCell(one),
         ...measures.flatMap(({ format }, place) => [
           format(one.values[place]),
           formatRatio(ratioOf(one.values[place], reference?.values[place])),
         ]),
-        formatNs(one.visitNs),
-        one.givenUp === null || one.givenUp === 0 ? none : formatPercent(one.givenUp),
+        ...columns.map(({ format }, place) => format(one.own[place])),
         one.utilisation === null ? none : one.utilisation.toFixed(1),
         one.busy === null
           ? none
@@ -227,20 +278,16 @@ export function machineTable({ main, measures, work }: SimulatedAnswers): Table 
 
 /** What callers of each operation waited. Null when nobody recorded any. */
 export function latencyTable({ main }: SimulatedAnswers): Table | null {
-  const operations = [...new Set(main.variants.flatMap(({ latencies }) => [...latencies.keys()]))];
+  const shown = withoutFloor(main.variants);
+  const operations = [...new Set(shown.flatMap(({ latencies }) => [...latencies.keys()]))];
   if (operations.length === 0) return null;
   return withoutEmptyColumns([
-    ["variant", ...operations.flatMap((operation) => [`${operation}: p50`, "p99", "max", "count"])],
-    ...main.variants.map((one) => [
+    ["variant", ...operations.flatMap((operation) => [`${operation}: p50`, "p99", "max"])],
+    ...shown.map((one) => [
       variantCell(one),
       ...operations.flatMap((operation) => {
         const latency = one.latencies.get(operation);
-        return [
-          formatNs(latency?.p50Ns),
-          formatNs(latency?.p99Ns),
-          formatNs(latency?.maxNs),
-          formatNumber(latency?.count),
-        ];
+        return [formatNs(latency?.p50Ns), formatNs(latency?.p99Ns), formatNs(latency?.maxNs)];
       }),
     ]),
   ]);
@@ -254,7 +301,7 @@ const shareMin = 0.0005;
 
 /** Shares of all CPUs' time: a row per function, a column per variant. Null when nobody recorded any. */
 export function profileTable({ main }: SimulatedAnswers): Table | null {
-  const profiled = main.variants.filter(({ role, profile }) => role !== "floor" && profile.size > 0);
+  const profiled = withoutFloor(main.variants).filter(({ profile }) => profile.size > 0);
   if (profiled.length === 0) return null;
   const largest = (symbol: string): number => Math.max(...profiled.map(({ profile }) => profile.get(symbol) ?? 0));
   const symbols = [...new Set(profiled.flatMap(({ profile }) => [...profile.keys()]))]
@@ -264,7 +311,7 @@ export function profileTable({ main }: SimulatedAnswers): Table | null {
     .slice(0, symbolsShown)
     .map(({ symbol }) => symbol);
   const rest = profiled.map(({ profile }) => 1 - symbols.reduce((sum, symbol) => sum + (profile.get(symbol) ?? 0), 0));
-  return [
+  return readable([
     ["function", ...profiled.map(variantCell)],
     ...symbols.map((symbol) => [
       symbol,
@@ -273,15 +320,18 @@ export function profileTable({ main }: SimulatedAnswers): Table | null {
     ...(rest.some((share) => share >= shareMin)
       ? [["_everything else_", ...rest.map((share) => formatPercent(Math.max(0, share)))]]
       : []),
-  ];
+  ]);
 }
 
-/** Lines that are shown of each variant. */
+/** Names that are shown of each variant. */
 const linesShown = 5;
 
-/** The lines that CPUs took from each other most: a row per line, a column per variant. Null when there are none. */
+/** Waits shorter than this on average are none, in ns. */
+const waitedMin = 0.1;
+
+/** The lines that CPUs took from each other most: a row per name, a column per variant. Null when there are none. */
 export function lineTable({ main, work }: SimulatedAnswers): Table | null {
-  const moving = main.variants.filter(({ role, lines }) => role !== "floor" && lines.length > 0);
+  const moving = withoutFloor(main.variants).filter(({ lines }) => lines.length > 0);
   if (moving.length === 0) return null;
   const amountOf = (one: Detail, total: number | null): number | null => (work === null ? total : perOp(total, one));
   const largest = (name: string): number =>
@@ -291,18 +341,19 @@ export function lineTable({ main, work }: SimulatedAnswers): Table | null {
   const names = [...new Set(moving.flatMap(({ lines }) => lines.slice(0, linesShown).map(({ name }) => name)))].sort(
     (one, other) => largest(other) - largest(one),
   );
-  return [
-    ["line", ...moving.map(variantCell)],
+  return readable([
+    ["lines of", ...moving.map(variantCell)],
     ...names.map((name) => [
       name,
       ...moving.map((one) => {
         const line = one.lines.find((other) => other.name === name);
         if (line === undefined) return none;
-        const waited = amountOf(one, line.waitedNs);
-        return `${formatNumber(amountOf(one, line.transfers))}${waited === null ? "" : `; ${formatNs(waited)}`}`;
+        const waited = amountOf(one, line.waitedNs) ?? 0;
+        const lines = line.lines === 1 ? "" : ` (${line.lines} lines)`;
+        return `${formatNumber(amountOf(one, line.transfers))}, ${formatNs(waited < waitedMin ? 0 : waited)}${lines}`;
       }),
     ]),
-  ];
+  ]);
 }
 
 /** `half l3`. */
@@ -320,7 +371,14 @@ export function changesText(changes: readonly CostChange[]): string {
 }
 
 /** Whether the order of two variants holds, and what would end it. */
-export function verdictText({ verdict, ahead, flippedBy, levelledBy, separatedBy, unknownBy }: PairSensitivity): string {
+export function verdictText({
+  verdict,
+  ahead,
+  flippedBy,
+  levelledBy,
+  separatedBy,
+  unknownBy,
+}: PairSensitivity): string {
   switch (verdict) {
     case "robust":
       return "robust";
@@ -343,9 +401,10 @@ const costsNamed = 3;
 const elasticityMin = 0.01;
 
 /** Each variant against the reference: whether the order holds, and which costs the ratio depends on most. */
-export function sensitivityTable({ sensitivity, variants }: SimulatedAnswers): Table | null {
-  if (sensitivity === null) return null;
-  const { pairs, elasticities } = sensitivity.found;
+export function sensitivityTable(
+  { found: { pairs, elasticities } }: PlacedSensitivity,
+  variants: readonly SimulatedVariant[],
+): Table {
   const reference = variants.find(({ role }) => role === "reference")?.id;
   const rows = variants.filter(isRanked).flatMap(({ id, role }) => {
     const pair = pairs.find((one) => one.variants.includes(id) && one.variants.some((other) => other === reference));
@@ -357,25 +416,72 @@ export function sensitivityTable({ sensitivity, variants }: SimulatedAnswers): T
       .sort((one, other) => Math.abs(other.elasticity) - Math.abs(one.elasticity))
       .slice(0, costsNamed)
       .map(({ cost, elasticity }) => `\`${cost}\` ${elasticity < 0 ? "-" : "+"}${Math.abs(elasticity).toFixed(2)}`);
-    return [
-      [
-        id,
-        formatRatio(own[0]?.ratio),
-        verdictText(pair),
-        largest.length === 0 ? "on none" : largest.join(", "),
-      ],
-    ];
+    return [[id, formatRatio(own[0]?.ratio), verdictText(pair), largest.length === 0 ? "on none" : largest.join(", ")]];
   });
-  return rows.length === 0
-    ? null
-    : [["variant", "ratio", "its order with the reference", "the ratio depends most on (elasticity)"], ...rows];
+  return [["variant", "ratio", "its order with the reference", "the ratio depends most on (elasticity)"], ...rows];
+}
+
+/** In words what becomes of an order of all. */
+export function orderText({ found: { ranking } }: PlacedSensitivity): string {
+  switch (ranking.verdict) {
+    case "robust":
+      return "robust";
+    case "flipped":
+      return `changes with ${changesText(ranking.flippedBy)}`;
+    case "not separated":
+      return "nobody passes another, but some are level";
+    case "unknown":
+      return "not known, for want of values";
+  }
+}
+
+/** The order of all at several places, and whether it is robust. */
+export function ordersTable(places: readonly PlacedSensitivity[]): Table {
+  return [
+    ["place", "order, best first", "when a cost changes"],
+    ...places.map((one) => [placeOf(one), one.found.ranking.order.join(", "), orderText(one)]),
+  ];
+}
+
+/** `24 CPUs, cgroups=500`. */
+export function placeOf({ cpus, at }: { readonly cpus: number; readonly at: ReadonlyMap<string, string> }): string {
+  return [cpusText(cpus), ...(at.size === 0 ? [] : [placeText(at)])].join(", ");
+}
+
+/** `1 CPU`, `24 CPUs`. */
+export function cpusText(cpus: number): string {
+  return `${formatNumber(cpus)} CPU${cpus === 1 ? "" : "s"}`;
+}
+
+/** Who is best by count of CPUs and value of an axis, the other axes as they are at the main point. */
+export function mapTable(axis: Axis, { curves, cpus, main, variants, measures }: SimulatedAnswers): Table {
+  const alike = curves.filter(({ at }) =>
+    [...at].every(([key, value]) => key === axis.key || main.at.get(key) === value),
+  );
+  const reference = variants.find(({ role }) => role === "reference")?.id ?? "";
+  return [
+    ["CPUs", ...alike.map(({ at }) => `${axis.key}=${at.get(axis.key)}`)],
+    ...cpus
+      .filter((count) => alike.some(({ common }) => common.includes(count)))
+      .map((count) => [
+        formatNumber(count),
+        ...alike.map(({ values: [foremost = new Map() as Values<number>] }) => {
+          const leaders = leadersOf(foremost, count, variants, measures[0]!);
+          const [best] = leaders;
+          if (best === undefined) return none;
+          const others = leaders.length === 1 ? "" : ` and ${leaders.length - 1} alike`;
+          const ratio = ratioOf(foremost.get(best)?.get(count), foremost.get(reference)?.get(count));
+          return `${best}${others} (${formatRatio(ratio)})`;
+        }),
+      ]),
+  ];
 }
 
 /** Ratios on each machine, on its largest count of CPUs. Null with one machine. */
 export function machinesTable(machines: readonly SimulatedAnswers[]): Table | null {
   const known = machines.filter(({ measures }) => measures.length > 0);
   if (known.length < 2) return null;
-  const ids = [...new Set(known.flatMap(({ variants }) => variants.map(({ id }) => id)))];
+  const ids = [...new Set(known.flatMap(({ variants }) => variants.filter(isRanked).map(({ id }) => id)))];
   return [
     ["machine", "CPUs", "by", ...ids],
     ...known.map(({ machine, main, measures }) => {
@@ -403,19 +509,23 @@ export function machinesTable(machines: readonly SimulatedAnswers[]): Table | nu
 const countsShown = 6;
 
 /** The short table of the terminal: the foremost measure by variant and count of CPUs. */
-export function overviewTable({ curves, main, measures, variants }: SimulatedAnswers): Table | null {
+export function overviewTable(answers: SimulatedAnswers): Table | null {
+  const { main, measures, variants } = answers;
   const [measure] = measures;
   if (measure === undefined) return null;
-  const curve = curves.find(({ at }) => [...at].every(([key, value]) => main.at.get(key) === value));
+  const curve = mainCurve(answers);
   if (curve === undefined) return shortTable(main.variants, measures);
-  const last = curve.cpus.length - 1;
-  const shown = Math.min(countsShown, curve.cpus.length);
-  const counts = Array.from({ length: shown }, (_, place) => curve.cpus[Math.round((place * last) / (shown - 1))]!);
+  const { common } = curve;
+  const last = common.length - 1;
+  const shown = Math.min(countsShown, common.length);
+  const counts = Array.from({ length: shown }, (_, place) =>
+    shown === 1 ? common[0]! : common[Math.round((place * last) / (shown - 1))]!,
+  );
   const most = counts.at(-1)!;
   const values = curve.values[0]!;
   const base = values.get(variants.find(({ role }) => role === "reference")?.id ?? "")?.get(most);
   return [
-    [measure.name, ...counts.map((count) => `${count} CPUs`), `ratio on ${most}`],
+    [measure.name, ...counts.map((count) => cpusText(count)), `ratio on ${most}`],
     ...variants
       .filter(({ id }) => (values.get(id)?.size ?? 0) > 0)
       .map((one) => [

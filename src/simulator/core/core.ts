@@ -42,6 +42,7 @@ import {
   outcomeOperation,
   outcomePaused,
   outcomeReschedule,
+  outcomeStuck,
   outcomeTimer,
   symbolCount,
 } from "./protocol";
@@ -177,7 +178,7 @@ function take(bytes: usize): usize {
 export function bytesNeeded(cores: u32, l3s: u32, lineTotal: u32): f64 {
   const l1Bytes = usize(l1Mask + 1) * l1Ways * 8;
   const l2Bytes = usize(l2Mask + 1) * l2Ways * 8;
-  const l3Bytes = usize(l3Sets) * l3Ways * 4;
+  const l3Bytes = usize(l3Sets) * l3Ways * 8;
   return (
     f64(__heap_base) +
     f64(fixedBytes()) +
@@ -257,7 +258,7 @@ export function lay(cores: u32, clusters: u32, l3s: u32, socketCount: u32, lineT
   coreClusters = take(cpusMax * 4);
   clusterSockets = take(cpusMax * 4);
   coresBase = take(usize(cores) * coreBytes());
-  l3Base = take(usize(l3s) * usize(l3Sets) * l3Ways * 4);
+  l3Base = take(usize(l3s) * usize(l3Sets) * l3Ways * 8);
   lineCount = lineTotal;
   lines = take(usize(lineTotal) * offsetof<Line>());
   for (let cluster: u32 = 0; cluster < clusters; cluster++) {
@@ -290,7 +291,7 @@ export function placeCpu(
   one.socketBits = socketClusters;
   one.l1 = coresBase + usize(core) * coreBytes();
   one.l2 = one.l1 + usize(l1Mask + 1) * l1Ways * 8;
-  one.l3 = l3Base + usize(l3Index) * usize(l3Sets) * l3Ways * 4;
+  one.l3 = l3Base + usize(l3Index) * usize(l3Sets) * l3Ways * 8;
   one.functions = functions;
   one.heapIndex = notInHeap;
   store<u32>(coreClusters + core * 4, cluster);
@@ -407,10 +408,8 @@ function suspend(): void {
   suspensions++;
 }
 
-/** Lets the running CPU be looked at before its next access. */
-function lookSoon(): void {
-  limit = -1;
-}
+/** A CPU that is at no event boundary for so long is stuck: as the kernel's soft-lockup detector, 20 s. */
+const stuckAfter: f64 = 200_000_000_000;
 
 function findLimit(): void {
   const one = changetype<Cpu>(cpu);
@@ -419,10 +418,14 @@ function findLimit(): void {
   if (nextTimer < horizon) horizon = nextTimer;
   // A millisecond at a time, so that the host is heard.
   limit = Math.min(horizon + lookahead, clock + 10_000_000);
-  if (doing.irqDepth === 0) {
-    if (one.interruptAt < limit) limit = one.interruptAt;
-    if (doing.preemptDepth === 0 && one.sliceEnd < limit) limit = one.sliceEnd;
-  }
+  lowerLimit(one, doing);
+}
+
+/** Has the running CPU stop where an interrupt arrives or its time slice ends, if it can then. */
+function lowerLimit(one: Cpu, doing: Activity): void {
+  if (doing.irqDepth > 0) return;
+  if (one.interruptAt < limit) limit = one.interruptAt;
+  if (doing.preemptDepth === 0 && one.sliceEnd < limit) limit = one.sliceEnd;
 }
 
 /** The CPU that the outcome of {@link go} is about. */
@@ -444,6 +447,7 @@ export function go(resumptionsMax: u32): u32 {
     activity = one.activity;
     const doing = changetype<Activity>(activity);
     clock = one.clock;
+    if (clock - one.boundary >= stuckAfter) return outcomeStuck;
     // An access that has begun is completed first.
     if (doing.irqDepth === 0 && doing.transfer === 0) {
       if (one.interruptAt <= clock) return outcomeInterrupt;
@@ -471,12 +475,15 @@ export function go(resumptionsMax: u32): u32 {
   return outcomePaused;
 }
 
-/** Begins to compute until the end, or the end of the time slice. */
+/** Begins to compute until the end, or until an interrupt or the end of the time slice. */
 function computePiece(): void {
   const one = changetype<Cpu>(cpu);
   const doing = changetype<Activity>(activity);
   let piece = doing.span;
-  if (doing.preemptDepth === 0 && one.sliceEnd - clock < piece) piece = one.sliceEnd - clock;
+  if (doing.irqDepth === 0) {
+    if (one.interruptAt - clock < piece) piece = one.interruptAt - clock;
+    if (doing.preemptDepth === 0 && one.sliceEnd - clock < piece) piece = one.sliceEnd - clock;
+  }
   doing.span -= piece;
   doing.computingSince = clock;
   one.clock = clock + piece;
@@ -531,6 +538,17 @@ export function access(cell: u32, how: u32): void {
     suspend();
     return;
   }
+  if (how === howLocked) {
+    // All stores before it are performed first. Others may get ahead meanwhile.
+    const done = changetype<Cpu>(cpu).storesDone;
+    if (done > clock) {
+      clock = done;
+      if (clock > limit) {
+        suspend();
+        return;
+      }
+    }
+  }
   const line = cell >>> 6;
   const record = changetype<Line>(lines + usize(line) * offsetof<Line>());
   const tag = (u64(record.version) << 32) | u64(line);
@@ -542,6 +560,7 @@ export function access(cell: u32, how: u32): void {
         suspend();
         return;
       }
+      if (clock > record.setsOutAt) record.setsOutAt = 0;
     }
     if (how === howLoad) {
       accesses++;
@@ -550,11 +569,7 @@ export function access(cell: u32, how: u32): void {
     }
     if (record.holder === ownCore && (record.state & lineExclusive) !== 0) {
       accesses++;
-      if (how === howStore) clock += costStore;
-      else {
-        const done = changetype<Cpu>(cpu).storesDone;
-        clock = (done > clock ? done : clock) + costLocked;
-      }
+      clock += how === howStore ? costStore : costLocked;
       return;
     }
     fetch(line, how, true);
@@ -601,7 +616,6 @@ function fetch(line: u32, how: u32, isHeld: bool): void {
   const set2 = one.l2 + usize((line & l2Mask) * l2Ways) * 8;
   const tag = (u64(record.version) << 32) | u64(line);
   const isNear = isHeld || load<u64>(set2) === tag || isInLater(set2, tag, l2Ways);
-  if (how === howLocked && one.storesDone > clock) clock = one.storesDone;
   if (isNear && (how === howLoad || isOwned)) {
     accesses++;
     let cost = isHeld ? costL1 : costL2;
@@ -616,11 +630,11 @@ function fetch(line: u32, how: u32, isHeld: bool): void {
   }
   if (state === lineAbsent || isOwned) {
     const end = clock + fromBelow(line);
-    record.arrivesAt = end;
+    record.arrivesAt = end + (how === howLocked ? costLocked : 0);
     have(line, how, set2);
     accesses++;
     if (how === howStore) bufferStore(end, end - clock);
-    else clock = end + (how === howLocked ? costLocked : 0);
+    else clock = record.arrivesAt;
     return;
   }
   if (state === lineShared && how === howLoad) {
@@ -723,16 +737,17 @@ function count(source: usize): void {
 /** The set of the last-level cache, which spreads lines by a hash of their address, so that strides do not collide. */
 function setOfL3(line: u32): usize {
   const hash = ((line * 0x9e37_79b1) >>> 8) ^ line;
-  return changetype<Cpu>(cpu).l3 + usize((hash % l3Sets) * l3Ways) * 4;
+  return changetype<Cpu>(cpu).l3 + usize((hash % l3Sets) * l3Ways) * 8;
 }
 
 /** Latency of what no core's cache has. */
 function fromBelow(line: u32): f64 {
   const one = changetype<Cpu>(cpu);
   const set = setOfL3(line);
-  const end = set + usize(l3Ways) * 4;
-  for (let way = set; way < end; way += 4) {
-    if (load<u32>(way) === line + 1) {
+  const end = set + usize(l3Ways) * 8;
+  const tag = (u64(changetype<Line>(lines + usize(line) * offsetof<Line>()).version) << 32) | u64(line);
+  for (let way = set; way < end; way += 8) {
+    if (load<u64>(way) === tag) {
       count(fromL3);
       return costL3;
     }
@@ -784,21 +799,13 @@ function evict(tag: u64): void {
   const record = changetype<Line>(lines + usize(line) * offsetof<Line>());
   if (record.version !== u32(tag >>> 32)) return;
   if (record.holder === ownCore && (record.state & ~lineIsRead) !== lineShared) {
-    // What the first cache may still have is gone as well.
+    // What the first cache may still have is gone as well, and what another last-level cache has of it is out of date.
     record.version++;
     record.state = u8(lineAbsent);
     record.holder = 0;
     record.clusters = 0;
   }
-  const set = setOfL3(line);
-  const last = set + usize(l3Ways - 1) * 4;
-  let way = set;
-  while (way < last && load<u32>(way) !== line + 1) way += 4;
-  while (way > set) {
-    store<u32>(way, load<u32>(way - 4));
-    way -= 4;
-  }
-  store<u32>(set, line + 1);
+  put(setOfL3(line), l3Ways, (u64(record.version) << 32) | u64(line));
 }
 
 export function barrier(): void {
@@ -847,6 +854,7 @@ export function requestSpan(operation: u32, ns: f64): void {
   const doing = changetype<Activity>(activity);
   doing.operation = operation;
   doing.span = Math.round(ns * 10);
+  doing.computingSince = clock;
   suspend();
 }
 
@@ -906,8 +914,14 @@ export function setActivity(index: u32, which: u32, none: bool): void {
   charge(index);
   const one = changetype<Cpu>(cpuAt(index));
   one.activity = none ? 0 : activityAt(which);
-  one.boundary = one.clock;
+  if (!none) changetype<Activity>(one.activity).computingSince = one.clock;
   store<u32>(idleTable + index * 4, none ? 1 : 0);
+}
+
+/** Says that a CPU begins something new, so that it is not stuck. */
+export function setBoundary(index: u32): void {
+  const one = changetype<Cpu>(cpuAt(index));
+  one.boundary = one.clock;
 }
 
 /** Moves a CPU's clock on to `to`, unless it is later already; what passes is charged to `symbol`. */
@@ -926,11 +940,6 @@ export function spend(index: u32, span: f64, symbol: u32): void {
 /** Charges everything, so that symbol times can be read. */
 export function settle(index: u32): void {
   charge(index);
-}
-
-/** When a CPU was last at an event boundary or began something else. */
-export function boundaryOf(index: u32): f64 {
-  return changetype<Cpu>(cpuAt(index)).boundary;
 }
 
 export function clockOf(index: u32): f64 {
@@ -1047,7 +1056,7 @@ export function preemptOn(): void {
   if (--doing.preemptDepth > 0) return;
   const span = clock - doing.preemptOffSince;
   if (span > doing.preemptOffMax) doing.preemptOffMax = span;
-  if (changetype<Cpu>(cpu).sliceEnd <= clock) lookSoon();
+  lowerLimit(changetype<Cpu>(cpu), doing);
 }
 
 export function irqOff(): void {
@@ -1057,11 +1066,12 @@ export function irqOff(): void {
 
 export function irqOn(): void {
   if (!isTimed) return;
-  if (--changetype<Activity>(activity).irqDepth > 0) return;
+  const doing = changetype<Activity>(activity);
+  if (--doing.irqDepth > 0) return;
   const one = changetype<Cpu>(cpu);
   const span = clock - one.irqOffSince;
   if (span > one.irqOffMax) one.irqOffMax = span;
-  if (one.interruptAt <= clock) lookSoon();
+  lowerLimit(one, doing);
 }
 
 /** The CPU is at an event boundary: it is not caught in what it does. */

@@ -41,6 +41,8 @@ export const outcomeTimer = 4;
 export const outcomeIdle = 5;
 /** CPUs have run for a while. */
 export const outcomePaused = 6;
+/** The CPU was at no event boundary for too long. */
+export const outcomeStuck = 7;
 
 /** Symbols of the simulator's own, beside those of `src/kernel/symbols.ts`. */
 export const otherSymbol = 0;

@@ -1,0 +1,163 @@
+// Carries out simulated units: their cases are independent jobs of a pool. Rows are written in an order that the plan
+// alone decides, so the records do not depend on which job ends first.
+
+import { availableParallelism } from "node:os";
+import type { CompiledModule } from "../build/compile.ts";
+import { InputError, StoppedError, ViolationError } from "../errors.ts";
+import { type Simulation, type Unit, unitText } from "../plan/unit.ts";
+import type { MeasuredRow } from "../records/record.ts";
+import type { JobOutcome, SimulationJob } from "../simulator/job.ts";
+import { type RunningJob, SimulationPool } from "../simulator/pool.ts";
+import { quarantineCaseBytes } from "./quarantine-unit.ts";
+import { Refinement, type SimulatedPoint } from "./refinement.ts";
+import type { RunState } from "./run-state.ts";
+import { shrinkerCaseBytes } from "./shrinker-unit.ts";
+
+/** Times a second at which progress is looked at. */
+const lookMs = 200;
+
+/** Threads that simulate when the user does not say. */
+export const workersByDefault = availableParallelism();
+
+function simulationOf({ simulation }: Unit): Simulation {
+  if (simulation === null) throw new Error("the unit is not simulated");
+  return simulation;
+}
+
+/** Memory of a simulated case: what it touches natively, the core's record of each of these lines, and the machine. */
+function bytesOf({ problem, workload }: Unit): number {
+  const touched = problem === "quarantine" ? quarantineCaseBytes(workload) : shrinkerCaseBytes(workload);
+  return 1.5 * touched + 64 * 2 ** 20;
+}
+
+function jobOf(state: RunState, { unit, variant }: SimulatedPoint): SimulationJob {
+  const { modules, machines } = state.execution;
+  const { machine, scaled, virtualMs, isByCpu } = simulationOf(unit);
+  const { workload, workloadFile, problem, cpus } = unit;
+  if (problem !== "quarantine" && problem !== "shrinker") throw new Error(`nobody simulates problem '${problem}'`);
+  const { id, isFloor, skipWhenEmpty } = variant;
+  return {
+    problem,
+    variant: { id, isFloor, skipWhenEmpty },
+    core: (modules.core as CompiledModule).wasm,
+    compiled: modules.get(unit, variant),
+    workload:
+      workloadFile === undefined
+        ? { name: workload.name, parameters: workload.parameters, seed: workload.seed }
+        : { file: workloadFile },
+    profile: machines.profileOf(machine, scaled),
+    cpus,
+    virtualMs,
+    isByCpu,
+  };
+}
+
+/** Simulates batches of units, and keeps of their rows what a refinement needs. */
+export class Simulations {
+  readonly #refinement = new Refinement();
+
+  /** Hears of a row of a case that is done. */
+  add(row: MeasuredRow): void {
+    this.#refinement.add(row);
+  }
+
+  /**
+   * Simulates units of one workload, the most expensive first.
+   *
+   * @throws {StoppedError} when the signal was raised; what was done until then is in the records
+   */
+  async carryOut(state: RunState, units: readonly Unit[]): Promise<void> {
+    const { workers, signal, refines } = state.execution;
+    const pool = new SimulationPool({ workers, bytesMax: process.availableMemory() / 2, signal });
+    try {
+      // Stable, so units of equal weight keep their order.
+      const sorted = [...units].sort((one, other) => weightOf(other) - weightOf(one));
+      const planned = sorted.flatMap((unit) => unit.variants.map((variant) => ({ unit, variant })));
+      await this.#perform(state, pool, planned);
+      if (!refines) return;
+      await this.#refinement.run(units, (points) => this.#perform(state, pool, points));
+    } finally {
+      await pool.close();
+    }
+  }
+
+  /** Simulates those of some cases that are not done, and writes their rows in the order of the cases. */
+  async #perform(state: RunState, pool: SimulationPool, points: readonly SimulatedPoint[]): Promise<void> {
+    const pending = points.filter(({ unit, variant }) => !state.isDone(unit, variant));
+    /** By variant: the first case that no variant may end in. Those behind it do not count. */
+    const firstVoid = new Map<string, number>();
+    const running = pending.map((point, index): RunningJob => {
+      const { id } = point.variant;
+      const job = pool.run({
+        job: jobOf(state, point),
+        bytes: bytesOf(point.unit),
+        isWanted: () => !state.isVoid(point.unit, point.variant) && index < (firstVoid.get(id) ?? pending.length),
+      });
+      const look = (outcome: JobOutcome | null): void => {
+        if (outcome?.kind === "violation") firstVoid.set(id, Math.min(index, firstVoid.get(id) ?? index));
+      };
+      job.outcome.then(look, () => {});
+      return job;
+    });
+    let written = 0;
+    const ofCase = ({ unit }: SimulatedPoint): number => unit.weight / unit.variants.length;
+    const timer = setInterval(() => {
+      const shares = pending.map((point, index) =>
+        index < written ? 0 : ofCase(point) * (running[index]?.share() ?? 0),
+      );
+      state.progress.update(shares.reduce((sum, share) => sum + share, 0));
+    }, lookMs);
+    try {
+      for (const [index, point] of pending.entries()) {
+        state.progress.begin(`${unitText(point.unit)} on ${point.unit.cpus} CPUs`);
+        await this.#write(state, point, (await running[index]?.outcome) ?? null);
+        written = index + 1;
+        state.progress.finish(ofCase(point));
+      }
+    } catch (error) {
+      if (error instanceof StoppedError)
+        await this.#writeFinished(state, pending.slice(written), running.slice(written));
+      throw error;
+    } finally {
+      clearInterval(timer);
+    }
+    await state.save();
+  }
+
+  /** After a stop: writes what ended before its turn. */
+  async #writeFinished(
+    state: RunState,
+    points: readonly SimulatedPoint[],
+    running: readonly RunningJob[],
+  ): Promise<void> {
+    const outcomes = await Promise.allSettled(running.map(({ outcome }) => outcome));
+    for (const [index, point] of points.entries()) {
+      const outcome = outcomes[index];
+      if (outcome?.status !== "fulfilled" || outcome.value?.kind !== "done") continue;
+      await this.#write(state, point, outcome.value);
+    }
+  }
+
+  /** Writes a case's rows, or why it has none. */
+  async #write(state: RunState, { unit, variant }: SimulatedPoint, outcome: JobOutcome | null): Promise<void> {
+    if (state.isVoid(unit, variant)) state.leaveOut(unit, variant);
+    else if (outcome === null)
+      throw new Error(`case of '${variant.id}' was left out, though nothing was wrong before it`);
+    else if (outcome.kind === "done") {
+      const recorder = state.recorder(unit);
+      for (const { metric, value } of outcome.samples) recorder.add(variant, metric, 0, value);
+      for (const row of recorder.rows) this.add(row);
+      await recorder.write();
+      state.settle(unit, variant);
+    } else {
+      const { kind, message } = outcome;
+      state.fail(unit, variant, kind === "violation" ? new ViolationError(message) : new InputError(message));
+    }
+    await state.saveNowAndThen();
+  }
+}
+
+/** Expected seconds of one of a unit's cases. */
+function weightOf({ weight, variants }: Unit): number {
+  return weight / variants.length;
+}

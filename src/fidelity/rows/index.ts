@@ -1,0 +1,17 @@
+// All rows, in the order of the page.
+
+import type { Row } from "../row.ts";
+import { unmounts, visits } from "./linux618.ts";
+import { counts, reproduction, robot } from "./ramfs.ts";
+import { refcountWalk, rwsemWalk, srcuWalk } from "./walk.ts";
+
+export const rows: readonly Row[] = [
+  robot,
+  reproduction,
+  ...counts,
+  rwsemWalk,
+  srcuWalk,
+  refcountWalk,
+  visits,
+  unmounts,
+];

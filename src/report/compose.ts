@@ -1,0 +1,93 @@
+// Puts a problem's part of a report together: its own answers, and those of the simulator, which are alike for all.
+
+import type { Answered, AnsweredWorkload, Part, Reporter, Subject } from "./part.ts";
+import type { ProblemRows } from "./rows.ts";
+import { answerSimulated, type SimulatedAnswers } from "./simulator/answers.ts";
+import { howToRead, simulatedMarkdown, simulatedTerminal, simulatedVerdicts } from "./simulator/markdown.ts";
+import { leadersAtMain } from "./simulator/verdict.ts";
+import { defaultView, type View } from "./simulator/view.ts";
+
+/** A workload with all that is known of it. */
+interface Composed {
+  readonly name: string;
+  /** Null where it was only simulated. */
+  readonly own: AnsweredWorkload | null;
+  readonly simulated: readonly SimulatedAnswers[];
+}
+
+/**
+ * A problem's reporter.
+ *
+ * @param answer what it makes of its measured and counted rows
+ * @param view what it goes by where it was simulated
+ */
+export function reporterOf(
+  answer: (rows: ProblemRows, subject: Subject) => Promise<Answered>,
+  view: View = defaultView,
+): Reporter {
+  return async (rows, subject) => compose(await answer(rows, subject), rows, subject, view);
+}
+
+function compose(answered: Answered, rows: ProblemRows, subject: Subject, view: View): Part {
+  const own = answered.workloads.map(({ workload }) => workload);
+  const names = [...own, ...rows.simulated.workloads.filter((name) => !own.includes(name))];
+  const workloads = names.map((name, index) => ({
+    name,
+    own: answered.workloads[index] ?? null,
+    simulated: answerSimulated(name, rows.simulated, subject, view),
+  }));
+  const { native, counted } = answered;
+  return {
+    subject,
+    choices: answered.workloads.map(({ workload, variant, isIncomplete }) => ({ workload, variant, isIncomplete })),
+    simulated: workloads.flatMap(({ name, simulated }) =>
+      simulated.map((one) => ({
+        workload: name,
+        machine: one.machine,
+        cpus: one.cpus,
+        best: leadersAtMain(one),
+      })),
+    ),
+    markdown: markdownOf(workloads, answered, subject),
+    terminal: terminalOf(workloads, answered),
+    answers: workloads.map(({ name, simulated }, index) => {
+      const one = answered.answers[index] ?? { name };
+      return simulated.length === 0 ? one : { ...one, simulated };
+    }),
+    native,
+    counted,
+  };
+}
+
+function markdownOf(workloads: readonly Composed[], { remarks, faults }: Answered, subject: Subject): string {
+  const isSimulated = workloads.some(({ simulated }) => simulated.length > 0);
+  const hasOwn = workloads.some(({ own }) => own !== null);
+  const lines = ["## Verdict", ""];
+  for (const { name, own, simulated } of workloads) {
+    if (own !== null) lines.push(`- **${name}**: ${own.verdict}.`);
+    lines.push(...simulatedVerdicts(name, simulated, faults));
+  }
+  lines.push("");
+  if (isSimulated) lines.push(howToRead, "");
+  // Without rows there is nothing to be said of, but that there is nothing.
+  if (hasOwn || !isSimulated) lines.push(remarks);
+  for (const { name, own, simulated } of workloads) {
+    lines.push(own?.markdown ?? headOf(name, subject));
+    if (simulated.length > 0) lines.push(simulatedMarkdown(simulated, faults));
+  }
+  return lines.join("\n");
+}
+
+/** Name of a workload and what it asks. */
+export function headOf(name: string, { questions }: Subject): string {
+  return [`## ${name}`, "", `_${questions.get(name) ?? "A workload from a file."}_`, ""].join("\n");
+}
+
+function terminalOf(workloads: readonly Composed[], { faults }: Answered): string {
+  return workloads
+    .flatMap(({ name, own, simulated }) => [
+      ...(own === null ? [] : [own.terminal]),
+      ...(simulated.length === 0 ? [] : [simulatedTerminal(name, simulated, faults)]),
+    ])
+    .join("\n");
+}

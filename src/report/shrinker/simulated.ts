@@ -1,0 +1,49 @@
+// What simulated shrinkers are ranked by, and what is told of them.
+
+import { formatNs, formatNumber, formatPercent } from "../format.ts";
+import type { VariantRows } from "../rows.ts";
+import { bogoOp, bogoOpsPerSecond, type Measure, quantity, readValue, type View } from "../simulator/view.ts";
+
+/** Share of the visits that returned at once because the trylock failed; null when nobody counted. */
+function givenUpOf(rows: VariantRows): number | null {
+  const visits = readValue(rows, "virtual-visits");
+  const givenUp = readValue(rows, "virtual-visits-given-up");
+  return visits === null || visits === 0 || givenUp === null ? null : givenUp / visits;
+}
+
+/** A visit that is given up costs next to nothing, and does nothing. */
+function walkedPerSecond(all: readonly VariantRows[]): Measure {
+  const gaveUp = all.some((rows) => (givenUpOf(rows) ?? 0) > 0);
+  return {
+    name: gaveUp ? "visits/s without those given up" : "visits/s",
+    better: "higher",
+    format: formatNumber,
+    read: (rows) => {
+      const rate = readValue(rows, "virtual-visits-per-s");
+      return rate === null ? null : rate * (1 - (givenUpOf(rows) ?? 0));
+    },
+  };
+}
+
+/** A share that is given up and is worth a word. */
+const givenUpMin = 0.01;
+
+const visitTime = quantity("CPU time of a visit", "virtual-visit-ns", formatNs);
+
+export const shrinkerView: View = {
+  measures: (all) => [bogoOpsPerSecond, walkedPerSecond(all)],
+  works: [bogoOp, { name: "visit", read: (rows) => readValue(rows, "virtual-visits") }],
+  costs: [visitTime],
+  columns: [
+    visitTime,
+    {
+      name: "visits given up",
+      read: givenUpOf,
+      format: (share) => (share === 0 ? formatNumber(0) : formatPercent(share)),
+    },
+  ],
+  remarkOf: (rows) => {
+    const share = givenUpOf(rows);
+    return share === null || share < givenUpMin ? null : `gives ${formatPercent(share)} of its visits up`;
+  },
+};

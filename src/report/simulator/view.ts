@@ -1,0 +1,76 @@
+// What a report tells of simulated rows: much is alike for all problems, and each may say what it goes by.
+
+import type { Better } from "../../statistics/ahead.ts";
+import { formatNs, formatNumber } from "../format.ts";
+import { simulated, type VariantRows } from "../rows.ts";
+
+/** A number of a simulated variant. */
+export interface Quantity {
+  /** As it heads a column. */
+  readonly name: string;
+  readonly format: (value: number | null | undefined) => string;
+  /** Null where the variant has no such number. */
+  readonly read: (rows: VariantRows) => number | null;
+}
+
+/** What variants are ranked by. */
+export interface Measure extends Quantity {
+  readonly better: Better;
+}
+
+/** What a workload does many of, to count costs by. */
+export interface Work {
+  /** One of it: `bogo-op`. */
+  readonly name: string;
+  readonly read: (rows: VariantRows) => number | null;
+}
+
+/** What a problem goes by. */
+export interface View {
+  /** What the cases of a workload may be ranked by, the foremost first. Those that nobody has are left out. */
+  readonly measures: (all: readonly VariantRows[]) => readonly Measure[];
+  /** The first that anybody did is what costs are counted by. */
+  readonly works: readonly Work[];
+  /** Costs in ns, besides the waits of callers, of which a sweep shows how they grow. */
+  readonly costs: readonly Quantity[];
+  /** Columns of its own beside what the machine did. */
+  readonly columns: readonly Quantity[];
+  /** What a reader has to know of a variant that is best: `gives 3.00 % of its visits up`; null when nothing. */
+  readonly remarkOf?: (rows: VariantRows) => string | null;
+  /** Operations of which the report shows how long callers wait, in this order; absent: all that were recorded. */
+  readonly operations?: readonly string[];
+}
+
+/** The value of a metric; null where the variant has none. */
+export function readValue(rows: VariantRows, metric: string): number | null {
+  return rows.only(simulated, metric);
+}
+
+/** A metric under a name. */
+export function quantity(name: string, metric: string, format: Quantity["format"]): Quantity {
+  return { name, format, read: (rows) => readValue(rows, metric) };
+}
+
+export const bogoOpsPerSecond: Measure = {
+  ...quantity("bogo-ops/s", "virtual-bogo-ops-per-s", formatNumber),
+  better: "higher",
+};
+
+export const bogoOp: Work = { name: "bogo-op", read: (rows) => readValue(rows, "virtual-bogo-ops") };
+
+/** What a problem goes by that does not say. */
+export const defaultView: View = { measures: () => [bogoOpsPerSecond], works: [bogoOp], costs: [], columns: [] };
+
+const time: Measure = { ...quantity("virtual time", "virtual-ns", formatNs), better: "lower" };
+
+/** Measures that somebody has, or else the time that the whole measured part takes. */
+export function measuresOf(view: View, all: readonly VariantRows[]): Measure[] {
+  const known = view.measures(all).filter(({ read }) => all.some((rows) => (read(rows) ?? 0) > 0));
+  if (known.length > 0) return known;
+  return all.some((rows) => time.read(rows) !== null) ? [time] : [];
+}
+
+/** Null where there is nothing that anybody did. */
+export function workOf(view: View, all: readonly VariantRows[]): Work | null {
+  return view.works.find(({ read }) => all.some((rows) => (read(rows) ?? 0) > 0)) ?? null;
+}

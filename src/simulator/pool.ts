@@ -1,0 +1,128 @@
+// Simulates cases in threads, several at a time. A case runs in one thread and shares nothing with others, so neither
+// their number nor their order has a part in any result.
+
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { Piscina } from "piscina";
+import { StoppedError } from "../errors.ts";
+import { packageRoot } from "../package-root.ts";
+import type { JobOutcome, SimulationJob } from "./job.ts";
+import type { WorkerTask } from "./worker.ts";
+
+/** Of the build, also where the sources run: Node.js 20 cannot load TypeScript into a thread. */
+const workerFile = path.join(packageRoot, "dist", "src", "simulator", "worker.js");
+
+/** A job with what the pool needs to know of it. */
+export interface PooledJob {
+  readonly job: SimulationJob;
+  /** Memory that it takes at most, roughly. */
+  readonly bytes: number;
+  /** Asked when its turn comes: false leaves it out. */
+  readonly isWanted: () => boolean;
+}
+
+export interface PoolOptions {
+  /** Threads, at least 1. */
+  readonly workers: number;
+  /** Jobs that run at the same time take no more than this together; one that takes more runs alone. */
+  readonly bytesMax: number;
+  readonly signal: AbortSignal;
+}
+
+/** A job that was given to the pool. */
+export interface RunningJob {
+  readonly outcome: Promise<JobOutcome | null>;
+  /** How far it is, from 0 to 1. */
+  readonly share: () => number;
+}
+
+/** A job that waits or runs. */
+interface Entry extends PooledJob {
+  readonly progress: Int32Array;
+  readonly resolve: (outcome: JobOutcome | null) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Threads that simulate. End with {@link close}, also after an error. */
+export class SimulationPool {
+  readonly #options: PoolOptions;
+  readonly #threads: Piscina;
+  readonly #waiting: Entry[] = [];
+  readonly #running = new Set<Entry>();
+
+  constructor(options: PoolOptions) {
+    if (!existsSync(workerFile)) throw new Error(`${workerFile}: is missing; build first`);
+    this.#options = options;
+    this.#threads = new Piscina({
+      filename: workerFile,
+      minThreads: 0,
+      maxThreads: options.workers,
+      // Between jobs that take seconds, nothing is gained by threads that wait for the next one attentively.
+      atomics: "disabled",
+      idleTimeout: 1000,
+      recordTiming: false,
+    });
+    options.signal.addEventListener("abort", this.#stop);
+  }
+
+  /**
+   * Performs a job. Jobs begin in the order of the calls: one that has to wait for memory keeps those behind it waiting.
+   *
+   * Its outcome is null when it was not wanted any more. It is rejected with a `StoppedError` when the signal was raised,
+   * and with another error when the harness failed or the thread died.
+   */
+  run(pooled: PooledJob): RunningJob {
+    const progress = new Int32Array(new SharedArrayBuffer(4));
+    let isDone = false;
+    const outcome = new Promise<JobOutcome | null>((resolve, reject) => {
+      this.#waiting.push({ ...pooled, progress, resolve, reject });
+    }).finally(() => {
+      isDone = true;
+    });
+    // Whoever asked may look at others first.
+    outcome.catch(() => {});
+    this.#beginMore();
+    return { outcome, share: () => (isDone ? 1 : Atomics.load(progress, 0) / 1e6) };
+  }
+
+  #beginMore(): void {
+    const { workers, bytesMax, signal } = this.#options;
+    if (signal.aborted) {
+      this.#stop();
+      return;
+    }
+    for (;;) {
+      const [next] = this.#waiting;
+      if (next === undefined || this.#running.size >= workers) return;
+      const bytes = [...this.#running].reduce((sum, entry) => sum + entry.bytes, next.bytes);
+      if (this.#running.size > 0 && bytes > bytesMax) return;
+      this.#waiting.shift();
+      if (next.isWanted()) void this.#perform(next);
+      else next.resolve(null);
+    }
+  }
+
+  async #perform(entry: Entry): Promise<void> {
+    this.#running.add(entry);
+    const task: WorkerTask = { job: entry.job, progress: entry.progress.buffer as SharedArrayBuffer };
+    try {
+      entry.resolve((await this.#threads.run(task, { signal: this.#options.signal })) as JobOutcome);
+    } catch (error) {
+      entry.reject(this.#options.signal.aborted ? new StoppedError("stopped") : error);
+    } finally {
+      this.#running.delete(entry);
+      this.#beginMore();
+    }
+  }
+
+  readonly #stop = (): void => {
+    for (const { reject } of this.#waiting.splice(0)) reject(new StoppedError("stopped"));
+  };
+
+  /** Ends the threads, wherever they are. Who still waits for a job hears that it was stopped. */
+  async close(): Promise<void> {
+    this.#options.signal.removeEventListener("abort", this.#stop);
+    this.#stop();
+    await this.#threads.destroy();
+  }
+}
