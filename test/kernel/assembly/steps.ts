@@ -200,6 +200,7 @@ function perform(operation: u32, a: u32, b: u32, c: u32): u32 {
     }
     case stepTrap:
       unreachable();
+      return 0;
     case stepRecurse:
       return recurse(a, b);
     case stepAddMany:
