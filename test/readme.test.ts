@@ -13,6 +13,7 @@ import { main } from "../src/cli/main.ts";
 import { packageRoot } from "../src/package-root.ts";
 import { planVariant, skipWhenEmptyName } from "../src/plan/variant.ts";
 import { metrics } from "../src/records/metrics.ts";
+import { profileNames } from "../src/simulator/profile.ts";
 import { workloadTypes } from "../src/workloads/index.ts";
 
 interface Document {
@@ -103,7 +104,7 @@ async function optionsOf(command: string): Promise<string[]> {
   return found.filter((option) => option !== "--help");
 }
 
-const commands = ["list", "run", "report", "save", "doctor"];
+const commands = ["list", "run", "report", "save", "doctor", "calibrate", "fidelity"];
 
 describe("the README", () => {
   /** Links to everything that a clone has after `npm ci`, with a build of its own, so that nothing is written here. */
@@ -253,6 +254,7 @@ describe("the documents", () => {
       ...variants.map((variant) => variant.name),
       ...workloadTypes.map((type) => type.name),
       ...metrics.keys(),
+      ...profileNames,
       ...parameters,
     ]);
     for (const code of inlineCodeOf(text)) {

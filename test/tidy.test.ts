@@ -24,6 +24,7 @@ function readFolder(folder: string, extension: RegExp, depth: "deep" | "flat" = 
 
 const code = ["src", "bench", "test"].flatMap((folder) => readFolder(folder, /\.ts$/));
 const kernel = code.filter(({ file }) => file.startsWith("src/kernel/"));
+const core = code.filter(({ file }) => file.startsWith("src/simulator/core/"));
 const texts = [
   ...code,
   ...["src", "bench", "test", "docs"].flatMap((folder) => readFolder(folder, /\.(md|c|json)$/)),
@@ -72,11 +73,18 @@ const sharedConstants = [
   "src/kernel/events.ts",
   "src/kernel/notes.ts",
   "src/kernel/symbols.ts",
+  "src/kernel/quarantine/areas.ts",
+  "src/kernel/shrinker/areas.ts",
   "src/kernel/shrinker/counters.ts",
 ];
+/** The same of the simulator alone: its core and its host. */
+const protocol = "src/simulator/core/protocol.ts";
 /** Code of the harnesses that problems share. It keeps the harness's own memory, so it may touch it plainly. */
 const harnessPieces = ["src/kernel/crew.ts", "src/kernel/histogram.ts"];
-const small = ["src/errors.ts", "src/package-root.ts", ...sharedConstants];
+const small = ["src/errors.ts", "src/package-root.ts", "src/symbol-names.ts", ...sharedConstants];
+
+/** Instruments measure the same thing in different ways, so none of them may lean on another one. */
+const instruments = ["fiber", "native", "traced", "simulator"];
 
 /** What each part of `src/` may import besides itself: folders, or single files. Parts come after those they stand on. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
@@ -89,12 +97,25 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   fiber: [...small, "workloads", "records", "statistics", "build", "plan"],
   native: [...small, "workloads", "records", "statistics", "build", "plan"],
   traced: [...small, "workloads", "records", "statistics", "build", "plan"],
+  simulator: [...small, "workloads", "records", "statistics", "build", "plan"],
+  // It compares what the simulator tells with what was published, and writes the result down.
+  fidelity: [...small, "workloads", "records", "statistics", "build", "plan", "report", "simulator"],
   cli: [
     ...small,
     "bench/index.ts",
-    ...["workloads", "records", "statistics", "build", "plan", "report", "fiber", "native", "traced"],
+    ...["workloads", "records", "statistics", "build", "plan", "report", ...instruments, "fidelity"],
   ],
 };
+
+/**
+ * What has to come to the same bits on every host. Statistics over exact values are exact values: whether a knee lies at
+ * 24 CPUs or at 25 may hang on the last bit of a sum.
+ */
+const exact = [
+  ...code.filter(({ file }) => /^src\/(workloads|traced|simulator)\//.test(file)),
+  ...code.filter(({ file }) => /^src\/statistics\/(usl|crossover|sensitivity|ahead)\.ts$/.test(file)),
+  ...code.filter(({ file }) => file === "src/records/histogram.ts"),
+];
 
 /** What every variant defines itself, whatever it takes from others. */
 const isOfVariant = /^export function (removeCache|unregister)\(/;
@@ -125,14 +146,31 @@ describe("imports point one way:", () => {
   });
 
   test("instruments never import each other", () => {
-    const instruments = ["fiber", "native", "traced"];
+    expect(instruments.filter((one) => !Object.hasOwn(allowed, one))).toEqual([]);
     for (const one of instruments) for (const other of instruments) expect(allowed[one]).not.toContain(other);
   });
 
-  test("the small shared pieces import nothing of the project", () => {
+  test("the small shared pieces import nothing of the project but each other, and the constants nothing at all", () => {
     const pieces = code.filter(({ file }) => small.includes(file));
-    expect(pieces.map((source) => [source.file, importsOf(source)])).toEqual(pieces.map(({ file }) => [file, []]));
+    const wrong = pieces.flatMap((source) =>
+      importsOf(source)
+        .filter((target) => sharedConstants.includes(source.file) || !small.includes(target))
+        .map((target) => `${source.file} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
     expect(pieces).toHaveLength(small.length);
+  });
+
+  test("the simulator's core imports nothing but itself, and its host nothing of it but the protocol", () => {
+    const isOfCore = (file: string): boolean => file.startsWith("src/simulator/core/");
+    const across = code.flatMap((source) =>
+      importsOf(source)
+        .filter((target) => isOfCore(source.file) !== isOfCore(target) && target !== protocol)
+        .filter((target) => isOfCore(source.file) || isOfCore(target))
+        .map((target) => `${source.file} imports ${target}`),
+    );
+    expect(across).toEqual([]);
+    expect(core.length).toBeGreaterThan(1);
   });
 
   test("a suite is data: it imports types only", () => {
@@ -186,11 +224,32 @@ describe("in the kernel", () => {
     expect(findInCode(bound, /\batomic\.|\bmemory\.(copy|fill)\b/)).toEqual([]);
   });
 
-  test.each(sharedConstants)("%s holds untyped integer constants only, which both languages compile alike", (file) => {
-    const lines = withoutComments(code.find((source) => source.file === file)!.lines);
-    const constants = lines.filter((line) => line.trim() !== "");
-    expect(constants.filter((line) => !/^export const [a-z]\w* = \d+;\s*$/.test(line))).toEqual([]);
-    expect(constants.length).toBeGreaterThan(0);
+  test.each([...sharedConstants, protocol])(
+    "%s holds untyped integer constants only, which both languages compile alike",
+    (file) => {
+      const lines = withoutComments(code.find((source) => source.file === file)!.lines);
+      const constants = lines.filter((line) => line.trim() !== "");
+      expect(constants.filter((line) => !/^export const [a-z]\w* = \d+;\s*$/.test(line))).toEqual([]);
+      expect(constants.length).toBeGreaterThan(0);
+    },
+  );
+
+  test("who repeats a shared number repeats it right", () => {
+    const numbers = new Map<string, string>();
+    for (const { file, lines } of code) {
+      if (file !== protocol && file !== "src/kernel/notes.ts") continue;
+      for (const [, name = "", value = ""] of lines.join("\n").matchAll(/^export const (\w+) = (\d+);/gm)) {
+        numbers.set(name, value);
+      }
+    }
+    const repeated = [...kernel, ...core].flatMap(({ file, lines }) =>
+      [...lines.join("\n").matchAll(/^const (\w+): u32 = (\d+);/gm)]
+        .filter(([, name = ""]) => numbers.has(name))
+        .map(([, name = "", value]) => ({ file, name, value, right: numbers.get(name) })),
+    );
+    expect(repeated.filter(({ value, right }) => value !== right)).toEqual([]);
+    // The form of the machine, which may import nothing of the simulator, has most of them.
+    expect(repeated.filter(({ file }) => file === "src/kernel/machine/simulated.ts").length).toBeGreaterThan(5);
   });
 
   test.each(suites)(
@@ -213,15 +272,35 @@ describe("in the kernel", () => {
   });
 });
 
-describe("in every file", () => {
-  test("generators and the counting machine use nothing that differs between hosts", () => {
-    const exact = code.filter(({ file }) => /^src\/(workloads|traced)\//.test(file));
-    expect(exact.length).toBeGreaterThan(0);
-    expect(findInCode(exact, /\bMath\.(pow|log\w*|exp\w*|sin|cos|tan|random)\b|\bDate\.now\b|\bnew Date\(\)/)).toEqual(
-      [],
-    );
+describe("in the simulator's core", () => {
+  test("nothing is allocated but what is laid out at the beginning", () => {
+    expect(findInCode(core, /\bnew\b|=>|\bArray\b|\bMap\b|\bSet\b|`/)).toEqual([]);
   });
 
+  test("the memory that it loads from and stores to is its own: no atomic, no wait, no second memory", () => {
+    expect(findInCode(core, /\batomic\b|\bmemory\.copy\b/)).toEqual([]);
+  });
+});
+
+describe("what is exact", () => {
+  test("uses nothing that differs between hosts or versions of the engine", () => {
+    expect(exact.length).toBeGreaterThan(40);
+    // ECMAScript leaves the last bits of all other functions, and of powers, to the engine; powers of 2 are exact.
+    expect(findInCode(exact, /\bMath\.(?!(abs|ceil|clz32|floor|fround|imul|max|min|round|sqrt|trunc)\b)/)).toEqual([]);
+    expect(findInCode(exact, /(?<!\b2) \*\* |\*\*=/)).toEqual([]);
+    expect(findInCode(exact, /\bDate\b|\bperformance\b|\bhrtime\b|\blocaleCompare\b|\bIntl\b/)).toEqual([]);
+  });
+
+  test("in statistics stands on nothing that is not", () => {
+    const statistics = exact.filter(({ file }) => file.startsWith("src/statistics/"));
+    expect(statistics).toHaveLength(4);
+    const files = statistics.map(({ file }) => file);
+    expect(statistics.flatMap(importsOf).filter((target) => !files.includes(target))).toEqual([]);
+    expect(findInCode(statistics, /\bfrom "[^.]/)).toEqual([]);
+  });
+});
+
+describe("in every file", () => {
   test("the first line says what the file is; a test's names do", () => {
     const missing = code
       .filter(({ file }) => !file.endsWith(".test.ts"))

@@ -122,6 +122,7 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .option("--out <file>", "the page", "docs/fidelity.md")
     .option("--row <id>", "simulate this row only, and print it; repeatable", collect, [])
     .option("--workers <count>", "threads that simulate; as many as cores when not given")
+    .option("--host <machine>", "measure this host beside its profile, made by calibrate, and write that section only")
     .action(async (options: FidelityOptions) => exit(await fidelity(options, io, signal)));
   return program;
 }

@@ -4,7 +4,7 @@
 import { availableParallelism } from "node:os";
 import type { CompiledModule } from "../build/compile.ts";
 import { InputError, StoppedError, ViolationError } from "../errors.ts";
-import { type Simulation, type Unit, unitText } from "../plan/unit.ts";
+import { type Simulation, scaledText, type Unit, unitText } from "../plan/unit.ts";
 import type { MeasuredRow } from "../records/record.ts";
 import type { JobOutcome, SimulationJob } from "../simulator/job.ts";
 import { type RunningJob, SimulationPool } from "../simulator/pool.ts";
@@ -109,7 +109,7 @@ export class Simulations {
     }, lookMs);
     try {
       for (const [index, point] of pending.entries()) {
-        state.progress.begin(`${unitText(point.unit)} on ${point.unit.cpus} CPUs`);
+        state.progress.begin(pointName(point.unit));
         await this.#write(state, point, (await running[index]?.outcome) ?? null);
         written = index + 1;
         state.progress.finish(ofCase(point));
@@ -155,6 +155,14 @@ export class Simulations {
     }
     await state.saveNowAndThen();
   }
+}
+
+/** What the user is told of a case that is waited for. */
+function pointName(unit: Unit): string {
+  const { machine, swept, scaled } = simulationOf(unit);
+  const pairs = Object.entries(swept).map(([key, value]) => ` ${key}=${value}`);
+  const change = scaled === null ? "" : ` ${scaledText(scaled)}`;
+  return `${unitText(unit)} on ${machine}, ${unit.cpus} ${unit.cpus === 1 ? "CPU" : "CPUs"}${pairs.join("")}${change}`;
 }
 
 /** Expected seconds of one of a unit's cases. */

@@ -34,10 +34,13 @@ export interface CaseSpec {
 
 /** Samples of a case, by metric. */
 export class Outcome {
+  /** Time that the host took to simulate it. No figure may depend on it. */
+  readonly hostSeconds: number;
   readonly #samples: readonly Sample[];
   readonly #values: ReadonlyMap<string, number>;
 
-  constructor(samples: readonly Sample[]) {
+  constructor(samples: readonly Sample[], hostSeconds: number) {
+    this.hostSeconds = hostSeconds;
     this.#samples = samples;
     this.#values = new Map(samples.map(({ metric, value }) => [metric, value]));
   }
@@ -75,6 +78,26 @@ export interface Lab {
   run(spec: CaseSpec): Promise<Outcome>;
 }
 
+/** A lab that knows how long its simulations took, one after the other. */
+export class TimedLab implements Lab {
+  readonly #lab: Lab;
+  #seconds = 0;
+
+  constructor(lab: Lab) {
+    this.#lab = lab;
+  }
+
+  async run(spec: CaseSpec): Promise<Outcome> {
+    const outcome = await this.#lab.run(spec);
+    this.#seconds += outcome.hostSeconds;
+    return outcome;
+  }
+
+  get seconds(): number {
+    return this.#seconds;
+  }
+}
+
 /** Memory that one case takes at most, roughly: most of it is the address space of its Wasm memories. */
 const caseBytes = 3 * 2 ** 30;
 
@@ -107,7 +130,7 @@ export class PooledLab implements Lab {
     const [core, compiled] = await Promise.all([this.#compileCore(), this.#compile(spec)]);
     const job: SimulationJob = {
       problem,
-      variant: { id: variant, isFloor: false, skipWhenEmpty },
+      variant: { id: variant, isFloor: variant === "floor", skipWhenEmpty },
       core: core.wasm,
       compiled,
       workload: this.#sourceOf(spec.workload),
@@ -116,9 +139,15 @@ export class PooledLab implements Lab {
       virtualMs,
       isByCpu: false,
     };
-    const outcome = await this.#pool.run({ job, bytes: caseBytes, isWanted: () => true }).outcome;
+    let beginMs = 0;
+    // Asked when its turn comes.
+    const isWanted = (): boolean => {
+      beginMs = performance.now();
+      return true;
+    };
+    const outcome = await this.#pool.run({ job, bytes: caseBytes, isWanted }).outcome;
     if (outcome === null) throw new Error("a wanted case was left out");
-    if (outcome.kind === "done") return new Outcome(outcome.samples);
+    if (outcome.kind === "done") return new Outcome(outcome.samples, (performance.now() - beginMs) / 1000);
     throw outcome.kind === "violation" ? new ViolationError(outcome.message) : new InputError(outcome.message);
   }
 

@@ -27,6 +27,8 @@ export function formatValue(value: number | null, unit: Unit): string {
   switch (unit) {
     case "%":
       return `${value.toFixed(1)} %`;
+    case "points":
+      return `${signed(value, 1)} points`;
     case "ns":
       return formatNs(value);
     case "per s":
@@ -43,7 +45,7 @@ export function formatValue(value: number | null, unit: Unit): string {
 /** How far ours lies from what was published: percentages in points, everything else in percent of it. */
 export function formatDifference(published: number, ours: number | null, unit: Unit): string {
   if (ours === null) return none;
-  if (unit === "%") return `${signed(ours - published, 1)} points`;
+  if (unit === "%" || unit === "points") return `${signed(ours - published, 1)} points`;
   if (published === 0) return ours === 0 ? "0" : signed(ours, 2);
   return `${signed(100 * (ours / published - 1), 1)} %`;
 }
@@ -145,18 +147,20 @@ function overview(results: readonly RowResult[]): Table {
   const counted = results.map((result) => ({ row: result.row, counts: countStandings(result) }));
   const total = kinds.map((kind) => counted.reduce((sum, { counts }) => sum + (counts.get(kind) ?? 0), 0));
   return [
-    ["row", ...kinds],
+    ["row", ...kinds, "takes"],
     ...counted.map(({ row, counts }) => [
       `${row.id}: ${row.title}`,
       ...kinds.map((kind) => `${counts.get(kind) ?? 0}`),
+      `${row.seconds} s`,
     ]),
-    ["all", ...total.map(String)],
+    ["all", ...total.map(String), `${results.reduce((sum, { row }) => sum + row.seconds, 0)} s`],
   ];
 }
 
 const hostBegin = "<!-- host: begin -->";
 const hostEnd = "<!-- host: end -->";
-const noHost = "No host has been measured for this page yet: `reclaim-bench fidelity --host` does it.";
+const noHost =
+  "No host has been measured for this page yet: `reclaim-bench calibrate --out my-host.json`, then `reclaim-bench fidelity --host my-host.json`.";
 
 /** The section of the host that a page has, without its marks; null when there is none. */
 export function hostSectionOf(page: string): string | null {
@@ -194,6 +198,8 @@ export function renderPage(results: readonly RowResult[], host: string | null): 
     "Nothing was fitted to a figure that is compared. The costs of a machine come from its profile in `bench/machines`. What no profile can know, the work of a workload beside the structures under test, is set once per machine, from the baseline's figure alone, or measured elsewhere; such figures stand as _given_. What counts as reproduced was decided before the first run: mostly, within a factor of two of shares, and 20 % of what was measured on one kernel. A figure that is missed stays, with the reason as far as it is known.",
     "",
     renderTable(overview(results)),
+    "",
+    "_takes_: roughly, on one core of a common server; cores share the work.",
     "",
   ];
   const tail = ["## This host: native against simulated", "", hostBegin, "", host ?? noHost, "", hostEnd];

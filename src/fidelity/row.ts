@@ -5,8 +5,8 @@ import type { Table } from "../report/tables.ts";
 import type { Lab } from "./lab.ts";
 import type { SourceName } from "./sources.ts";
 
-/** How a figure is written, and how two of them differ: percentages in points, everything else in percent. */
-export type Unit = "%" | "ns" | "per s" | "CPUs" | "×" | "count";
+/** How a figure is written, and how two of them differ: percentages and points in points, everything else in percent. */
+export type Unit = "%" | "points" | "ns" | "per s" | "CPUs" | "×" | "count";
 
 /** A published figure, and what of ours counts as the same. */
 export interface PublishedFigure {

@@ -138,18 +138,19 @@ function visitsOf({ problem, workload }: Pick<Unit, "problem" | "workload">): nu
 }
 
 /** Virtual CPU time of reclaim that a host simulates in a second, and what begins a case, both roughly. */
-const simulatedMsPerSecond = 25;
-const simulatedStart = 0.3;
+const simulatedMsPerSecond = 100;
+const simulatedStart = 0.2;
 
 function weighSimulated(unit: Omit<Unit, "weight">, { virtualMs }: Simulation): number {
   const { workload, variants, cpus } = unit;
   const { events } = workload.limits;
   const { reclaimers = 0 } = workload.parameters;
   // With more CPUs, more accesses are to lines that others have.
-  const perVisit = 10e-6 * (1 + cpus / 24);
+  const farther = 1 + cpus / 48;
+  // Who does not reclaim computes and waits most of the time, which takes the host none.
   const seconds =
     virtualMs === null
-      ? events * 2e-6 + visitsOf(unit) * perVisit
-      : (virtualMs * (1 + Math.min(cpus, Number(reclaimers)))) / simulatedMsPerSecond;
+      ? events * 2e-6 + visitsOf(unit) * 15e-6 * farther
+      : (virtualMs * Math.min(cpus, Number(reclaimers)) * farther) / simulatedMsPerSecond + virtualMs * 1e-3;
   return variants.length * (simulatedStart + seconds);
 }

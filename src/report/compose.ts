@@ -2,8 +2,9 @@
 
 import type { Answered, AnsweredWorkload, Part, Reporter, Subject } from "./part.ts";
 import type { ProblemRows } from "./rows.ts";
-import { answerSimulated, type SimulatedAnswers } from "./simulator/answers.ts";
+import { answerSimulated } from "./simulator/answers.ts";
 import { howToRead, simulatedMarkdown, simulatedTerminal, simulatedVerdicts } from "./simulator/markdown.ts";
+import type { SimulatedAnswers } from "./simulator/model.ts";
 import { leadersAtMain } from "./simulator/verdict.ts";
 import { defaultView, type View } from "./simulator/view.ts";
 

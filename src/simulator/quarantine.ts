@@ -11,12 +11,8 @@ import { type QuarantineExports, startQuarantine } from "../build/quarantine.ts"
 import { InputError, ViolationError } from "../errors.ts";
 import { cpuBlockBytes, deferredHeadAt } from "../kernel/cpu-block.ts";
 import {
-  eventAOffset,
-  eventGroupOffset,
   eventKindOffset,
   eventSize,
-  eventTaskOffset,
-  kindBogoOp,
   kindCacheCreate,
   kindCacheDestroy,
   kindCpuOffline,
@@ -25,12 +21,14 @@ import {
   kindObjectFree,
 } from "../kernel/events.ts";
 import * as notes from "../kernel/notes.ts";
-import * as areas from "../kernel/quarantine/areas.ts";
 import { kasanQuarantinePut, kasanQuarantineReduce, kasanQuarantineRemoveCache, kworker } from "../kernel/symbols.ts";
 import { Histogram } from "../records/histogram.ts";
 import { sortByTask, type TaskEvents } from "../workloads/partition.ts";
 import { callRun, callRunWork } from "./core/protocol.ts";
 import { activityBytes, SimulatedMachine } from "./machine.ts";
+import { Ledger, WaitingObjects } from "./quarantine-ledger.ts";
+import { nameOfAddress } from "./quarantine-lines.ts";
+import { type Teardown, Teardowns } from "./quarantine-teardowns.ts";
 import {
   attachInstances,
   fiberBytesOf,
@@ -48,16 +46,6 @@ export interface SimulatedQuarantineCase extends SimulatedCase {
   readonly skipWhenEmpty: boolean;
   /** Whether the variant is the floor, which forgets its objects: they are freed between rounds, at no cost. @default false */
   readonly isFloor?: boolean;
-}
-
-/** Removals in a row: the caches that a task destroys back to back, such as a guest's at its teardown. */
-export interface Teardown {
-  readonly task: number;
-  readonly removals: number;
-  /** From the beginning of the first removal to the end of the last, as the task waits, in ns. */
-  readonly ns: number;
-  /** Until the last of the caches was gone, with work that was put off; null when one outlived the measured part. */
-  readonly goneNs: number | null;
 }
 
 /** Operations whose times are told. `worker`: runs of deferred work. */
@@ -122,6 +110,9 @@ const operationSymbols: Readonly<Record<QuarantineOperation, number>> = {
   worker: kworker,
 };
 
+/** Notes of objects that leave the quarantine. */
+const leavings: ReadonlySet<number> = new Set([notes.noteEvicted, notes.noteOwnRemoved, notes.noteDrained]);
+
 /** Kinds of events that the quarantine acts on. Bogo-ops are counted here. */
 const quarantineKinds: ReadonlySet<number> = new Set([
   kindCacheCreate,
@@ -131,9 +122,6 @@ const quarantineKinds: ReadonlySet<number> = new Set([
   kindCpuOffline,
   kindCpuOnline,
 ]);
-
-const cacheBytes = 192;
-const lineBytes = 64;
 
 /** Times of one operation. */
 class Times {
@@ -148,121 +136,6 @@ class Times {
 
   get ns(): number {
     return this.#units / 10;
-  }
-}
-
-/** A row of removals that is under way or done. */
-interface Row {
-  readonly task: number;
-  removals: number;
-  beginNs: number;
-  endNs: number;
-  /** Caches that are not gone yet. */
-  pending: number;
-  goneNs: number;
-}
-
-/** Finds removals in a row and when they begin and end. */
-class Rows {
-  readonly all: Row[] = [];
-  /** By task: the row that its next removal belongs to, if nothing else comes before that. */
-  readonly #open = new Map<number, Row>();
-  /** By call of the present round: the rows of its removals, in their order, and how many have begun. */
-  #coming: { readonly rows: readonly Row[]; begun: number }[] = [];
-  /** By descriptor: the row of a cache that is to go. */
-  readonly #pending = new Map<number, Row>();
-
-  /** Looks for the removals of a chunk whose tasks are run as calls of one or several rounds, in this order. */
-  plan(chunk: DataView): Map<number, Row[]> {
-    const ofTask = new Map<number, Row[]>();
-    for (let offset = 0; offset < chunk.byteLength; offset += eventSize) {
-      const task = chunk.getUint32(offset + eventTaskOffset, true);
-      if (chunk.getUint16(offset + eventKindOffset, true) !== kindCacheDestroy) {
-        this.#open.delete(task);
-        continue;
-      }
-      let row = this.#open.get(task);
-      if (row === undefined) {
-        row = { task, removals: 0, beginNs: -1, endNs: -1, pending: 0, goneNs: -1 };
-        this.#open.set(task, row);
-        this.all.push(row);
-      }
-      row.removals++;
-      row.pending++;
-      const rows = ofTask.get(task);
-      if (rows === undefined) ofTask.set(task, [row]);
-      else rows.push(row);
-    }
-    return ofTask;
-  }
-
-  /** No row goes on after what is not measured. */
-  close(): void {
-    this.#open.clear();
-  }
-
-  /** Begins a round whose calls have these removals. */
-  beginRound(coming: readonly (readonly Row[])[]): void {
-    this.#coming = coming.map((rows) => ({ rows, begun: 0 }));
-  }
-
-  begin(call: number, descriptor: number, ns: number): void {
-    const coming = this.#coming[call];
-    const row = coming?.rows[coming.begun++];
-    if (row === undefined) throw new Error(`call ${call} removes a cache that it has no event for`);
-    if (row.beginNs < 0) row.beginNs = ns;
-    this.#pending.set(descriptor, row);
-  }
-
-  end(call: number, ns: number): void {
-    const coming = this.#coming[call];
-    const row = coming?.rows[coming.begun - 1];
-    if (row !== undefined) row.endNs = ns;
-  }
-
-  gone(descriptor: number, ns: number): void {
-    const row = this.#pending.get(descriptor);
-    if (row === undefined) return;
-    this.#pending.delete(descriptor);
-    row.pending--;
-    row.goneNs = Math.max(row.goneNs, row.endNs, ns);
-  }
-}
-
-/** What the workload's events make of caches and objects. */
-class Ledger {
-  /** By cache. */
-  readonly #live: Int32Array;
-  readonly #sizes: Float64Array;
-  bogoOps = 0;
-
-  constructor(caches: number) {
-    this.#live = new Int32Array(caches);
-    this.#sizes = new Float64Array(caches);
-  }
-
-  add(chunk: DataView, isMeasuredPart: boolean): void {
-    for (let offset = 0; offset < chunk.byteLength; offset += eventSize) {
-      const kind = chunk.getUint16(offset + eventKindOffset, true);
-      const cache = chunk.getUint32(offset + eventGroupOffset, true);
-      if (kind === kindObjectAllocate) this.#live[cache] = (this.#live[cache] as number) + 1;
-      else if (kind === kindObjectFree) this.#live[cache] = (this.#live[cache] as number) - 1;
-      else if (kind === kindCacheCreate) this.#sizes[cache] = chunk.getUint32(offset + eventAOffset, true);
-      else if (kind === kindBogoOp && isMeasuredPart) this.bogoOps++;
-    }
-  }
-
-  /** Objects and bytes in use that are not live. */
-  held(instance: QuarantineExports): { readonly objects: number; readonly bytes: number } {
-    let objects = 0;
-    let bytes = 0;
-    for (const [cache, live] of this.#live.entries()) {
-      if (instance.isCachePresent(cache) === 0) continue;
-      const count = instance.usedObjectsOf(cache) - live;
-      objects += count;
-      bytes += count * (this.#sizes[cache] as number);
-    }
-    return { objects, bytes };
   }
 }
 
@@ -294,22 +167,11 @@ function piecesOf(
   return pieces;
 }
 
-/** Names of what the variant's structures hold, by area. */
-const areaNames: Readonly<Record<number, string>> = {
-  [areas.areaQueues]: "CPU queues",
-  [areas.areaGlobal]: "quarantine_lock",
-  [areas.areaSrcu]: "remove_cache_srcu",
-  [areas.areaBatches]: "global_quarantine",
-  [areas.areaDead]: "dead caches",
-};
-
-/** Names of the lines of a cache's descriptor. */
-const cacheLines = ["kmem_cache (sizes)", "kmem_cache (lock)", "kmem_cache (variant)"] as const;
-
 /**
  * Simulates a case.
  *
- * @throws {ViolationError} when tasks can never end, or the variant left objects in a cache that it said was empty
+ * @throws {ViolationError} when tasks can never end, the variant left objects in a cache that it said was empty, lost
+ *   objects, freed one twice or let its memory go while it waited
  * @throws {InputError} when the case does not fit into memory
  * @throws {StoppedError} when the signal was raised
  */
@@ -324,7 +186,8 @@ export async function simulateQuarantine(one: SimulatedQuarantineCase): Promise<
   );
   const noted = new Float64Array(32);
   const notedInAll = new Float64Array(32);
-  const rows = new Rows();
+  const rows = new Teardowns();
+  const waiting = new WaitingObjects();
   const machine = new SimulatedMachine(
     one.core,
     profile,
@@ -340,6 +203,8 @@ export async function simulateQuarantine(one: SimulatedQuarantineCase): Promise<
       },
       noted: (_cpu, kind, value) => {
         notedInAll[kind]!++;
+        if (kind === notes.noteQuarantined) waiting.come(value);
+        else if (leavings.has(kind)) waiting.leave(value);
         if (part !== "measured") return;
         noted[kind]!++;
         if (kind === notes.noteRemovalBegun) rows.begin(machine.listenerTask, value, machine.listenerNs);
@@ -469,28 +334,11 @@ export async function simulateQuarantine(one: SimulatedQuarantineCase): Promise<
   };
   const others = freed - whole.evicted - whole.removed - whole.drained;
   if (isFloor) forgotten = others;
+  // What was not taken, or left without a note, cannot be told from what is lost.
+  if (others === 0) waiting.check(held.objects);
   const { counts } = phases;
-  const nameOf = (address: number): string => {
-    if (address >= layout.fibers) return "stacks of tasks";
-    if (address >= layout.arenaBase) return "objects";
-    if (address >= layout.pageTable) return "struct page";
-    if (address >= layout.pageTable - lineBytes) return "page allocator";
-    const header = (running.exports.problemBytes() >>> 0) - (running.exports.extraGlobalBytes() >>> 0);
-    if (address >= layout.problemBase + header) {
-      return areaNames[running.exports.areaAt(address | 0)] ?? "quarantine";
-    }
-    if (address >= layout.problemBase) return "online CPUs";
-    if (address < layout.cacheTable) return "machine";
-    return cacheLines[Math.floor(((address - layout.cacheTable) % cacheBytes) / lineBytes)] as string;
-  };
-  const teardowns = rows.all.map(
-    ({ task, removals, beginNs, endNs, pending, goneNs }): Teardown => ({
-      task,
-      removals,
-      ns: endNs - beginNs,
-      goneNs: pending > 0 ? null : goneNs - beginNs,
-    }),
-  );
+  const nameOf = (address: number): string => nameOfAddress(running, address);
+  const teardowns = rows.result();
   const teardown = new Histogram();
   const gone = new Histogram();
   for (const row of teardowns) {

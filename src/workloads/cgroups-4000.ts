@@ -1,9 +1,9 @@
 // cgroups-4000: thousands of cgroups with a tmpfs each are created, used, reclaimed from and removed. After the
 // script in Qi Zheng's "mm: shrinker: make global slab shrink lockless" (linux-mm, 2023) and, for the removal, the
 // one in Shakeel Butt's "slab, slub: skip unnecessary kasan_cache_shutdown()" (March 2018, f9e13c0a5a33: create
-// cgroups, run one process in each, remove them). Not a model of page reclaim: only slab objects and shrinkers take part, and for the rest of a visit a time.
+// cgroups, run one process in each, remove them). Not a model of page reclaim: only slab objects and shrinkers take
+// part, and for the rest of a visit a time.
 
-import { InputError } from "../errors.ts";
 import {
   flagMeasured,
   kindCacheDestroy,
@@ -18,171 +18,16 @@ import {
   kindSuperblockUnmount,
 } from "../kernel/events.ts";
 import { addCacheCreate, Background, BackgroundPlan, slabBytes } from "./background.ts";
-import {
-  callbackSleepNs,
-  checkLimits,
-  checkTasks,
-  churnParameters,
-  fill,
-  quarantineBytes,
-  slabinfo,
-  tasksMax,
-  teardownTasks,
-} from "./common-parameters.ts";
+import { cgroups4000Parameters } from "./cgroups-4000-parameters.ts";
+import { planSteps, presentCaches, type StepName, type StepPlan, selectCaches } from "./cgroups-4000-steps.ts";
+import { checkLimits, checkTasks } from "./common-parameters.ts";
 import { EventWriter } from "./event-writer.ts";
-import { checkSeed, type ParametersOf, type ParameterTable, resolveParameters } from "./parameters.ts";
+import { checkSeed, type ParametersOf, resolveParameters } from "./parameters.ts";
 import { Random } from "./random.ts";
 import { readSlabinfo, type SlabCache } from "./slabinfo.ts";
 import type { ParameterValue, Workload, WorkloadLimits } from "./workload.ts";
 
-/**
- * Objects that each step allocates from a cgroup's clone of a cache.
- *
- * `process`: one process from fork to exit, all freed at its exit. Charged allocations per fork on Linux 6.18 while
- * the script ran with 201 cgroups (766 forks), rounded; fork and exec each take a struct mm. `mount`: root dentry and
- * inode. `file`: dentry and inode of the file, and the page-cache tree of 1 MiB: 4 nodes of 64 pages and their root
- * (3.8 per cgroup were measured with 3 of 4 touched). Mount and file objects live until the unmount.
- */
-const objectsOfStep: Readonly<Record<string, { process: number; mount: number; file: number }>> = {
-  task_struct: { process: 1, mount: 0, file: 0 },
-  task_delay_info: { process: 1, mount: 0, file: 0 },
-  signal_cache: { process: 1, mount: 0, file: 0 },
-  sighand_cache: { process: 1, mount: 0, file: 0 },
-  files_cache: { process: 1, mount: 0, file: 0 },
-  fs_cache: { process: 1, mount: 0, file: 0 },
-  pid: { process: 1, mount: 0, file: 0 },
-  cred_jar: { process: 2, mount: 0, file: 0 },
-  mm_struct: { process: 2, mount: 0, file: 0 },
-  vm_area_struct: { process: 104, mount: 0, file: 0 },
-  anon_vma_chain: { process: 45, mount: 0, file: 0 },
-  anon_vma: { process: 25, mount: 0, file: 0 },
-  dentry: { process: 0, mount: 1, file: 1 },
-  shmem_inode_cache: { process: 0, mount: 1, file: 1 },
-  radix_tree_node: { process: 0, mount: 0, file: 5 },
-};
-const objectsOfOtherCaches = { process: 1, mount: 0, file: 0 };
-
-export const cgroups4000Parameters = {
-  cgroups: {
-    kind: "integer",
-    default: 4001,
-    min: 1,
-    max: 1_000_000,
-    unit: "cgroups",
-    meaning: "child cgroups of `test`, each with a tmpfs of its own; the script's `seq 0 4000`",
-  },
-  rounds: {
-    kind: "integer",
-    default: 1,
-    min: 1,
-    max: 1_000_000,
-    unit: "rounds",
-    meaning: "times that all of it is created, used and removed; 10 in the 2018 patch, with 500 cgroups",
-  },
-  slabinfo,
-  "caches-per-cgroup": {
-    kind: "text",
-    default: Object.keys(objectsOfStep).join(","),
-    unit: "names",
-    meaning:
-      "caches that a cgroup clones, out of slabinfo (default: of these, the ones in slabinfo; derived: those of the packaged file that Linux 6.18 charged during the script, and those that every process has)",
-  },
-  touched: {
-    kind: "real",
-    default: 0.75,
-    min: 0,
-    max: 1,
-    unit: "",
-    meaning: "share of the cgroups in which a dd writes 1 MiB to the tmpfs; the script's 3001 of 4001, rounded",
-  },
-  touchers: {
-    kind: "integer",
-    default: 1,
-    min: 1,
-    max: tasksMax,
-    unit: "tasks",
-    meaning:
-      "tasks, from task 0 on, that run the dd's, one each at a time, in every touched cgroup in turn; at most those",
-  },
-  "callback-sleep-ns": { ...callbackSleepNs, meaning: "time for which each callback of a tmpfs's shrinker sleeps" },
-  reclaimers: {
-    kind: "integer",
-    default: 32,
-    min: 0,
-    max: tasksMax,
-    unit: "tasks",
-    meaning: "tasks that reclaim at once, for the concurrent dd's over the limit of `test` (our choice)",
-  },
-  "reclaim-passes": {
-    kind: "integer",
-    default: 13,
-    min: 0,
-    max: 1_000_000,
-    unit: "passes",
-    meaning: "passes of each reclaimer in a round, at priority 12 down to 0 and over again: little is reclaimable",
-  },
-  "settling-passes": {
-    kind: "integer",
-    default: 0,
-    min: 0,
-    max: 1_000_000,
-    unit: "passes",
-    meaning:
-      "passes of task 0 as set-up before the reclaimers begin: they clear the bits that growing maps have set in all cgroups, as reclaim does before somebody starts a profiler",
-  },
-  "start-spread-ns": {
-    kind: "integer",
-    default: 0,
-    min: 0,
-    max: 4_000_000_000,
-    unit: "ns",
-    meaning:
-      "each reclaimer computes for a random time up to this before its first pass; 0: all begin at once. The script forks its dd's one after the other, 2.44 ms each on Linux 6.18, so 2.44 ms times the reclaimers",
-  },
-  "pages-ns": {
-    kind: "integer",
-    default: 0,
-    min: 0,
-    max: 1_000_000_000,
-    unit: "ns",
-    meaning:
-      "time that the reclaim of a cgroup's pages takes in every visit, before its shrinkers are called. On Linux 6.18 (2 virtual CPUs, Cascade Lake class) a visit less shrink_slab and what it calls takes 455 ns with 250 cgroups and 1027 ns with 4001",
-  },
-  nodes: { kind: "integer", default: 1, min: 1, max: 1024, unit: "nodes", meaning: "NUMA nodes; a pass visits each" },
-  "quarantine-bytes": quarantineBytes,
-  fill,
-  ...churnParameters,
-  "churn-cycles": {
-    kind: "integer",
-    default: 8,
-    min: 0,
-    max: 1_000_000_000,
-    unit: "cycles",
-    meaning: "measured cycles (a burst of allocations, a burst of frees) before the removal",
-  },
-  "churn-between": {
-    kind: "integer",
-    default: 0,
-    min: 0,
-    max: 1_000_000,
-    unit: "cycles",
-    meaning: "measured cycles between the removals of two cgroups",
-  },
-  "teardown-tasks": teardownTasks,
-} as const satisfies ParameterTable;
-
 type Values = ParametersOf<typeof cgroups4000Parameters>;
-type StepName = "process" | "mount" | "file";
-const stepNames: readonly StepName[] = ["process", "mount", "file"];
-
-/** What one step does to a cgroup. A cache is created at its first allocation, so by the first step that uses it. */
-interface StepPlan {
-  /** Clones that the step creates: positions in the list of the cgroup's caches. */
-  readonly creates: readonly number[];
-  /** Clone of each object that the step allocates. */
-  readonly allocates: readonly number[];
-  readonly bytes: number;
-}
 
 /**
  * Program: set-up creates the root cgroup, its caches and background objects, and the cgroup `test`. Then each round:
@@ -222,7 +67,9 @@ export class Cgroups4000 implements Workload {
   constructor(given: Readonly<Record<string, ParameterValue>>, seed: number) {
     const asked = resolveParameters(cgroups4000Parameters, given);
     const all = readSlabinfo(asked.slabinfo);
-    const values = { ...asked, "caches-per-cgroup": cachesPerCgroup(all, asked, given) };
+    const isNamed = Object.hasOwn(given, "caches-per-cgroup");
+    const names = isNamed ? asked["caches-per-cgroup"] : presentCaches(all, asked.slabinfo);
+    const values = { ...asked, "caches-per-cgroup": names };
     this.parameters = values;
     this.seed = checkSeed(seed);
     this.#caches = selectCaches(all, values["caches-per-cgroup"], values.slabinfo);
@@ -485,53 +332,3 @@ function priorityOf(pass: number): number {
 
 /** A dentry and an inode, neither of which a scan can free. */
 const lruObjects = 2;
-/** So that the destruction of all of a cgroup's caches fits into one chunk. */
-const cachesPerCgroupMax = 1024;
-
-/** The names asked for; of the default ones, those that the slabinfo file has, because kernels differ. */
-function cachesPerCgroup(
-  all: readonly SlabCache[],
-  asked: Values,
-  given: Readonly<Record<string, ParameterValue>>,
-): string {
-  const list = asked["caches-per-cgroup"];
-  if (Object.hasOwn(given, "caches-per-cgroup")) return list;
-  const present = list.split(",").filter((name) => all.some((one) => one.name === name));
-  if (present.length > 0) return present.join(",");
-  throw new InputError(
-    `parameter 'caches-per-cgroup': none of its default names is in ${asked.slabinfo}; name some of that file's caches`,
-  );
-}
-
-function selectCaches(all: readonly SlabCache[], list: string, file: string): SlabCache[] {
-  const fail = (wrong: string) => new InputError(`parameter 'caches-per-cgroup': ${wrong}`);
-  const names = list.split(",").map((name) => name.trim());
-  if (names.length > cachesPerCgroupMax) throw fail(`must be at most ${cachesPerCgroupMax} names, got ${names.length}`);
-  if (new Set(names).size < names.length) throw fail("must not name a cache twice");
-  return names.map((name) => {
-    const cache = all.find((one) => one.name === name);
-    if (cache === undefined) throw fail(`'${name.slice(0, 40)}' is not in ${file}`);
-    return cache;
-  });
-}
-
-function planSteps(caches: readonly SlabCache[]): Record<StepName, StepPlan> {
-  const created = new Set<number>();
-  const plan = (step: StepName): StepPlan => {
-    const creates: number[] = [];
-    const allocates: number[] = [];
-    let bytes = 0;
-    for (const [index, cache] of caches.entries()) {
-      // `hasOwn`, because the names come from a file.
-      const known = Object.hasOwn(objectsOfStep, cache.name) ? objectsOfStep[cache.name] : undefined;
-      const count = (known ?? objectsOfOtherCaches)[step];
-      if (count === 0) continue;
-      if (!created.has(index)) creates.push(index);
-      created.add(index);
-      for (let object = 0; object < count; object++) allocates.push(index);
-      bytes += count * cache.objectSize;
-    }
-    return { creates, allocates, bytes };
-  };
-  return Object.fromEntries(stepNames.map((step) => [step, plan(step)])) as Record<StepName, StepPlan>;
-}

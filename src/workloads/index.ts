@@ -1,7 +1,8 @@
 // The workloads that exist, by name, with what the command line needs to list them.
 
 import { InputError } from "../errors.ts";
-import { Cgroups4000, cgroups4000Parameters } from "./cgroups-4000.ts";
+import { Cgroups4000 } from "./cgroups-4000.ts";
+import { cgroups4000Parameters } from "./cgroups-4000-parameters.ts";
 import { ContainerStart, containerStartParameters } from "./container-start.ts";
 import { LibvirtTeardown, libvirtTeardownParameters } from "./libvirt-teardown.ts";
 import type { ParameterTable } from "./parameters.ts";

@@ -4,16 +4,18 @@ import { describe, expect, test } from "vitest";
 import { packageRoot } from "../../src/package-root.ts";
 import { call, complaints, file, newOut, savedWorkload, set, smallest, teardown } from "./program.ts";
 
+const commands = ["list", "run", "report", "save", "doctor", "calibrate", "fidelity"];
+
 describe("help, version and the list", () => {
   test("help names every command and the exit codes", async () => {
     const { code, stdout, stderr } = await call(["--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    for (const command of ["list", "run", "report", "save", "doctor"]) expect(stdout).toContain(`\n  ${command}`);
+    for (const command of commands) expect(stdout).toContain(`\n  ${command}`);
     expect(stdout).toContain("Exit codes: 0 done;");
   });
 
   test("each command has its help", async () => {
-    for (const command of ["list", "run", "report", "save", "doctor"]) {
+    for (const command of commands) {
       const { code, stdout } = await call([command, "--help"]);
       expect([code, stdout]).toEqual([0, expect.stringContaining(`Usage: reclaim-bench ${command}`)]);
     }
@@ -96,9 +98,24 @@ describe("bad input gives exit code 2, one line that says what is wrong, and lea
     ["guests that are no number", () => [...teardown, "--set", "guests=many"], "parameter 'guests': must be a number"],
     ["a seed that is no number", () => ["--seed", "lucky"], "--seed: must be a whole number, got 'lucky'"],
     ["a seed too large", () => ["--seed", "4294967296"], "seed: must be a whole number from 0 to 4294967295"],
-    ["no CPUs", () => ["--cpus", "0"], "--cpus: must be from 1 to 64, got 0"],
-    ["more CPUs than threads are sensible", () => ["--cpus", "65"], "--cpus: must be from 1 to 64, got 65"],
-    ["CPUs that are no number", () => ["--cpus", "all"], "--cpus: must be a whole number, got 'all'"],
+    ["no CPUs", () => ["--cpus", "0"], "--cpus 0: must be from 1 to 256, got 0; give a count, a list or a range"],
+    [
+      "more CPUs than threads are sensible",
+      () => ["--cpus", "65"],
+      "--cpus: must be at most 64 in native stages, got 65; leave them out with --instrument simulator",
+    ],
+    [
+      "several counts of CPUs for threads",
+      () => ["--cpus", "1..4"],
+      "--cpus: native stages take one count; leave them out with --instrument simulator",
+    ],
+    ["CPUs that are no number", () => ["--cpus", "all"], "--cpus all: 'all' is not a whole number; give a count"],
+    ["CPUs in a range that goes down", () => ["--cpus", "96..1"], "--cpus 96..1: the first count is above the last"],
+    [
+      "an unknown instrument",
+      () => ["--instrument", "sundial"],
+      "--instrument sundial: unknown; one of: native, traced, simulator",
+    ],
     [
       "a variant of one problem with a workload of the other",
       () => ["--variant", "hash-buckets", "--workload", "container-start"],

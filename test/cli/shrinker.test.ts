@@ -109,7 +109,11 @@ test("a user's variant whose callbacks come late is void, and the run ends with 
   const { rows, run, markdown } = await leftIn(out);
   expect(rows.filter((row) => row.variant === "forgets-one")).toEqual([]);
   const failed = run.cases.filter((one) => one.state === "failed");
-  expect(failed.map((one) => one.id.split(" / ")[1])).toEqual(["forgets-one", "forgets-one", "forgets-one"]);
+  expect(failed.map(({ id }) => id.replace(/ (machine|cpus)=\S+/g, ""))).toEqual(
+    ["timed", "profiled", "counted", "simulated"].map((stage) => `shrinker / forgets-one / container-start / ${stage}`),
+  );
+  const simulated = rows.filter((row) => row.instrument === "simulator");
+  expect([...new Set(simulated.map((row) => row.variant))]).toEqual(["rwsem", "floor"]);
   expect(markdown).toContain("Failed cases");
 }, 120_000);
 

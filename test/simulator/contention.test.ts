@@ -125,6 +125,7 @@ function findDisorder(accesses: readonly Access[]): string | undefined {
   return undefined;
 }
 
+const tiny: Shape = { l1: [128, 1], l2: [128, 1], l3: [512, 2] };
 const cells = [cellAt(0), cellAt(0, 1), cellAt(1)];
 
 function randomSteps(random: Random, length: number): Step[] {
@@ -157,9 +158,22 @@ describe("every access takes effect between its beginning and its end", () => {
     ["on one socket", 4, {}],
     ["where a core keeps a line for a short time", 4, { costs: { lineHold: 8 } }],
     ["where a core keeps a line for long", 4, { costs: { lineHold: 36 } }],
+    ["where a core keeps a line for as long as it can", 4, { costs: { lineHold: 1_000_000 } }],
+    ["where a core hardly keeps a line", 4, { costs: { lineHold: 0.1 } }],
+    [
+      "where the other socket is nearer than the next core",
+      6,
+      { sockets: 2, cores: 3, costs: { transferCrossSocket: 9 } },
+    ],
+    ["where the last-level cache is quick", 4, { costs: { l3: 2, lineHold: 8 } }],
+    ["with siblings", 4, { cores: 2, threads: 2 }],
+    ["with siblings of cores that keep a line for a short time", 6, { cores: 2, threads: 3, costs: { lineHold: 8 } }],
+    ["with siblings of cores that keep a line for long", 4, { cores: 2, threads: 2, costs: { lineHold: 36 } }],
     ["on two sockets", 6, { sockets: 2, cores: 3 }],
     ["with clusters", 16, { sockets: 2, clusters: 2, l3SharedBy: "cluster" }],
-    ["with tiny caches", 4, { l1: [128, 1], l2: [128, 1], l3: [512, 2] }],
+    ["with tiny caches", 4, tiny],
+    ["with tiny caches below which all is quick", 4, { ...tiny, costs: { l3: 2, memoryLocal: 3 } }],
+    ["with tiny caches of siblings", 8, { ...tiny, sockets: 2, cores: 2, threads: 2, costs: { lineHold: 8 } }],
     ["on 64 CPUs", 64, { sockets: 2, cores: 32 }],
   ];
 

@@ -1,246 +1,35 @@
-// The quarantine's variants on the simulated machine: nothing is lost, removals cost what their structure says, and
-// tasks that share a CPU, interrupts, put-off work and CPUs that come and go have their part in it.
+// The quarantine's variants on the simulated machine: removals cost what their structure says, and interrupts, put-off
+// work and CPUs that come and go have their part in it. `quarantine-preemption.test.ts` has tasks that share CPUs.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
-import { compileModule, compileSimulatorCore } from "../../src/build/compile.ts";
-import type { Constants } from "../../src/build/flags.ts";
+import { describe, expect, test } from "vitest";
+import { compileModule } from "../../src/build/compile.ts";
 import { ViolationError } from "../../src/errors.ts";
 import {
-  flagMeasured,
   kindBogoOp,
-  kindCacheCreate,
   kindCacheDestroy,
   kindCpuOffline,
   kindCpuOnline,
-  kindObjectAllocate,
   kindObjectFree,
 } from "../../src/kernel/events.ts";
 import { kasanQuarantinePut, kworker } from "../../src/kernel/symbols.ts";
 import { packageRoot } from "../../src/package-root.ts";
-import { loadProfile, scaleCost } from "../../src/simulator/profile.ts";
-import {
-  type SimulatedQuarantine,
-  type SimulatedQuarantineCase,
-  simulateQuarantine,
-} from "../../src/simulator/quarantine.ts";
 import { countExactly } from "../../src/traced/measure.ts";
-import { EventWriter } from "../../src/workloads/event-writer.ts";
 import { createWorkload } from "../../src/workloads/index.ts";
 import type { Workload } from "../../src/workloads/workload.ts";
-
-const core = new WebAssembly.Module((await compileSimulatorCore()).wasm);
-
-/** Tasks of one CPU take turns every two microseconds, so that each is preempted wherever it can be. */
-const restless = scaleCost(loadProfile("xeon-8260-2s"), "timeSlice", 2 / 3000);
-
-interface Line {
-  readonly variant: string;
-  readonly constants: Constants;
-  /** Interrupts of a removal per other CPU. */
-  readonly interrupts: 0 | 1;
-}
-
-/** Small queues and batches, so that objects travel through all stages. */
-const small = { LAB_CPU_QUEUE_BYTES: 16_384, LAB_BATCHES: 64 };
-const lines: Readonly<Record<string, Line>> = {
-  "single-list": { variant: "single-list", constants: small, interrupts: 1 },
-  "singly-linked-fifo": { variant: "singly-linked-fifo", constants: small, interrupts: 1 },
-  "hash-buckets": { variant: "hash-buckets", constants: { ...small, LAB_BUCKETS: 16 }, interrupts: 1 },
-  "doubly-linked": { variant: "doubly-linked", constants: small, interrupts: 1 },
-  "batched-async form=scan": {
-    variant: "batched-async",
-    constants: { ...small, LAB_FORM: 1, LAB_GROUP: 5, LAB_TIMEOUT_MS: 1000 },
-    interrupts: 0,
-  },
-  "batched-async form=deferred": { variant: "batched-async", constants: { ...small, LAB_FORM: 2 }, interrupts: 0 },
-  floor: { variant: "floor", constants: small, interrupts: 0 },
-};
-const names = Object.keys(lines);
-/** Those whose `removeCache` leaves no object behind when it returns. */
-const immediate = names.filter((name) => lines[name]?.interrupts === 1);
-
-type Options = Partial<SimulatedQuarantineCase> & { readonly cpus: number; readonly workload: Workload };
-
-async function simulate(name: string, options: Options): Promise<SimulatedQuarantine> {
-  const { variant, constants } = lines[name] as Line;
-  return simulateQuarantine({
-    core,
-    compiled: await compileModule({ problem: "quarantine", variant, machine: "simulated", constants }),
-    profile: loadProfile("xeon-8260-2s"),
-    virtualMs: null,
-    // Beside it there is what the CPUs' queues take in Linux, as these are smaller here.
-    quarantineBytes: 0,
-    skipWhenEmpty: false,
-    isFloor: variant === "floor",
-    ...options,
-  });
-}
-
-/** Two guests torn down at once, amid churn by more tasks than there are CPUs. */
-function teardown(): Workload {
-  return createWorkload(
-    "libvirt-teardown",
-    {
-      guests: 2,
-      "quarantine-bytes": 2 * 2 ** 20,
-      "background-objects": 4096,
-      "churn-batch": 2048,
-      "churn-cycles": 4,
-      "churn-tasks": 7,
-      "teardown-tasks": 2,
-    },
-    3,
-  );
-}
-
-describe.each(names)("%s", (name) => {
-  let first: SimulatedQuarantine | undefined;
-
-  test.each([false, true])("loses no object with several tasks per CPU; skip-when-empty %s", async (skipWhenEmpty) => {
-    const run = await simulate(name, { cpus: 3, workload: teardown(), skipWhenEmpty, profile: restless });
-    if (skipWhenEmpty) first = run;
-    const { objects, heldBytes, totals, counts, unfinishedCaches, ns } = run;
-    const { put, ...rest } = objects;
-    expect(Object.values(rest).reduce((sum, count) => sum + count, 0)).toBe(put);
-    expect(put).toBe(totals.puts + putsBeforeMeasured(teardown()));
-    expect(heldBytes.stated).toBe(heldBytes.found);
-    expect(heldBytes.found > 0).toBe(name !== "floor");
-    expect(totals.evicted > 0).toBe(name !== "floor");
-    // Tasks that share a CPU have taken turns.
-    expect(counts.contextSwitches).toBeGreaterThan(7 + 7 + 2);
-    expect(totals.removals).toBe(48);
-    // Twelve caches of each guest never have an object; others may have lost theirs by then.
-    if (skipWhenEmpty) expect(totals.removalsSkipped).toBeGreaterThanOrEqual(24);
-    else expect(totals.removalsSkipped).toBe(0);
-    if (!name.includes("deferred")) expect(unfinishedCaches).toBe(0);
-    // A removal interrupts every other CPU, unless it is skipped.
-    if (immediate.includes(name)) expect(counts.interrupts).toBe(2 * (totals.removals - totals.removalsSkipped));
-    const symbolNs = counts.cpus.flatMap((cpu) => [...cpu.symbolNs.values()]).reduce((sum, one) => sum + one, 0);
-    expect(symbolNs).toBeCloseTo(3 * ns, 0);
-  });
-
-  test("does the same again, to the last digit", async () => {
-    const again = await simulate(name, {
-      ...{ cpus: 3, workload: teardown(), skipWhenEmpty: true, profile: restless },
-    });
-    expect(textOf(again)).toBe(textOf(first as SimulatedQuarantine));
-  });
-});
-
-const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-quarantine-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-/** What the reference must not leave out. Each is a part of its text, and what is left of it. */
-const mutants: Readonly<Record<string, (text: string) => string>> = {
-  "interrupts are on while an object is put": (text) => {
-    const [before = "", rest = ""] = text.split("export function put");
-    const [put = "", after = ""] = rest.split("/** Makes this CPU's objects global.");
-    const bare = put.replaceAll(/ irq(Off|On)\(\);/g, "");
-    return `${before}export function put${bare}/** Makes this CPU's objects global.${after}`;
-  },
-  "a removal does not wait for reductions": (text) => text.replace("  synchronizeSrcuExpedited(srcu());\n", ""),
-  "a removal does not look into the CPUs' queues": (text) => text.replace(/ {2}runOnEveryCpu\(.*\n/, ""),
-};
-
-test.each(Object.entries(mutants))("it shows when %s", async (name, change) => {
-  const text = readFileSync(path.join(packageRoot, "src", "kernel", "quarantine", "singly-linked-fifo.ts"), "utf8");
-  const changed = change(text);
-  expect(changed).not.toBe(text);
-  const variant = name.replaceAll(/\W/g, "-");
-  const variantFile = path.join(folder, `${variant}.ts`);
-  // What is imported in vain is no error.
-  writeFileSync(variantFile, changed);
-  const source = { problem: "quarantine", machine: "simulated", constants: { ...small, LAB_BATCHES: 8 } } as const;
-  const compiled = await compileModule({ ...source, variant, variantFile });
-  const isRight = async (): Promise<boolean> => {
-    const { objects, heldBytes } = await simulate("singly-linked-fifo", {
-      ...{ cpus: 3, workload: teardown(), profile: restless, compiled },
-    });
-    return objects.held >= 0 && heldBytes.found === heldBytes.stated;
-  };
-  expect(await isRight().catch(() => false)).toBe(false);
-});
-
-/** All that a run came to. */
-function textOf(run: SimulatedQuarantine): string {
-  const distributions = Object.entries(run.distributions).flatMap(([name, times]) => times.rows(name));
-  return JSON.stringify({ ...run, distributions }, (_, value: unknown) => (value instanceof Map ? [...value] : value));
-}
-
-function putsBeforeMeasured(workload: Workload): number {
-  let puts = 0;
-  for (const chunk of workload.chunks()) {
-    for (let offset = 0; offset < chunk.byteLength; offset += 32) {
-      if (chunk[offset] === kindObjectFree && chunk[offset + 2] === 0) puts++;
-    }
-  }
-  return puts;
-}
-
-// ---- workloads written down event by event
-
-interface Scripted {
-  readonly kind: number;
-  readonly task?: number;
-  readonly object?: number;
-  readonly cache?: number;
-  readonly a?: number;
-}
-
-const objectSize = 256;
-
-function scripted(
-  chunks: readonly { readonly measured: boolean; readonly events: readonly Scripted[] }[],
-  tasks = 1,
-): Workload {
-  return {
-    name: "scripted",
-    parameters: {},
-    seed: 0,
-    repeatable: false,
-    limits: {
-      events: chunks.reduce((sum, { events }) => sum + events.length, 0),
-      caches: 8,
-      objects: 4096,
-      cgroups: 1,
-      superblocks: 0,
-      tasks,
-      liveBytesMax: 4096 * objectSize,
-      slabBytesMax: 4096 * objectSize,
-    },
-    *chunks() {
-      const writer = new EventWriter();
-      for (const { measured, events } of chunks) {
-        writer.flags = measured ? flagMeasured : 0;
-        for (const { kind, task = 0, object = 0, cache = 0, a = 0 } of events) {
-          writer.task = task;
-          writer.add(kind, object, cache, a, kind === kindCacheCreate ? 1 : 0);
-        }
-        yield* writer.flush();
-      }
-    },
-  };
-}
-
-const createCache = (cache: number): Scripted => ({ kind: kindCacheCreate, object: 16, cache, a: objectSize });
-const destroyCache = (cache: number, task = 0): Scripted => ({ kind: kindCacheDestroy, cache, task });
-
-/** Allocates objects of a cache from index `first` on. */
-function allocate(cache: number, first: number, count: number, task = 0): Scripted[] {
-  return Array.from({ length: count }, (_, index) => ({
-    kind: kindObjectAllocate,
-    object: first + index,
-    cache,
-    task,
-  }));
-}
-
-function free(cache: number, first: number, count: number, task = 0): Scripted[] {
-  return Array.from({ length: count }, (_, index) => ({ kind: kindObjectFree, object: first + index, cache, task }));
-}
+import {
+  allocate,
+  createCache,
+  destroyCache,
+  free,
+  immediate,
+  type Line,
+  lines,
+  names,
+  scripted,
+  simulate,
+  small,
+} from "./quarantine-rig.ts";
 
 describe.each(immediate)("%s", (name) => {
   test("what was put before the measured part is found in it", async () => {
@@ -426,7 +215,8 @@ test("every put is told, those of stress-ng's workers by throughput", async () =
 test("a removal that leaves objects behind makes the case void", async () => {
   const variantFile = path.join(packageRoot, "test", "kernel", "assembly", "small-list.ts");
   const source = { problem: "quarantine", variant: "broken", variantFile, machine: "simulated" } as const;
-  const compiled = await compileModule({ ...source, constants: { ...small, LAB_BUG: 2 } });
+  // The entry is named, because otherwise the contract would be compiled, too.
+  const compiled = await compileModule({ ...source, entry: "harness", constants: { ...small, LAB_BUG: 2 } });
   const workload = scripted([
     {
       measured: true,

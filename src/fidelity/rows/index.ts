@@ -2,6 +2,7 @@
 
 import type { Row } from "../row.ts";
 import { unmounts, visits } from "./linux618.ts";
+import { reductions, skippedRemovals } from "./quarantine.ts";
 import { counts, reproduction, robot } from "./ramfs.ts";
 import { refcountWalk, rwsemWalk, srcuWalk } from "./walk.ts";
 
@@ -12,6 +13,8 @@ export const rows: readonly Row[] = [
   rwsemWalk,
   srcuWalk,
   refcountWalk,
+  reductions,
+  skippedRemovals,
   visits,
   unmounts,
 ];

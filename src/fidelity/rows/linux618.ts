@@ -22,6 +22,7 @@ function virtualMachine(): MachineProfile {
     l1: measured(1.3, "pointer chase in 16 KiB"),
     l2: measured(4.6, "pointer chase in 128 KiB"),
     l3: measured(25, "pointer chase in 2 MiB"),
+    // A kernel maps its own memory in huge pages.
     memoryLocal: measured(109, "pointer chase in 24 MiB of huge pages"),
     transferSameCluster: measured(113, "one-way hop of a line between the 2 CPUs, median"),
     locked: measured(6.7, "lock xadd, not contended, median"),
@@ -228,7 +229,7 @@ export const visits: Row = makeRow({
       },
       simulated: [
         `${cpusOn(1, virtualMachine())}; every cgroup has one file on a tmpfs, maps have 64 units of 64 ids; refcount-rcu, ${measuredTrees.small.passes} passes over 250 cgroups and ${measuredTrees.large.passes} over 4000, after one that is not measured.`,
-        "Latencies of caches and memory are pointer chases measured in the same virtual machine: 25 ns in 2 MiB, as the bitmaps of 250 cgroups take 1 MB of lines, and 109 ns in 24 MiB, for the 16 MB of 4000 cgroups. These are numbers of the hardware, not of a walk.",
+        "Latencies of caches and memory are pointer chases measured in the same virtual machine: 25 ns in 2 MiB, as the bitmaps of 250 cgroups take 1 MB of lines, and 109 ns in 24 MiB of huge pages, in which a kernel maps its memory, for the 16 MB of 4000 cgroups. These are numbers of the hardware, not of a walk.",
         "The time of page reclaim in a visit is given: what of the measured visit is neither shrink_slab nor called by it. It is part of both columns.",
       ],
       tables: [{ title: "Where a visit's time goes", table }],

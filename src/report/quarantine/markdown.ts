@@ -6,7 +6,7 @@ import { formatNs } from "../format.ts";
 import { renderTable as render } from "../markdown.ts";
 import { type Answered, faultsOf, type Subject, uniteCpuUses, voidsText } from "../part.ts";
 import type { ProblemRows } from "../rows.ts";
-import { renderColumns } from "../terminal.ts";
+import { renderFitting, wrapText } from "../terminal.ts";
 import { answerAll, crossCheckTolerance, type WorkloadAnswers } from "./answers.ts";
 import { quarantineView } from "./simulated.ts";
 import {
@@ -132,9 +132,9 @@ function renderTerminal(workload: WorkloadAnswers, all: readonly WorkloadAnswers
   // One CPU goes without saying.
   const isPlain = timedOn.cpus.every((cpus) => cpus === 1) && !timedOn.isOversubscribed;
   return [
-    `${workload.name}  (${isPlain ? parameters.timed : formatCase(timedOn, parameters.timed)})`,
-    renderColumns(overviewTable(workload, all)),
-    choice === null ? whyNothing(workload) : `choose ${choice.id}: ${choice.reason}`,
+    wrapText(`${workload.name}  (${isPlain ? parameters.timed : formatCase(timedOn, parameters.timed)})`),
+    renderFitting(overviewTable(workload, all)),
+    wrapText(choice === null ? whyNothing(workload) : `choose ${choice.id}: ${choice.reason}`),
     "",
   ].join("\n");
 }

@@ -7,7 +7,7 @@ import { renderTable } from "../markdown.ts";
 import { type Answered, faultsOf, type Subject, uniteCpuUses, voidsText } from "../part.ts";
 import type { CpuUse, ProblemRows } from "../rows.ts";
 import type { Table } from "../tables.ts";
-import { renderColumns } from "../terminal.ts";
+import { renderFitting, wrapText } from "../terminal.ts";
 import { answerAll, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import { contentionCaveat, publishedFor } from "./published.ts";
 import { shrinkerView } from "./simulated.ts";
@@ -291,9 +291,9 @@ function remarks(workloads: readonly WorkloadAnswers[], subject: Subject, isSimu
 function renderTerminal(workload: WorkloadAnswers, all: readonly WorkloadAnswers[]): string {
   const choice = chooseFor(workload, all);
   return [
-    `${workload.name}  (${formatCase(workload.timedOn, workload.parameters.timed)})`,
-    renderColumns(overviewTable(workload, all)),
-    choice === null ? whyNothing(workload) : `choose ${choice.id}: ${choice.reason.replaceAll("`", "")}`,
+    wrapText(`${workload.name}  (${formatCase(workload.timedOn, workload.parameters.timed)})`),
+    renderFitting(overviewTable(workload, all)),
+    wrapText(choice === null ? whyNothing(workload) : `choose ${choice.id}: ${choice.reason.replaceAll("`", "")}`),
     "",
   ].join("\n");
 }

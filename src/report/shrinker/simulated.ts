@@ -42,6 +42,10 @@ export const shrinkerView: View = {
       format: (share) => (share === 0 ? formatNumber(0) : formatPercent(share)),
     },
   ],
+  caveatOf: (parameters) =>
+    parameters.get("settling-passes") === "0"
+      ? "The first passes after growing maps have set the bits of all cgroups clear them, and are part of all numbers here: `settling-passes=0`; with more, maps are as they are when somebody starts a profiler"
+      : null,
   remarkOf: (rows) => {
     const share = givenUpOf(rows);
     return share === null || share < givenUpMin ? null : `gives ${formatPercent(share)} of its visits up`;

@@ -1,52 +1,36 @@
 // The simulated part of a workload's section, the same for every problem.
 
 import { formatCpus } from "../cpus.ts";
-import { formatNumber } from "../format.ts";
+import { formatNs, formatNumber } from "../format.ts";
 import { renderTable } from "../markdown.ts";
 import type { Table } from "../tables.ts";
-import { renderColumns } from "../terminal.ts";
+import { renderFitting, wrapText } from "../terminal.ts";
+import { crossoverSentence, crossoversOf } from "./crossovers.ts";
+import { lawCountsMin } from "./curves.ts";
+import { isDescribed, lawTable, residualMax } from "./law-table.ts";
 import {
   type Curve,
   isRanked,
-  lawCountsMin,
   levelTolerance,
   mainCurve,
   type SimulatedAnswers,
+  type SimulatedVariant,
   type Sweep,
-} from "./answers.ts";
+} from "./model.ts";
+import { machinesTable, overviewTable } from "./overview.ts";
+import { cpusText, placeOf } from "./places.ts";
+import { cpuTable, latencyTable, lineTable, machineTable, profileTable } from "./point-tables.ts";
 import { placeText } from "./points.ts";
-import {
-  costTable,
-  cpusText,
-  crossoverTable,
-  curveTable,
-  growthTable,
-  latencyTable,
-  lawTable,
-  lineTable,
-  machinesTable,
-  machineTable,
-  mapTable,
-  ordersTable,
-  orderText,
-  overviewTable,
-  parameterTable,
-  placeOf,
-  profileTable,
-  sensitivityTable,
-  verdictText,
-} from "./tables.ts";
+import { ordersTable, orderText, sensitivityTable, verdictText } from "./sensitivity-table.ts";
+import { costTable, curveTable, growthErrorMax, growthTable, mapTable, parameterTable } from "./sweep-tables.ts";
 import { type Faults, factorsText, mainSensitivity, verdictOf } from "./verdict.ts";
 import type { Measure } from "./view.ts";
 
 /** How to read everything that was simulated; to be said once. */
 export const howToRead =
-  "What is headed _simulated_ happened in virtual time, on a model of the machine that it names and not on this one. It is exact, so every host gives the same numbers, but a model has only what was put into it: hold these numbers against each other, and against native ones at most by their ratios. What the model does is in [docs/simulator.md](../docs/simulator.md), where the costs of each machine come from in [docs/machines.md](../docs/machines.md), and how close it comes to what others published in [docs/fidelity.md](../docs/fidelity.md). In tables by CPUs and by parameters, brackets hold the ratio to the reference, and bold is the best with what is level with it: within 1 %.";
+  "What is headed _simulated_ happened in virtual time, on a model of the machine that it names and not on this one. It is exact, so every host gives the same numbers, but a model has only what was put into it: hold these numbers against each other, and against native ones at most by their ratios. What the model does is in [docs/simulator.md](../docs/simulator.md), where the costs of each machine come from in [docs/machines.md](../docs/machines.md), and how close it comes to what others published in [docs/fidelity.md](../docs/fidelity.md). In tables by CPUs and by parameters, brackets hold the ratio to the reference, and bold is the best with what is level with it: within 1 %. What is chosen here goes by these rates and times alone; constraints are judged by what was measured and counted, and what breaks one there is not chosen here.";
 
 const inPercent = `${100 * levelTolerance} %`;
-
-/** Residuals above this say that a law does not describe a variant. */
-const residualMax = 0.1;
 
 /** A section, or nothing without a table. */
 function withTable(head: string, before: string, table: Table | null, ...after: readonly string[]): string[] {
@@ -89,12 +73,12 @@ function crossoverLines(
     return [sentences(none, ...remarks), ""];
   }
   if (!compared.some(({ crossovers }) => crossovers.length > 0)) {
-    return [sentences("Changes of places: none in this range.", ...remarks), ""];
+    return [sentences(`Changes of places: none at the ${unit} simulated.`, ...remarks), ""];
   }
   return [
-    sentences(...remarks, "These change places, and no others:"),
+    sentences(...remarks, `These change places, and no others at the ${unit} simulated:`),
     "",
-    renderTable(crossoverTable(compared, unit, reference)),
+    ...crossoversOf(compared, reference).map((one) => `- ${crossoverSentence(one, unit)}`),
     "",
   ];
 }
@@ -105,14 +89,12 @@ function listed(ids: readonly string[], between = ", "): string {
 
 /** Variants that the law does not describe, and those that it cannot be fitted to. */
 function lawNotes({ laws }: Curve): string {
-  const bad = laws.flatMap(({ id, law }) =>
-    law.fitted && (law.rmsError > residualMax || Math.abs(law.worst.error) > residualMax) ? [`\`${id}\``] : [],
-  );
+  const bad = laws.flatMap(({ id, law }) => (law.fitted && !isDescribed(law) ? [`\`${id}\``] : []));
   const refused = laws.flatMap(({ id, law }) => (law.fitted ? [] : [`\`${id}\` (${law.reason})`]));
   const texts: string[] = [];
   if (bad.length > 0) {
     texts.push(
-      `**The law does not describe ${bad.join(", ")}:** a residual is above ${100 * residualMax} %. Go by the rates above; their alpha, beta and peak mean nothing.`,
+      `**The law does not describe ${bad.join(", ")}:** a residual is above ${100 * residualMax} %. Go by the rates above; alpha, beta and a peak would mean nothing.`,
     );
   }
   if (refused.length > 0) texts.push(`No fit: ${refused.join(", ")}.`);
@@ -122,7 +104,10 @@ function lawNotes({ laws }: Curve): string {
 function curveLines(curve: Curve, answers: SimulatedAnswers): string[] {
   const { measures, boundToCpus } = answers;
   const at = curve.at.size === 0 ? "" : `, ${placeText(curve.at)}`;
-  const bound = boundToCpus.length === 0 ? "" : `With the CPUs changed ${listed(boundToCpus)}.`;
+  const bound = sentences(
+    boundToCpus.length === 0 ? "" : `With the CPUs changed ${listed(boundToCpus)}.`,
+    fewTasksText(curve),
+  );
   const lines: string[] = [];
   for (const [place, { name }] of measures.entries()) {
     lines.push(...withTable(`#### By CPUs: ${name}${at}`, place === 0 ? bound : "", curveTable(curve, answers, place)));
@@ -131,10 +116,21 @@ function curveLines(curve: Curve, answers: SimulatedAnswers): string[] {
   return [...lines, ...lawLines(curve, measures, at)];
 }
 
+/** Counts of CPUs that the workload has not a task for each of. */
+function withFewTasks({ cpus, fitted }: Curve): number[] {
+  return cpus.filter((count) => !fitted.includes(count));
+}
+
+function fewTasksText(curve: Curve): string {
+  const left = withFewTasks(curve);
+  if (left.length === 0) return "";
+  return `The workload has fewer tasks than ${formatCpus(left)}: there some CPUs have nothing to do, and what differs is where the tasks run, not how many do.`;
+}
+
 function lawLines(curve: Curve, measures: readonly Measure[], at: string): string[] {
   const rate = measures.find(({ better }) => better === "higher");
   if (rate === undefined) return [];
-  const left = curve.cpus.filter((count) => !curve.fitted.includes(count));
+  const left = withFewTasks(curve);
   const tasks = left.length === 0 ? "" : `Left out, because the workload has fewer tasks: ${formatCpus(left)}.`;
   if (curve.laws.length === 0) {
     return [sentences(`No law of scalability is fitted: that takes ${lawCountsMin} counts of CPUs.`, tasks), ""];
@@ -170,6 +166,7 @@ function mapLines(answers: SimulatedAnswers): string[] {
 
 function pointLines(answers: SimulatedAnswers): string[] {
   const { main, work, machine } = answers;
+  const ofCpus = cpuTable(answers);
   const where = placeOf(main);
   const per = work === null ? "in all" : `per ${work.name}`;
   return [
@@ -177,6 +174,7 @@ function pointLines(answers: SimulatedAnswers): string[] {
       `#### On ${where}`,
       "_Lines from other cores_ came out of another core's cache. _Most_: the longest single time.",
       machineTable(answers),
+      overrunText(answers),
     ),
     ...withTable(
       `#### What callers wait for on ${where}`,
@@ -185,8 +183,14 @@ function pointLines(answers: SimulatedAnswers): string[] {
     ),
     ...withTable(
       `#### Where the time goes on ${where}`,
-      `As \`perf top\` would show it: share of the time of all CPUs of ${machine}, idle included, by innermost function.`,
+      `As \`perf top\` would show it: share of the time of all CPUs of ${machine}, idle included, by innermost function; in brackets, where CPUs were idle, of the time that they were busy.`,
       profileTable(answers),
+    ),
+    ...withTable(
+      `#### CPU by CPU on ${where}`,
+      "Share of its time that each was busy, and the function that took most of it, as a share of all its time.",
+      ofCpus?.table ?? null,
+      ofCpus === null || ofCpus.left === 0 ? "" : `And ${cpusText(ofCpus.left)} more, in \`answers.json\`.`,
     ),
     ...withTable(
       `#### Hottest lines on ${where}`,
@@ -194,6 +198,23 @@ function pointLines(answers: SimulatedAnswers): string[] {
       lineTable(answers),
     ),
   ];
+}
+
+/** Some ran on for so much longer than they were to that what is counted over all of it is of another time. */
+const overrunMin = 1.2;
+
+function overrunText({ main, virtualMs }: SimulatedAnswers): string {
+  if (virtualMs === null) return "";
+  const late = main.variants.filter(
+    (one) => isShown(one) && one.virtualNs !== null && one.virtualNs > overrunMin * virtualMs * 1e6,
+  );
+  if (late.length === 0) return "";
+  const texts = late.map(({ id, virtualNs }) => `\`${id}\` for ${formatNs(virtualNs)}`);
+  return `No task began anything after ${formatNs(virtualMs * 1e6)}, but what was begun went on: ${texts.join(", ")}. Rates are of each task's own time; CPUs busy, shares of time and grace periods are of all of it.`;
+}
+
+function isShown({ role }: SimulatedVariant): boolean {
+  return role !== "floor";
 }
 
 function sensitivityLines(answers: SimulatedAnswers): string[] {
@@ -244,7 +265,7 @@ function sweepLines(sweep: Sweep, answers: SimulatedAnswers): string[] {
     lines.push(...crossoverLines({ pairs, twins, common: all }, axis.key, answers));
   }
   const exponent = axis.isNumeric
-    ? `Exponent: slope of a line through the logarithms; 1 is in proportion to \`${axis.key}\`, 0 independent of it.`
+    ? `Exponent: slope of a line through the logarithms, with three values or more; 1 is in proportion to \`${axis.key}\`, 0 independent of it. _No power_: some value is more than ${growthErrorMax} times off that line.`
     : "";
   for (const cost of costs) {
     lines.push(...withTable(`#### By ${axis.key}: ${cost.name}`, exponent, costTable(sweep, cost, answers.variants)));
@@ -289,6 +310,9 @@ function machineLines(answers: SimulatedAnswers, faults: Faults): string[] {
     ...head,
     `${upperFirst(verdictOf(answers, faults))}.`,
     "",
+    ...voidLines(answers),
+    ...missingLines(answers),
+    ...answers.caveats.flatMap((text) => [`${text}.`, ""]),
     ...mapLines(answers),
     // Curves of other values of what was swept would say the same again; the map has who is best there.
     ...(curve === undefined ? [] : curveLines(curve, answers)),
@@ -296,6 +320,26 @@ function machineLines(answers: SimulatedAnswers, faults: Faults): string[] {
     ...pointLines(answers),
     ...sensitivityLines(answers),
   ];
+}
+
+/** That some numbers are worth nothing, and where the reason stands. */
+function voidLines({ variants }: SimulatedAnswers): string[] {
+  const voids = variants.filter(({ isVoid }) => isVoid).map(({ id }) => id);
+  if (voids.length === 0) return [];
+  return [
+    `**Void:** ${listed(voids)}, by what no variant may do; the failed cases say what. Its numbers stand in the tables, and take no part in rankings.`,
+    "",
+  ];
+}
+
+/** Variants that the tables of the main point are silent about. */
+function missingLines({ main, variants }: SimulatedAnswers): string[] {
+  const missing = variants
+    .filter(isRanked)
+    .filter(({ id }) => main.variants.find((one) => one.id === id)?.values[0] == null)
+    .map(({ id }) => id);
+  if (missing.length === 0) return [];
+  return [`Without a value on ${placeOf(main)}: ${listed(missing)}; the failed cases say why, where one failed.`, ""];
 }
 
 function upperFirst(text: string): string {
@@ -329,9 +373,9 @@ export function simulatedTerminal(workload: string, machines: readonly Simulated
     const table = overviewTable(answers);
     const use = `${countsText(cpus)}${parameters === "" ? "" : `; ${parameters}`}`;
     return [
-      `${workload}, simulated on ${machine}  (virtual time; ${use})`,
-      ...(table === null ? [] : [renderColumns(table)]),
-      verdictOf(answers, faults).replaceAll("`", ""),
+      wrapText(`${workload}, simulated on ${machine}  (virtual time; ${use})`),
+      ...(table === null ? [] : [renderFitting(table)]),
+      wrapText(verdictOf(answers, faults).replaceAll("`", "")),
       "",
     ];
   });

@@ -1,9 +1,19 @@
 // What was simulated, in a sentence per workload and machine.
 
 import type { Crossover, PairCrossovers } from "../../statistics/crossover.ts";
-import { formatNumber, formatRatio, ratioOf } from "../format.ts";
-import { isRanked, levelTolerance, mainCurve, type PlacedSensitivity, type SimulatedAnswers } from "./answers.ts";
-import { aboutText, changesText, cpusText, leadersOf, placeOf } from "./tables.ts";
+import { formatNs, formatNumber, formatRatio, ratioOf } from "../format.ts";
+import { crossoverText } from "./crossovers.ts";
+import {
+  type Detail,
+  isRanked,
+  levelTolerance,
+  mainCurve,
+  type PlacedSensitivity,
+  type SimulatedAnswers,
+} from "./model.ts";
+import { cpusText, placeOf } from "./places.ts";
+import { changesText } from "./sensitivity-table.ts";
+import { leadersOf } from "./series.ts";
 
 /** What is known of variants that the simulator does not tell: constraints that each breaks, by id. */
 export type Faults = ReadonlyMap<string, readonly string[]>;
@@ -28,39 +38,72 @@ function namedInFull(ids: readonly string[], { main }: SimulatedAnswers, faults:
 }
 
 /** Best variants at the main point, by the foremost measure or another. */
-export function leadersAtMain({ main, measures }: SimulatedAnswers, place = 0): string[] {
+export function leadersAtMain(answers: SimulatedAnswers, place = 0): string[] {
+  return bestOf(answers, answers.main.variants, place);
+}
+
+function bestOf(
+  { main, measures }: SimulatedAnswers,
+  among: readonly Detail[],
+  place: number,
+  tolerance: number = levelTolerance,
+): string[] {
   const measure = measures[place];
   if (measure === undefined) return [];
-  const values = main.variants.flatMap(({ id, values: all }) => {
+  const values = among.flatMap(({ id, values: all }) => {
     const value = all[place] ?? null;
     return value === null ? [] : [[id, new Map([[main.cpus, value]])] as const];
   });
-  return leadersOf(new Map(values), main.cpus, main.variants, measure);
+  return leadersOf(new Map(values), main.cpus, among, measure, tolerance);
 }
 
-/** Who is best by the other measures, where that is none of the best by the foremost. */
+/** Less than this a choice does not go by: a model is not that close to a machine. */
+const choiceTolerance = 0.1;
+
+/**
+ * What to choose at the main point: the best by the foremost measure of those that nothing is known against. Of several
+ * that are within a tenth of it the next measure decides, and where that does not either, the reference stays, or else
+ * the best by the foremost.
+ */
+function choiceOf(answers: SimulatedAnswers, faults: Faults): string | null {
+  const { main, measures } = answers;
+  let among = main.variants.filter(({ id, remark }) => remark === null && (faults.get(id) ?? []).length === 0);
+  for (const place of measures.keys()) {
+    const best = bestOf(answers, among, place, choiceTolerance);
+    if (place === 0 && best.length === 0) return null;
+    if (best.length > 0) among = among.filter(({ id }) => best.includes(id));
+  }
+  const [first] = bestOf(answers, among, 0);
+  return among.find(({ role }) => role === "reference")?.id ?? first ?? null;
+}
+
+/** Variants that are held one by one against the best by another measure. */
+const othersNamed = 3;
+
+/** Who is best by the other measures, where that is not true of all that are best by the foremost. */
 function othersText(answers: SimulatedAnswers, leaders: readonly string[], faults: Faults): string[] {
   const { main, measures } = answers;
   const reference = main.variants.find(({ role }) => role === "reference");
   return measures.slice(1).flatMap(({ name }, index) => {
     const best = leadersAtMain(answers, index + 1);
-    if (best.length === 0 || best.some((id) => leaders.includes(id))) return [];
+    if (best.length === 0 || leaders.every((id) => best.includes(id))) return [];
     const value = main.variants.find(({ id }) => id === best[0])?.values[index + 1];
     const ratio = ratioOf(value, reference?.values[index + 1]);
     const times =
       ratio === null || best.includes(reference?.id ?? "") ? "" : ` (${formatRatio(ratio)} the reference's)`;
-    return [`by ${name} it is ${namedInFull(best, answers, faults)}${times}`];
+    const others = leaders
+      .filter((id) => !best.includes(id))
+      .map((id) => {
+        const own = main.variants.find((one) => one.id === id)?.values[index + 1];
+        return `\`${id}\` has ${formatRatio(ratioOf(own, value))} of that`;
+      });
+    const behind = others.length > othersNamed ? [] : others;
+    return [[`by ${name} it is ${namedInFull(best, answers, faults)}${times}`, ...behind].join(", ")];
   });
 }
 
 /** Changes of places that a sentence names. */
 const crossoversNamed = 3;
-
-function crossoverText({ before, after, from, to, level }: Crossover, unit: string): string {
-  const place =
-    level.first === level.last ? `at about ${aboutText(level)} ${unit}` : `between ${from} and ${to} ${unit}`;
-  return `\`${after}\` passes \`${before}\` ${place}`;
-}
 
 /** Who changes places with the best or with the reference; the others are in the tables. */
 function crossoversText(
@@ -71,12 +114,12 @@ function crossoversText(
 ): string[] {
   if (!pairs.some(({ compared }) => compared.length > 1)) return [];
   const all = pairs.flatMap(({ crossovers }) => crossovers);
-  if (all.length === 0) return [`no two variants change places ${range}`];
+  if (all.length === 0) return [`none ${range} where simulated`];
   const reference = variants.find(({ role }) => role === "reference")?.id;
   const isNamed = ({ before, after }: Crossover): boolean =>
     [before, after].some((id) => id === reference || leaders.includes(id));
   const foremost = all.filter(isNamed).sort((one, other) => one.level.first - other.level.first);
-  if (foremost.length === 0) return [`neither the best nor the reference changes places with another ${range}`];
+  if (foremost.length === 0) return [`none of the best or the reference with another ${range}`];
   const texts = foremost.slice(0, crossoversNamed).map((one) => crossoverText(one, unit));
   const others = foremost.length - texts.length;
   return [`${texts.join(", ")}${others > 0 ? `, and ${formatNumber(others)} more below` : ""}`];
@@ -108,30 +151,58 @@ export function mainSensitivity({ sensitivities, main }: SimulatedAnswers): Plac
   );
 }
 
-/** Whether the best stays the best whatever a cost of the machine is. */
-function robustnessText(answers: SimulatedAnswers, leaders: readonly string[]): string[] {
+/** Whether the one that is spoken of stays ahead whatever a cost of the machine is. */
+function robustnessText(answers: SimulatedAnswers, subject: string, leaders: readonly string[]): string {
   const sensitivity = mainSensitivity(answers);
-  if (sensitivity === undefined) return [];
+  if (sensitivity === undefined) return "no cost of the machine was changed to see what hangs on it";
   const { pairs, ranking } = sensitivity.found;
-  const [best] = leaders;
   const factors = factorsText(sensitivity.factors);
-  if (ranking.verdict === "robust")
-    return [`the order of all is robust: no cost of the machine, ${factors}, changes it`];
-  const ofBest = pairs.filter(
-    ({ variants }) => variants.some((id) => id === best) && !variants.every((id) => leaders.includes(id)),
+  if (ranking.verdict === "robust") return `the order of all is robust: no cost of the machine, ${factors}, changes it`;
+  const name = `\`${subject}\``;
+  const own = pairs.filter(
+    ({ variants }) => variants.some((id) => id === subject) && !variants.every((id) => leaders.includes(id)),
   );
-  const flipped = ofBest.filter(({ verdict }) => verdict === "flipped");
+  const flipped = own.filter(({ verdict }) => verdict === "flipped");
   if (flipped.length > 0) {
-    const texts = flipped.map(({ variants, flippedBy }) => {
-      const other = variants.find((id) => id !== best)!;
-      return `\`${other}\` passes it with ${changesText(flippedBy)}`;
+    const texts = flipped.map(({ variants, ahead, flippedBy }) => {
+      const other = variants.find((id) => id !== subject)!;
+      return `\`${other}\` ${ahead === subject ? "passes it" : "falls behind it"} with ${changesText(flippedBy)}`;
     });
-    return [`that is not robust: ${texts.slice(0, crossoversNamed).join("; ")}`];
+    return `the place of ${name} is not robust: ${texts.slice(0, crossoversNamed).join("; ")}`;
   }
-  if (ofBest.some(({ verdict }) => verdict === "unknown")) return ["whether that is robust is not known"];
-  if (ofBest.some(({ verdict }) => verdict === "not separated"))
-    return [`with some cost of the machine, ${factors}, another draws level, but none gets ahead`];
-  return [`that is robust: a cost of the machine, ${factors}, changes the order of others only`];
+  if (own.some(({ verdict }) => verdict === "unknown")) return `whether the place of ${name} is robust is not known`;
+  if (own.some(({ verdict }) => verdict === "not separated"))
+    return `with some cost of the machine, ${factors}, another draws level with ${name}, but none passes it`;
+  return `the place of ${name} is robust: no cost of the machine, ${factors}, puts another ahead of it or level with it`;
+}
+
+/** Bogo-ops or visits that a rate should rest on: of fewer, one more or less is 3 %. */
+const doneMin = 30;
+
+/** What the numbers at the main point rest on. */
+function restText({ main, work, measures, places }: SimulatedAnswers, choice: string | null): string[] {
+  const ranked = main.variants.filter((one) => isRanked(one) && one.values[0] != null);
+  const times = ranked.flatMap(({ virtualNs }) => (virtualNs === null ? [] : [virtualNs]));
+  const time = times.length === 0 ? "" : ` of ${span(times, formatNs)} of virtual time`;
+  const done = ranked.flatMap(({ done: one }) => (one === null ? [] : [one]));
+  const amount = work === null || done.length === 0 ? "" : `, ${span(done, formatNumber)} ${work.name}s`;
+  const few = ranked.filter(({ done: one }) => one !== null && one < doneMin).map(({ id }) => id);
+  const isRate = measures[0]?.better === "higher";
+  const known = places.filter(({ best }) => best.length > 0);
+  const first = choice === null ? [] : known.filter(({ best }) => best.includes(choice));
+  return [
+    `It rests on one run of each variant${time}${amount}`,
+    ...(known.length < 2 || choice === null || first.length === 0
+      ? []
+      : [`of ${formatNumber(known.length)} places simulated \`${choice}\` is best at ${formatNumber(first.length)}`]),
+    ...(isRate && few.length > 0 ? [`too few for a rate of ${named(few)}: fewer than ${doneMin} ${work?.name}s`] : []),
+  ];
+}
+
+/** The least and the most. */
+function span(values: readonly number[], format: (value: number) => string): string {
+  const ends = [Math.min(...values), Math.max(...values)].map(format);
+  return [...new Set(ends)].join(" to ");
 }
 
 /** `halved or doubled`. */
@@ -140,7 +211,7 @@ export function factorsText(factors: readonly number[]): string {
   return `times ${factors.map((factor) => formatNumber(factor)).join(" or ")}`;
 }
 
-/** One sentence, without a full stop. */
+/** A sentence or a few, the last without a full stop. */
 export function verdictOf(answers: SimulatedAnswers, faults: Faults): string {
   const { main, measures } = answers;
   const [measure] = measures;
@@ -165,19 +236,34 @@ export function verdictOf(answers: SimulatedAnswers, faults: Faults): string {
     best.role === "reference" && next !== undefined
       ? [`next is ${named([next.id])} with ${formatRatio(ratioOf(next.values[0], best.values[0]))}`]
       : [];
+  const choice = choiceOf(answers, faults);
   const who =
     leaders.length === ranked.length
       ? `all are level, within ${100 * levelTolerance} %, by ${measure.name}`
       : leaders.length > 1
         ? `${namedInFull(leaders, answers, faults)} are level, and ${isRate ? "get" : "have"} ${most}`
-        : `${namedInFull(leaders, answers, faults)} ${isRate ? "gets" : "has"} ${most}`;
+        : `${choice === leaders[0] ? "it" : namedInFull(leaders, answers, faults)} ${isRate ? "gets" : "has"} ${most}`;
+  const changes = changesOfPlaces(answers, leaders);
   return [
-    `${place} ${who}`,
-    ...behind,
-    ...othersText(answers, leaders, faults),
-    ...changesOfPlaces(answers, leaders),
-    ...robustnessText(answers, leaders),
-  ].join("; ");
+    [`${place} ${choiceText(choice, answers, leaders)}${who}`, ...behind, ...othersText(answers, leaders, faults)],
+    ...(changes.length === 0 ? [] : [[`Changes of places: ${changes[0]}`, ...changes.slice(1)]]),
+    [...restText(answers, choice), robustnessText(answers, choice ?? best.id, leaders)],
+  ]
+    .map((parts) => parts.join("; "))
+    .join(". ");
+}
+
+/** `choose X: `, and how it stands to the best where it is not one of them. */
+function choiceText(choice: string | null, answers: SimulatedAnswers, leaders: readonly string[]): string {
+  if (choice === null) return "nothing is chosen, because something is known against each: ";
+  if (leaders.includes(choice)) return `choose \`${choice}\`: `;
+  const { main, measures } = answers;
+  const foremostOf = (id: string | undefined): number | null | undefined =>
+    main.variants.find((one) => one.id === id)?.values[0];
+  const times = `${formatRatio(ratioOf(foremostOf(choice), foremostOf(leaders[0])))} the best one's ${measures[0]!.name}`;
+  const isNear = bestOf(answers, main.variants, 0, choiceTolerance).includes(choice);
+  const why = isNear ? "within a tenth of the best" : "the best of those that nothing is known against";
+  return `choose \`${choice}\`, ${why} (${times}): `;
 }
 
 function valueText(value: number | null | undefined, measure: SimulatedAnswers["measures"][number]): string {

@@ -41,6 +41,8 @@ export class Cpu {
   functions: u32 = 0;
   /** Where the CPU stands in the heap, or `notInHeap`. */
   heapIndex: u32 = 0;
+  /** The next CPU of the same core, in a ring: the address of its record. */
+  sibling: usize = 0;
 }
 
 /** Most nested symbols that are told apart. */

@@ -171,7 +171,7 @@ test("CPUs are those of the rows", async () => {
 test("a void variant is marked in every table, and named above the verdict's", async () => {
   const voided = await part(fixedRows(), fixedOrder, { voids: new Set(["hash-buckets"]) });
   const [teardown] = voided.terminal.split("\n\n");
-  expect(teardown).toMatch(/^hash-buckets \(void\) .* void$/m);
+  expect(teardown).toMatch(/^hash-buckets \(void\)\n .* void$/m);
   expect(voided.choices.map(({ variant }) => variant)).not.toContain("hash-buckets");
   expect(voided.markdown).toContain("**Void:** `hash-buckets`");
   expect(voided.markdown).toMatch(/^\| hash-buckets \| \*\*void\*\* \| \*\*void\*\* \| \*\*void\*\* \|/m);

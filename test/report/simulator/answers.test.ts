@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { MeasuredRow } from "../../../src/records/record.ts";
 import { quarantineView } from "../../../src/report/quarantine/simulated.ts";
-import { mainCurve, type SimulatedAnswers } from "../../../src/report/simulator/answers.ts";
+import { mainCurve, type SimulatedAnswers } from "../../../src/report/simulator/model.ts";
 import { defaultView } from "../../../src/report/simulator/view.ts";
 import { uslThroughput } from "../../../src/statistics/usl.ts";
 import { answer, answerAll, fixedRows, floor, labelled, latencies, rates, reference, rowsOf } from "./rows.ts";
@@ -171,14 +171,14 @@ describe("a sweep over a parameter", () => {
     ]);
     expect(sweep.costs.map(({ name }) => name)).toEqual(["CPU time of a visit"]);
     const [cost] = sweep.costs;
-    expect(cost!.exponents.get(reference)).toBeCloseTo(0, 9);
-    expect(cost!.exponents.get("srcu")).toBeCloseTo(1, 9);
+    expect(cost!.growth.get(reference)!.exponent).toBeCloseTo(0, 9);
+    expect(cost!.growth.get("srcu")!.exponent).toBeCloseTo(1, 9);
     expect(cost!.values.has(floor)).toBe(false);
   });
 
   test("tells costs that grow with it from those that do not", () => {
     expect(sweep.others.map(({ name }) => name)).toEqual(["unregister, median"]);
-    expect(sweep.others[0]!.exponents.get(reference)).toBeCloseTo(1, 1);
+    expect(sweep.others[0]!.growth.get(reference)!.exponent).toBeCloseTo(1, 1);
     expect(sweep.constants).toEqual(["register, median"]);
   });
 
@@ -188,7 +188,7 @@ describe("a sweep over a parameter", () => {
     );
     const [only] = answer(rows).sweeps;
     expect(only!.pairs).toBeNull();
-    expect(only!.costs[0]!.exponents.get(reference)).toBeNull();
+    expect(only!.costs[0]!.growth.get(reference)).toBeNull();
   });
 
   test("of another purpose is a sweep by itself, and no part of the answers", () => {
@@ -202,7 +202,7 @@ describe("a sweep over a parameter", () => {
     const both = answer([...rates({ parameters: "size=8 less=0" }, { [reference]: 5 }), ...growth]);
     expect([both.axes, both.main.at.size]).toEqual([[], 0]);
     expect(both.sweeps.map(({ axis }) => axis.key)).toEqual(["size"]);
-    expect(both.sweeps[0]!.costs.at(-1)!.exponents.get(reference)).toBeCloseTo(2, 9);
+    expect(both.sweeps[0]!.costs.at(-1)!.growth.get(reference)!.exponent).toBeCloseTo(2, 9);
   });
 
   test("stands at the most CPUs, where most of its values are", () => {

@@ -108,7 +108,7 @@ describe("a run that was measured and simulated", () => {
   test("says of the best which constraints it breaks", async () => {
     const best = rates({ cpus: 4 }, { [reference]: 10, srcu: 5 });
     expect(await markdown([...nativeRows(), ...best])).toContain(
-      "on 4 CPUs `rwsem` (which breaks: reclaim goes on, read side scales) gets most done, by visits/s",
+      "nothing is chosen, because something is known against each: `rwsem` (which breaks: reclaim goes on, read side scales) gets most done, by visits/s",
     );
   });
 
@@ -147,8 +147,8 @@ test("a problem that says nothing of the simulator is reported like the others",
   const rows = [1, 2].flatMap((cpus) => rates({ cpus }, { [reference]: 5, srcu: cpus * 4 }, "virtual-bogo-ops-per-s"));
   const { markdown: text, terminal, answers } = await report(collect(rows, reference), subject);
   expect(text).toContain("#### By CPUs: bogo-ops/s");
-  expect(text).toContain("| rwsem | srcu | 1 and 2 CPUs | 1.25 |");
-  expect(terminal).toContain("on 2 CPUs srcu gets most done, 1.60× the reference's bogo-ops/s");
+  expect(text).toContain("- `srcu` passes `rwsem` between 1 and 2 CPUs.");
+  expect(terminal).toContain("on 2 CPUs choose srcu: it gets most done, 1.60× the reference's bogo-ops/s");
   expect(answers).toMatchObject([{ name: "cgroups-4000", simulated: [{ machine: "box" }] }]);
 });
 
@@ -168,7 +168,7 @@ describe("laws of scalability", () => {
     );
     const slowing = curve(...[1, 2, 4, 8].map((cpus) => (100 * cpus) / (1 + 0.0001 * cpus * (cpus - 1))));
     expect(section(await markdown(slowing), "#### Law of scalability")).toContain(
-      "| 100 CPUs (beyond what was simulated) |",
+      "| 100 CPUs (beyond what was fitted) |",
     );
   });
 
@@ -198,13 +198,15 @@ describe("changes of places", () => {
   test("are none in plain words, and variants that are always level are named", async () => {
     const rows = [1, 2].flatMap((cpus) => rates({ cpus }, { [reference]: 1000, srcu: 1001, "refcount-rcu": 2000 }));
     expect(await markdown(rows)).toContain(
-      "Changes of places: none in this range. Level everywhere: `rwsem` and `srcu`.",
+      "Changes of places: none at the CPUs simulated. Level everywhere: `rwsem` and `srcu`.",
     );
   });
 
   test("tell where a value is missing", async () => {
     const rows = [1, 2, 4].flatMap((cpus) => rates({ cpus }, { [reference]: 10, srcu: cpus === 2 ? null : 5 * cpus }));
-    expect(await markdown(rows)).toContain("Without a value: `srcu` at 2 CPUs. These change places, and no others:");
+    expect(await markdown(rows)).toContain(
+      "Without a value: `srcu` at 2 CPUs. These change places, and no others at the CPUs simulated:",
+    );
   });
 
   test("cannot be told of one variant", async () => {
@@ -216,7 +218,7 @@ describe("changes of places", () => {
     const values = [5, 10, 10, 20];
     const rows = values.flatMap((value, place) => rates({ cpus: 2 ** place }, { [reference]: 10, srcu: value }));
     const text = await markdown(rows);
-    expect(text).toContain("| rwsem | srcu | 1 and 8 CPUs | level from 2 to 4 |");
+    expect(text).toContain("- `srcu` passes `rwsem` between 1 and 8 CPUs; they are level from 2 to 4.");
     expect(text).toContain("`srcu` passes `rwsem` between 1 and 8 CPUs");
   });
 });
@@ -257,7 +259,7 @@ describe("what is missing", () => {
 
   test("of the reference leaves ratios out", async () => {
     const text = await markdown(rates({}, { srcu: 5, "refcount-rcu": 9 }));
-    expect(text).toContain("on 8 CPUs `refcount-rcu` gets most done, by visits/s");
+    expect(text).toContain("on 8 CPUs choose `refcount-rcu`: it gets most done, by visits/s");
     expect(text).toContain("| srcu | 5 |");
   });
 });
@@ -279,7 +281,7 @@ describe("changed costs", () => {
 
   test("that put another ahead are named, in the verdict and in the table", async () => {
     const text = await changed({ [reference]: 300, srcu: 150, "refcount-rcu": 200 });
-    expect(text).toContain("that is not robust: `rwsem` passes it with twice `l3`");
+    expect(text).toContain("the place of `refcount-rcu` is not robust: `rwsem` passes it with twice `l3`");
     expect(text).toContain("| refcount-rcu | 2× | flipped by twice `l3` |");
     expect(text).toContain("`refcount-rcu`, `srcu`, `rwsem`; changes with twice `l3`.");
   });
@@ -287,21 +289,21 @@ describe("changed costs", () => {
   test("that change the order of others only leave the best robust", async () => {
     const text = await changed({ [reference]: 140, srcu: 90, "refcount-rcu": 200 });
     expect(text).toContain(
-      "that is robust: a cost of the machine, halved or doubled, changes the order of others only",
+      "the place of `refcount-rcu` is robust: no cost of the machine, halved or doubled, puts another ahead of it or level with it",
     );
   });
 
   test("that bring two level, and pairs without the reference, are told of", async () => {
     const text = await changed({ [reference]: 100, srcu: 200, "refcount-rcu": 200 });
     expect(text).toContain(
-      "with some cost of the machine, halved or doubled, another draws level, but none gets ahead",
+      "with some cost of the machine, halved or doubled, another draws level with `refcount-rcu`, but none passes it",
     );
     expect(text).toContain("- `srcu` and `refcount-rcu`: level with twice `l3`");
   });
 
   test("without a value leave it open", async () => {
     const text = await changed({ [reference]: 100, srcu: 150 });
-    expect(text).toContain("whether that is robust is not known");
+    expect(text).toContain("whether the place of `refcount-rcu` is robust is not known");
     expect(text).toContain("| refcount-rcu | 2× | not known: no value with twice `l3` |");
   });
 
@@ -319,7 +321,7 @@ describe("changed costs", () => {
 test("variants that are the same everywhere are named as such", async () => {
   const rows = [1, 2].flatMap((cpus) => rates({ cpus }, { [reference]: cpus, srcu: 5, "refcount-rcu": 5 }));
   expect(await markdown(rows)).toContain(
-    "Changes of places: none in this range. The same everywhere: `srcu` and `refcount-rcu`.",
+    "Changes of places: none at the CPUs simulated. The same everywhere: `srcu` and `refcount-rcu`.",
   );
   const alone = [1, 2].flatMap((cpus) => rates({ cpus }, { [reference]: 5, srcu: 5 }));
   expect(await markdown(alone)).toContain("\nThe same everywhere: `rwsem` and `srcu`.\n");
@@ -369,7 +371,7 @@ describe("counts of CPUs that only two variants were simulated on", () => {
   test("narrow a crossover, and nobody else is missed there, nor is the better of the two the best", async () => {
     const text = await markdown(rows);
     expect(text).toContain("| 3 | 41 | 30 (0.732×) | – | – |");
-    expect(text).toContain("| rwsem | srcu | 3 and 8 CPUs | 4 |");
+    expect(text).toContain("- `srcu` passes `rwsem` between 3 and 8 CPUs; they are level at 4.");
     expect(text).toContain("| 8 | 40 | 80 (2×) | **98 (2.45×)** |");
     expect(text).not.toContain("Without a value");
   });
@@ -387,7 +389,9 @@ test("many counts of CPUs are given as their number and ends", async () => {
 describe("one point", () => {
   test("tells how busy single CPUs were, the idle ones among them", async () => {
     const text = await markdown(fixedRows().filter(({ workload }) => workload === "stress-ng-ramfs"));
-    expect(section(text, "#### On 8 CPUs")).toContain("| rwsem (reference) | 12,000 | 1× | 3.0 | 0 %, 38 %, 75 % |");
+    expect(section(text, "#### On 8 CPUs")).toContain(
+      "| rwsem (reference) | 12,000 | 1× | 1,000 | 3.0 | 0 %, 38 %, 75 % |",
+    );
   });
 
   test("leaves out columns in which nobody has anything but 0", async () => {
@@ -411,7 +415,7 @@ test("one count of CPUs has a short table on the terminal", async () => {
   const { terminal } = await part(rows);
   expect(terminal).toContain("variant            bogo-ops/s  ratio  CPUs busy  unregister p50");
   expect(terminal).toContain("srcu                        5     1×        2.0  700 ns");
-  expect(terminal).toContain("on 8 CPUs all are level, within 1 %, by bogo-ops/s");
+  expect(terminal).toContain("on 8 CPUs choose rwsem: all are level, within 1 %, by bogo-ops/s");
 });
 
 test("the terminal shows few of many counts of CPUs, both ends among them", async () => {

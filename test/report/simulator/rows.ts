@@ -4,7 +4,8 @@ import { Histogram } from "../../../src/records/histogram.ts";
 import type { MeasuredRow } from "../../../src/records/record.ts";
 import type { Roles } from "../../../src/report/part.ts";
 import { shrinkerView } from "../../../src/report/shrinker/simulated.ts";
-import { answerSimulated, type SimulatedAnswers } from "../../../src/report/simulator/answers.ts";
+import { answerSimulated } from "../../../src/report/simulator/answers.ts";
+import type { SimulatedAnswers } from "../../../src/report/simulator/model.ts";
 import type { View } from "../../../src/report/simulator/view.ts";
 import { uslThroughput } from "../../../src/statistics/usl.ts";
 import { collect, rowsOfCase, type Values } from "../rows.ts";
@@ -29,13 +30,15 @@ export interface Place {
   readonly scaled?: string;
   /** @default "answers" */
   readonly purpose?: string;
+  /** @default 0 */
+  readonly virtualMs?: number;
 }
 
 /** The rows of one simulated case. */
 export function rowsOf(variant: string, place: Place, metrics: Readonly<Record<string, number>>): MeasuredRow[] {
   const { cpus = 8, workload = "cgroups-4000", machine = "box", tasks = 64, purpose = "answers" } = place;
-  const { parameters = "reclaimers=64", scaled } = place;
-  const marks = [`machine=${machine}`, `tasks=${tasks}`, `purpose=${purpose}`, "hz=1000", "virtual-ms=0"];
+  const { parameters = "reclaimers=64", scaled, virtualMs = 0 } = place;
+  const marks = [`machine=${machine}`, `tasks=${tasks}`, `purpose=${purpose}`, "hz=1000", `virtual-ms=${virtualMs}`];
   const values: Values = Object.fromEntries(Object.entries(metrics).map(([metric, value]) => [metric, [value]]));
   return rowsOfCase(
     {

@@ -1,0 +1,99 @@
+// Who runs next, and for how long.
+//
+// A CPU runs on while its clock is at most `lookahead` later than all others': nothing that others do from now on reaches
+// it sooner. Siblings, which share their caches, do not run ahead of each other.
+
+import { heapSize, makeReady, pop } from "./heap";
+import { Activity, Cpu, never } from "./layout";
+import {
+  operationCompute,
+  operationNone,
+  outcomeEnded,
+  outcomeIdle,
+  outcomeInterrupt,
+  outcomeOperation,
+  outcomePaused,
+  outcomeReschedule,
+  outcomeStuck,
+  outcomeTimer,
+} from "./protocol";
+import { activity, clock, cpu, cpuIndex, lowerLimit, resume, setLimit, turnTo } from "./running";
+import { cpuAt, heap, lookahead, notInHeap } from "./tables";
+
+let nextTimer: f64 = never;
+
+/** When the next timer is due, or Infinity. */
+export function setTimer(at: f64): void {
+  nextTimer = at;
+}
+
+/** A CPU that is at no event boundary for so long is stuck: as the kernel's soft-lockup detector, 20 s. */
+const stuckAfter: f64 = 200_000_000_000;
+
+function findLimit(): void {
+  const one = changetype<Cpu>(cpu);
+  // The earliest clock of all others, timers included.
+  let horizon = heapSize > 0 ? changetype<Cpu>(cpuAt(load<u32>(heap))).clock : never;
+  if (nextTimer < horizon) horizon = nextTimer;
+  // A millisecond at a time, so that the host is heard.
+  let to = Math.min(horizon + lookahead, clock + 10_000_000);
+  // Siblings see each other's accesses at once.
+  for (let sibling = one.sibling; sibling !== cpu; sibling = changetype<Cpu>(sibling).sibling) {
+    const other = changetype<Cpu>(sibling);
+    if (other.clock < to && other.heapIndex !== notInHeap) to = other.clock;
+  }
+  setLimit(to);
+  lowerLimit(one, changetype<Activity>(activity));
+}
+
+/**
+ * Lets CPUs run, the earliest first, until the host has something to do for one of them, which is then in the heap no
+ * more; or until a timer is due; or for a while.
+ */
+export function go(resumptionsMax: u32): u32 {
+  for (let resumptions: u32 = 0; resumptions < resumptionsMax; resumptions++) {
+    if (heapSize === 0) return nextTimer < never ? outcomeTimer : outcomeIdle;
+    if (nextTimer <= changetype<Cpu>(cpuAt(load<u32>(heap))).clock) return outcomeTimer;
+    turnTo(pop());
+    const one = changetype<Cpu>(cpu);
+    const doing = changetype<Activity>(activity);
+    if (clock - one.boundary >= stuckAfter) return outcomeStuck;
+    // An access that has begun is completed first.
+    if (doing.irqDepth === 0 && doing.transfer === 0) {
+      if (one.interruptAt <= clock) return outcomeInterrupt;
+      if (doing.preemptDepth === 0 && one.sliceEnd <= clock) return outcomeReschedule;
+    }
+    if (doing.operation !== operationNone) {
+      if (doing.operation !== operationCompute) return outcomeOperation;
+      if (doing.span > 0) {
+        computePiece();
+        continue;
+      }
+      doing.operation = operationNone;
+    }
+    findLimit();
+    if (resume()) {
+      one.clock = clock;
+      makeReady(cpuIndex);
+    } else {
+      one.clock = clock;
+      return outcomeEnded;
+    }
+  }
+  return outcomePaused;
+}
+
+/** Begins to compute until the end, or until an interrupt or the end of the time slice. */
+function computePiece(): void {
+  const one = changetype<Cpu>(cpu);
+  const doing = changetype<Activity>(activity);
+  let piece = doing.span;
+  if (doing.irqDepth === 0) {
+    if (one.interruptAt - clock < piece) piece = one.interruptAt - clock;
+    if (doing.preemptDepth === 0 && one.sliceEnd - clock < piece) piece = one.sliceEnd - clock;
+  }
+  doing.span -= piece;
+  doing.computingSince = clock;
+  one.clock = clock + piece;
+  makeReady(cpuIndex);
+}
