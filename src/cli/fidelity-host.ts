@@ -130,14 +130,21 @@ export function checkHost({ out, host }: HostOptions): { readonly page: string; 
 /**
  * Carries out the cases of the host both ways and puts its section into the page.
  *
+ * @param cases for tests: smaller ones
  * @throws {InputError} see {@link checkHost}
  * @throws {StoppedError} when the signal was raised; the page is as it was
  */
-export async function writeHostSection(options: HostOptions, lab: Lab, io: Io, signal: AbortSignal): Promise<void> {
+export async function writeHostSection(
+  options: HostOptions,
+  lab: Lab,
+  io: Io,
+  signal: AbortSignal,
+  cases: readonly HostCase[] = hostCases,
+): Promise<void> {
   const { page, machine } = checkHost(options);
   setFlagsFromString(v8Flags);
   const most = Math.min(os.availableParallelism(), cpusOf(machine));
-  const wanted = hostCases.flatMap((one) =>
+  const wanted = cases.flatMap((one) =>
     hostCpus.filter((cpus) => cpus <= most).flatMap((cpus) => one.variants.map((variant) => ({ one, cpus, variant }))),
   );
   const load = os.loadavg()[0] ?? 0;

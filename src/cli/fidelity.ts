@@ -1,7 +1,8 @@
 // `reclaim-bench fidelity`: simulates what has been published and writes the page that holds it beside ours.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import os from "node:os";
+import path from "node:path";
 import { InputError, StoppedError } from "../errors.ts";
 import { type Lab, PooledLab, TimedLab } from "../fidelity/lab.ts";
 import { hostSectionOf, type RowResult, renderPage, renderRows } from "../fidelity/page.ts";
@@ -37,6 +38,8 @@ export async function fidelity(options: FidelityOptions, io: Io, signal: AbortSi
     if (options.row.length > 0) throw new InputError("--host: writes its own section only; leave out --row");
     checkHost({ out, host });
   }
+  // Before minutes of work.
+  if (options.row.length === 0) checkTarget(out);
   const lab = new PooledLab(workers, signal);
   try {
     if (host === undefined) await writeRows(chosen, options, lab, io);
@@ -72,6 +75,12 @@ async function writeRows(chosen: readonly Row[], { out, row }: FidelityOptions, 
   const host = existsSync(out) ? hostSectionOf(readFileSync(out, "utf8")) : null;
   await writeTextFile(out, renderPage(results, host));
   io.write(`page  ${out}\n`);
+}
+
+function checkTarget(out: string): void {
+  const folder = path.dirname(out);
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) throw new InputError(`--out ${out}: no folder ${folder}`);
+  if (existsSync(out) && statSync(out).isDirectory()) throw new InputError(`--out ${out}: is a folder; name a file`);
 }
 
 function chooseRows(ids: readonly string[]): readonly Row[] {

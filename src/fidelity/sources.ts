@@ -25,7 +25,7 @@ export const sources = {
     url: "https://lore.kernel.org/lkml/20230622085335.77010-1-zhengqi.arch@bytedance.com/",
   },
   refcountV2: {
-    text: "the same, v2, 2023-07-24",
+    text: "Qi Zheng, 'use refcount+RCU method to implement lockless slab shrink', linux-mm, v2, 2023-07-24",
     url: "https://lore.kernel.org/lkml/20230724094354.90817-1-zhengqi.arch@bytedance.com/",
   },
   refcountV4: {

@@ -1,6 +1,6 @@
 // Puts a problem's part of a report together: its own answers, and those of the simulator, which are alike for all.
 
-import type { Answered, AnsweredWorkload, Part, Reporter, Subject } from "./part.ts";
+import { type Answered, type AnsweredWorkload, type Part, type Reporter, type Subject, voidsText } from "./part.ts";
 import type { ProblemRows } from "./rows.ts";
 import { answerSimulated } from "./simulator/answers.ts";
 import { howToRead, simulatedMarkdown, simulatedTerminal, simulatedVerdicts } from "./simulator/markdown.ts";
@@ -72,6 +72,8 @@ function markdownOf(workloads: readonly Composed[], { remarks, faults }: Answere
   if (isSimulated) lines.push(howToRead, "");
   // Without rows there is nothing to be said of, but that there is nothing.
   if (hasOwn || !isSimulated) lines.push(remarks);
+  // Those of a problem that was measured, too, are among its remarks.
+  else if (subject.voids.size > 0) lines.push(voidsText(subject), "");
   for (const { name, own, simulated } of workloads) {
     lines.push(own?.markdown ?? headOf(name, subject));
     if (simulated.length > 0) lines.push(simulatedMarkdown(simulated, faults));

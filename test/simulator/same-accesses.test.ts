@@ -82,10 +82,10 @@ function recordingMachine(
   const wrapped: Record<string, unknown> = {
     ...machine,
     barrier: () => accesses.push("barrier"),
-    deferNs: (item: number, work: number, argument: number, delayNs: number) => {
+    deferNs: (item: number, work: number, argument: number, delayNs: number, last: number) => {
       deferredItems.add(item >>> 0);
       due.push(delayNs === 0 ? 0 : clock.nowNs + delayNs);
-      return machine.deferNs(item, work, argument, delayNs);
+      return machine.deferNs(item, work, argument, delayNs, last);
     },
     quiescent: () => {
       if (!due.some((ns) => ns <= clock.nowNs)) return;

@@ -1,5 +1,5 @@
 // A case that can never end does, and says who waits where, as a kernel's watchdogs would: for a variant that keeps a
-// lock, and for one that spins on a cell that nobody changes. The machine's own part is in `scheduling.test.ts`.
+// lock, and for one that waits for a cell that nobody changes. The machine's own part is in `scheduling.test.ts`.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,16 +14,16 @@ import { jobOf, smallCases } from "./small-jobs.ts";
 const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-stuck-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Simulates `rwsem` with a text replaced, on two CPUs: four tasks that mount and unmount. */
+/** Simulates `rwsem` with a text replaced, on two CPUs: a task on each that mounts and unmounts. */
 async function simulateBroken(name: string, from: string, to: string): Promise<JobOutcome> {
   const text = readFileSync(path.join(packageRoot, "src", "kernel", "shrinker", "rwsem.ts"), "utf8");
   expect(text).toContain(from);
   const variantFile = path.join(folder, `${name}.ts`);
-  writeFileSync(variantFile, `${text.replace(from, to)}\nimport { load32, pause } from "../machine/impl";\n`);
+  writeFileSync(variantFile, `${text.replace(from, to)}\nimport { load32, wait } from "../machine/impl";\n`);
   const one = smallCases.find(({ workload }) => workload === "stress-ng-ramfs")!;
-  const parameters = { ...one.parameters, workers: 4 };
+  const parameters = { ...one.parameters, workers: 2 };
   const job = await jobOf({ ...one, parameters, cpus: 2 }, "rwsem");
-  const source = { problem: "shrinker", variant: name, variantFile, machine: "simulated" } as const;
+  const source = { problem: "shrinker", variant: name, variantFile, machine: "simulated", entry: "harness" } as const;
   return performJob(
     {
       ...job,
@@ -36,16 +36,29 @@ async function simulateBroken(name: string, from: string, to: string): Promise<J
   );
 }
 
-test("a lock that is never given back", async () => {
+const place = "on 2 CPUs of epyc-7r13-2s pause\\*100000";
+
+test("a lock that is never given back: the place where a CPU spins for it", async () => {
   const outcome = await simulateBroken("keeps-its-lock", "  giveId(idOf(shrinker));\n  writeUnlock(sem());\n", "");
-  expect(outcome).toEqual({ kind: "violation", message: "" });
+  expect(outcome).toMatchObject({
+    kind: "violation",
+    message: expect.stringMatching(
+      new RegExp(
+        `^variant 'keeps-its-lock': ${place}: CPU \\d is stuck for 20 s of virtual time in register_shrinker > down_write`,
+      ),
+    ),
+  });
 });
 
-test("a cell that nobody changes", async () => {
-  const outcome = await simulateBroken(
-    "spins",
-    "export function unregister(shrinker: usize): void {\n",
-    "export function unregister(shrinker: usize): void {\n  while (load32(sem()) !== 0xdead) pause();\n",
-  );
-  expect(outcome).toEqual({ kind: "violation", message: "" });
+test("a cell that nobody changes, with everybody asleep: all tasks, the cell, and where", async () => {
+  const begin = "export function unregister(shrinker: usize): void {\n";
+  const outcome = await simulateBroken("sleeps", begin, `${begin}  wait(sem() + 4, load32(sem() + 4));\n`);
+  expect(outcome).toMatchObject({
+    kind: "violation",
+    message: expect.stringMatching(
+      new RegExp(
+        `^variant 'sleeps': ${place}: nobody can go on: task 0 on CPU 0 waits for the cell at (\\d+) in unregister_shrinker; task 1 on CPU 1 waits for the cell at \\1 in unregister_shrinker$`,
+      ),
+    ),
+  });
 });

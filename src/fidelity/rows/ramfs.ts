@@ -100,7 +100,7 @@ const notSlept =
 export const robot: Row = makeRow({
   id: "B1",
   title: "SRCU in every unmount, 96 CPUs (kernel test robot)",
-  seconds: 20,
+  seconds: 5,
   figures: {
     baseline: {
       quantity: "ops/s under the rwsem",
@@ -230,7 +230,7 @@ export const robot: Row = makeRow({
 export const reproduction: Row = makeRow({
   id: "B2",
   title: "SRCU and three remedies, 32 CPUs (the author's reproduction)",
-  seconds: 25,
+  seconds: 5,
   figures: {
     baseline: {
       quantity: "ops/s under the rwsem",
@@ -301,7 +301,7 @@ function referenceCounts(
   return makeRow({
     id,
     title: what.title,
-    seconds: 12,
+    seconds: 3,
     figures: {
       baseline: {
         quantity: "ops/s under the rwsem",

@@ -175,7 +175,7 @@ const tooMuchPages =
 export const rwsemWalk: Row = makeRow({
   id: "B5",
   title: "4000 cgroups under the rwsem: the profile",
-  seconds: 120,
+  seconds: 190,
   figures: {
     locks: {
       quantity: "down_read_trylock and up_read, share of busy time",
@@ -274,7 +274,7 @@ const srcuShare = (...symbols: readonly string[]): number => shareOf(srcuProfile
 export const srcuWalk: Row = makeRow({
   id: "B4",
   title: "4000 cgroups under SRCU: the profile",
-  seconds: 60,
+  seconds: 80,
   figures: {
     locks: {
       quantity: "srcu_read_lock and srcu_read_unlock, share of busy time",
@@ -355,7 +355,7 @@ const refcountShare = (...symbols: readonly string[]): number => shareOf(refcoun
 export const refcountWalk: Row = makeRow({
   id: "B6",
   title: "4000 cgroups with reference counts: the profile",
-  seconds: 120,
+  seconds: 190,
   figures: {
     locks: {
       quantity: "lock operations, share of busy time",

@@ -147,6 +147,9 @@ export function profileTable({ main }: SimulatedAnswers): Table | null {
 /** Rows that a table of CPUs has at most. */
 const cpuRowsMax = 32;
 
+/** CPUs whose shares are no farther apart are alike. */
+const alikeMax = 0.05;
+
 /**
  * Where the time of single CPUs went: a row for each, or for several that follow each other and are alike. Null when
  * nobody recorded it.
@@ -155,28 +158,51 @@ export function cpuTable({ main }: SimulatedAnswers): { readonly table: Table; r
   const shown = withoutFloor(main.variants).filter(({ cpus }) => cpus.length > 0);
   if (shown.length === 0) return null;
   const numbers = [...new Set(shown.flatMap(({ cpus }) => cpus.map(({ cpu }) => cpu)))].sort((a, b) => a - b);
-  const rows: { first: number; last: number; readonly cells: readonly string[] }[] = [];
+  const timesOf = (cpu: number): (CpuTime | undefined)[] =>
+    shown.map(({ cpus }) => cpus.find((one) => one.cpu === cpu));
+  const groups: number[][] = [];
   for (const number of numbers) {
-    const cells = shown.map(({ cpus }) => cpuCell(cpus.find(({ cpu }) => cpu === number)));
-    const before = rows.at(-1);
-    if (before !== undefined && before.last === number - 1 && before.cells.join("|") === cells.join("|"))
-      before.last = number;
-    else rows.push({ first: number, last: number, cells });
+    const group = groups.at(-1);
+    const isNext = group !== undefined && group.at(-1) === number - 1;
+    const firsts = isNext ? timesOf(group[0]!) : [];
+    if (isNext && timesOf(number).every((time, place) => isAlikeTime(time, firsts[place]))) group.push(number);
+    else groups.push([number]);
   }
   const table = [
     ["CPU", ...shown.map(variantCell)],
-    ...rows
+    ...groups
       .slice(0, cpuRowsMax)
-      .map(({ first, last, cells }) => [first === last ? `${first}` : `${first} to ${last}`, ...cells]),
+      .map((group) => [
+        group.length === 1 ? `${group[0]}` : `${group[0]} to ${group.at(-1)}`,
+        ...shown.map((_, place) => cpuCell(group.flatMap((cpu) => timesOf(cpu)[place] ?? []))),
+      ]),
   ];
-  return { table, left: rows.slice(cpuRowsMax).reduce((sum, { first, last }) => sum + last - first + 1, 0) };
+  return { table, left: groups.slice(cpuRowsMax).flat().length };
 }
 
-function cpuCell(time: CpuTime | undefined): string {
-  if (time === undefined) return none;
-  const { busy, hottest } = time;
-  if (hottest === null) return "idle";
-  return `${(100 * busy).toFixed(0)} %, ${hottest.symbol} ${(100 * hottest.share).toFixed(0)} %`;
+function isAlikeTime(one: CpuTime | undefined, other: CpuTime | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return (
+    one.hottest?.symbol === other.hottest?.symbol &&
+    Math.abs(one.busy - other.busy) <= alikeMax &&
+    Math.abs((one.hottest?.share ?? 0) - (other.hottest?.share ?? 0)) <= alikeMax
+  );
+}
+
+/** Of CPUs that are alike; empty where a variant has none of them. */
+function cpuCell(times: readonly CpuTime[]): string {
+  const [first] = times;
+  if (first === undefined) return none;
+  if (first.hottest === null) return "idle";
+  const busy = times.map((one) => one.busy);
+  const shares = times.flatMap(({ hottest }) => (hottest === null ? [] : [hottest.share]));
+  return `${percents(busy)}, ${first.hottest.symbol} ${percents(shares)}`;
+}
+
+/** `57 to 60 %`. */
+function percents(shares: readonly number[]): string {
+  const ends = [Math.min(...shares), Math.max(...shares)].map((share) => (100 * share).toFixed(0));
+  return `${[...new Set(ends)].join(" to ")} %`;
 }
 
 /** Names that are shown of each variant. */

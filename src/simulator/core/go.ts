@@ -3,7 +3,7 @@
 // A CPU runs on while its clock is at most `lookahead` later than all others': nothing that others do from now on reaches
 // it sooner. Siblings, which share their caches, do not run ahead of each other.
 
-import { heapSize, makeReady, pop } from "./heap";
+import { first, firstIsLater, heapSize, pop, secondClock } from "./heap";
 import { Activity, Cpu, never } from "./layout";
 import {
   operationCompute,
@@ -17,7 +17,7 @@ import {
   outcomeStuck,
   outcomeTimer,
 } from "./protocol";
-import { activity, clock, cpu, cpuIndex, lowerLimit, resume, setLimit, turnTo } from "./running";
+import { activity, clock, cpu, lowerLimit, resume, setLimit, turnTo } from "./running";
 import { cpuAt, heap, lookahead, notInHeap } from "./tables";
 
 let nextTimer: f64 = never;
@@ -33,7 +33,7 @@ const stuckAfter: f64 = 200_000_000_000;
 function findLimit(): void {
   const one = changetype<Cpu>(cpu);
   // The earliest clock of all others, timers included.
-  let horizon = heapSize > 0 ? changetype<Cpu>(cpuAt(load<u32>(heap))).clock : never;
+  let horizon = secondClock();
   if (nextTimer < horizon) horizon = nextTimer;
   // A millisecond at a time, so that the host is heard.
   let to = Math.min(horizon + lookahead, clock + 10_000_000);
@@ -54,17 +54,17 @@ export function go(resumptionsMax: u32): u32 {
   for (let resumptions: u32 = 0; resumptions < resumptionsMax; resumptions++) {
     if (heapSize === 0) return nextTimer < never ? outcomeTimer : outcomeIdle;
     if (nextTimer <= changetype<Cpu>(cpuAt(load<u32>(heap))).clock) return outcomeTimer;
-    turnTo(pop());
+    turnTo(first());
     const one = changetype<Cpu>(cpu);
     const doing = changetype<Activity>(activity);
-    if (clock - one.boundary >= stuckAfter) return outcomeStuck;
+    if (clock - one.boundary >= stuckAfter) return leaveWith(outcomeStuck);
     // An access that has begun is completed first.
     if (doing.irqDepth === 0 && doing.transfer === 0) {
-      if (one.interruptAt <= clock) return outcomeInterrupt;
-      if (doing.preemptDepth === 0 && one.sliceEnd <= clock) return outcomeReschedule;
+      if (one.interruptAt <= clock) return leaveWith(outcomeInterrupt);
+      if (doing.preemptDepth === 0 && one.sliceEnd <= clock) return leaveWith(outcomeReschedule);
     }
     if (doing.operation !== operationNone) {
-      if (doing.operation !== operationCompute) return outcomeOperation;
+      if (doing.operation !== operationCompute) return leaveWith(outcomeOperation);
       if (doing.span > 0) {
         computePiece();
         continue;
@@ -72,15 +72,18 @@ export function go(resumptionsMax: u32): u32 {
       doing.operation = operationNone;
     }
     findLimit();
-    if (resume()) {
-      one.clock = clock;
-      makeReady(cpuIndex);
-    } else {
-      one.clock = clock;
-      return outcomeEnded;
-    }
+    const isSuspended = resume();
+    one.clock = clock;
+    if (!isSuspended) return leaveWith(outcomeEnded);
+    firstIsLater();
   }
   return outcomePaused;
+}
+
+/** The host has something to do for the running CPU, which is in the heap no more. */
+function leaveWith(outcome: u32): u32 {
+  pop();
+  return outcome;
 }
 
 /** Begins to compute until the end, or until an interrupt or the end of the time slice. */
@@ -95,5 +98,5 @@ function computePiece(): void {
   doing.span -= piece;
   doing.computingSince = clock;
   one.clock = clock + piece;
-  makeReady(cpuIndex);
+  firstIsLater();
 }

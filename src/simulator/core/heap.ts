@@ -1,6 +1,6 @@
 // The order of the CPUs that have something to do: a binary heap, the earliest first, of equal ones the lower.
 
-import { Cpu } from "./layout";
+import { Cpu, never } from "./layout";
 import { cpuAt, heap, notInHeap } from "./tables";
 
 export let heapSize: u32 = 0;
@@ -48,6 +48,25 @@ function siftDown(index: u32): void {
   place(index, position);
 }
 
+/** The earliest. */
+export function first(): u32 {
+  return load<u32>(heap);
+}
+
+/** The clock of the earliest but the first, or `never`. */
+export function secondClock(): f64 {
+  if (heapSize < 2) return never;
+  const left = changetype<Cpu>(cpuAt(load<u32>(heap + 4))).clock;
+  if (heapSize === 2) return left;
+  return Math.min(left, changetype<Cpu>(cpuAt(load<u32>(heap + 8))).clock);
+}
+
+/** Finds the first its place after its clock has gone on. */
+export function firstIsLater(): void {
+  siftDown(load<u32>(heap));
+}
+
+/** Takes the first out. */
 export function pop(): u32 {
   const first = load<u32>(heap);
   heapSize--;

@@ -232,6 +232,14 @@ describe("what is missing", () => {
     expect(text).toContain("on 2 CPUs only `rwsem` was simulated: 10 visits/s");
   });
 
+  test("of a void variant that has no rows at all is said above the workloads, once", async () => {
+    const voids = new Set(["srcu"]);
+    const text = await markdown(rates({}, { [reference]: 10, "refcount-rcu": 9 }), { voids });
+    expect(text.slice(0, text.indexOf("\n## cgroups-4000"))).toContain("**Void:** `srcu`, ");
+    const both = await markdown([...nativeRows(), ...fixedRows()], { voids });
+    expect(both.slice(0, both.indexOf("\n## stress-ng-ramfs")).match(/\*\*Void:\*\*/g)).toHaveLength(1);
+  });
+
   test("is everything, where every case failed or only the floor is there", async () => {
     const text = await markdown(rates({}, { [floor]: 10 }));
     expect(text).toContain("simulated on box: nothing came of it that could be ranked.");

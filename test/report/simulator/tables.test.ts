@@ -104,11 +104,27 @@ describe("where the time goes", () => {
     expect(cpuTable(answer(rates({}, { [reference]: 1 })))).toBeNull();
   });
 
+  test("is a range for CPUs that are nearly alike, which a far one ends", () => {
+    const shares = [40, 44, 45, 46, 90];
+    const ns = Object.fromEntries(
+      shares.flatMap((share, cpu) => [
+        [`${cpu} up_read`, share],
+        [`${cpu} idle`, 100 - share],
+      ]),
+    );
+    const rows = rowsOf(reference, {}, { "virtual-visits-per-s": 1, ...labelled("cpu-symbol-ns", ns) });
+    expect(cpuTable(answer(rows))!.table.slice(1)).toEqual([
+      ["0 to 2", "40 to 45 %, up_read 40 to 45 %"],
+      ["3", "46 %, up_read 46 %"],
+      ["4", "90 %, up_read 90 %"],
+    ]);
+  });
+
   test("of more CPUs than a table has rows says how many are left", () => {
     const ns = Object.fromEntries(
       Array.from({ length: 40 }, (_, cpu) => [
-        [`${cpu} up_read`, cpu + 1],
-        [`${cpu} idle`, 99 - cpu],
+        [`${cpu} up_read`, cpu % 2 === 0 ? 90 : 10],
+        [`${cpu} idle`, cpu % 2 === 0 ? 10 : 90],
       ]).flat(),
     );
     const rows = rowsOf(reference, {}, { "virtual-visits-per-s": 1, ...labelled("cpu-symbol-ns", ns) });
