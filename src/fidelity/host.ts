@@ -56,11 +56,11 @@ function removalNs(outcome: Outcome): number {
 
 export const hostCases: readonly HostCase[] = [
   {
-    title: "reclaim over 2000 cgroups, per visit",
+    title: "reclaim over 1000 cgroups, per visit",
     problem: "shrinker",
     workload: "cgroups-4000",
     parameters: (cpus) => ({
-      cgroups: 2000,
+      cgroups: 1000,
       "quarantine-bytes": 0,
       "background-objects": 1,
       "churn-batch": 1,
@@ -251,7 +251,7 @@ export function renderHostSection(lines: readonly HostLine[], { text, date, load
     "",
     "- Instructions cost nothing, only accesses to shared memory do. The floor is the harness alone: what it takes natively is in every native line of its table.",
     "- Loads that do not depend on each other overlap on a real CPU and are prefetched. A simulated CPU waits for each miss, so walks over memory that lies in order (the maps of `refcount-rcu`, units of 64 ids) come out too slow.",
-    "- There is no TLB. Here memory has pages of 4 KiB, and beyond the TLB's reach, some MiB, each visit of an object costs a walk of the page tables, in a virtual machine a nested one: compare the removals at 2 and at 8 MiB. A kernel maps its memory in huge pages.",
-    "- Threads are preempted and begin a round microseconds apart, clock rates change, and other guests use the same cache. The middle half of the native values shows some of it. A time of a single operation natively contains a reading of the clock.",
+    "- There is no TLB. Here memory has pages of 4 KiB, and what visits more of them than the TLB holds also walks page tables, in a virtual machine nested ones. A kernel maps its memory in huge pages.",
+    "- Threads are preempted and begin a round microseconds apart, clock rates change, and other guests use the same cache. The middle half of the native values shows some of it. A removal on 2 CPUs waits until the other CPU's thread runs. A time of a single operation natively contains a reading of the clock, some ten ns.",
   ].join("\n");
 }

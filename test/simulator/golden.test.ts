@@ -1,5 +1,5 @@
 // Every variant of both problems on 4 to 24 CPUs comes to the very numbers that are committed, on every host. After a
-// change that is meant to alter them: `npx vitest run -u test/simulator/golden.test.ts`, and say why in CHANGELOG.md.
+// change that is meant to alter them: `npx vitest run test/simulator/golden.test.ts -u`, and say why in CHANGELOG.md.
 
 import { createHash } from "node:crypto";
 import path from "node:path";
