@@ -66,7 +66,8 @@ async function writeRows(chosen: readonly Row[], { out, row }: FidelityOptions, 
     }),
   );
   progress.clear();
-  for (const { result, seconds } of timed) io.warn(`${result.row.id}  ${seconds.toFixed(1)} s of one core\n`);
+  for (const { result, seconds } of timed)
+    io.warn(`${result.row.id}  ${seconds.toFixed(1)} s, all its cases added up\n`);
   const results = timed.map(({ result }) => result);
   if (row.length > 0) {
     io.write(renderRows(results));

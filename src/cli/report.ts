@@ -36,7 +36,7 @@ function suiteOf(run: Run, problem: string): Suite {
 const isTooLarge =
   /is used up[;:]|^cannot reserve |exact counting takes at most|leave no room in 4 GiB|more than 32-bit Wasm can address/;
 
-/** A case's id, taken apart; pairs with `caseId` of `plan/plan.ts`. */
+/** A case's id, taken apart; pairs with `caseId` of `plan/unit.ts`. */
 function parseCase(id: string): {
   readonly problem: string;
   readonly variant: string;

@@ -42,6 +42,8 @@ const quarantineBytesMax = 3.75 * 1024 * 1024 * 1024;
 
 /** Refuses a workload that would measure nothing and look fast. */
 function checkExercised(suite: Suite, workload: Workload): void {
+  // First, for it takes no time.
+  checkSize(suite, workload);
   for (const chunk of workload.chunks()) {
     // By hand: at full size the set-up has millions of events, and to decode them all would take longer than to make them.
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -55,7 +57,9 @@ function checkExercised(suite: Suite, workload: Workload): void {
   );
 }
 
-function checkQuarantineBytes(workload: Workload): void {
+/** Refuses a quarantine of a size that cannot be had. */
+function checkSize({ problem }: Suite, workload: Workload): void {
+  if (problem !== "quarantine") return;
   const bytes = quarantineBytesOf(workload);
   if (bytes < quarantineBytesMin || bytes > quarantineBytesMax) {
     throw new InputError(
@@ -143,7 +147,7 @@ class Planner {
   }
 
   #add(unit: Omit<Unit, "problem" | "weight">): void {
-    if (this.#suite.problem === "quarantine") checkQuarantineBytes(unit.workload);
+    checkSize(this.#suite, unit.workload);
     const planned = { problem: this.#suite.problem, ...unit };
     this.units.push({ ...planned, weight: weigh(planned) });
   }

@@ -59,6 +59,7 @@ export interface CoreExports {
   settle(cpu: number): void;
   clockOf(cpu: number): number;
   setBoundary(cpu: number): void;
+  boundaryCount(): number;
   isReady(cpu: number): number;
   setInterrupt(cpu: number, at: number): void;
   setSliceEnd(cpu: number, at: number): void;

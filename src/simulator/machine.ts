@@ -48,6 +48,8 @@ export interface CpuExports {
 export interface MachineListener {
   symbolEnded(cpu: number, symbol: number, ns: number): void;
   noted(cpu: number, kind: number, value: number): void;
+  /** What lies at an address, for messages. */
+  nameOf?(address: number): string;
 }
 
 /** Resumptions after which the host is heard. */
@@ -59,6 +61,7 @@ export class SimulatedMachine {
   readonly #profile: MachineProfile;
   readonly #topology: Topology;
   readonly #core: Core;
+  readonly #listener: MachineListener;
   readonly #signal: AbortSignal | undefined;
   #instances: readonly CpuExports[] = [];
   #words = new Int32Array(0);
@@ -78,6 +81,7 @@ export class SimulatedMachine {
     signal?: AbortSignal,
   ) {
     this.#profile = profile;
+    this.#listener = listener;
     this.#signal = signal;
     this.#topology = placeCpus(profile, cpus);
     this.#core = instantiateCore(core, cpus, {
@@ -94,7 +98,10 @@ export class SimulatedMachine {
   #schedule(cpus: number, activityBase: number): [Activities, Scheduler] {
     const { exports } = this.#core;
     const activities = new Activities(exports, this.#words, activityBase);
-    return [activities, new Scheduler(exports, this.#profile.costs, cpus, activities, this.#words)];
+    return [
+      activities,
+      new Scheduler(exports, this.#profile.costs, cpus, activities, this.#words, (cell) => this.#nameOf(cell)),
+    ];
   }
 
   /** Imports of an instance of any CPU: `simulated`, and the two globals of asyncify for `env`. */
@@ -156,6 +163,11 @@ export class SimulatedMachine {
     return result;
   }
 
+  #nameOf(cell: number): string {
+    const name = this.#listener.nameOf?.(cell >>> 0);
+    return name === undefined ? `the cell at ${cell >>> 0}` : `${name} (the cell at ${cell >>> 0})`;
+  }
+
   #performUntimed(operation: number, a: number, b: number, c: number): number {
     switch (operation) {
       case operationNone:
@@ -163,7 +175,7 @@ export class SimulatedMachine {
       case operationBlock:
         if (this.#words[a >>> 2] !== b) return 0;
         throw new ViolationError(
-          `the cell at ${a >>> 0} is waited for in the part that is not measured, where nobody else runs`,
+          `${this.#nameOf(a)} is waited for in the part that is not measured, where nobody else runs`,
         );
       case operationWake:
         return 0;

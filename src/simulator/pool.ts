@@ -1,5 +1,9 @@
 // Simulates cases in threads, several at a time. A case runs in one thread and shares nothing with others, so neither
 // their number nor their order has a part in any result.
+//
+// Piscina has the threads: it starts and ends them, hands over what is posted, and ends the one whose task is aborted.
+// Its queue stays empty, for ours is about what it cannot know: whether a case still fits into memory beside those that
+// run, and whether it is still wanted when its turn comes, after its variant may have become void.
 
 import { existsSync } from "node:fs";
 import path from "node:path";

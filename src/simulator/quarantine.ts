@@ -188,6 +188,7 @@ export async function simulateQuarantine(one: SimulatedQuarantineCase): Promise<
   const notedInAll = new Float64Array(32);
   const rows = new Teardowns();
   const waiting = new WaitingObjects();
+  const nameOf = (address: number): string => nameOfAddress(running, address);
   const machine = new SimulatedMachine(
     one.core,
     profile,
@@ -210,6 +211,7 @@ export async function simulateQuarantine(one: SimulatedQuarantineCase): Promise<
         if (kind === notes.noteRemovalBegun) rows.begin(machine.listenerTask, value, machine.listenerNs);
         else if (kind === notes.noteRemovalCompleted) rows.gone(value, machine.listenerNs);
       },
+      nameOf,
     },
     one.signal,
   );
@@ -337,7 +339,6 @@ export async function simulateQuarantine(one: SimulatedQuarantineCase): Promise<
   // What was not taken, or left without a note, cannot be told from what is lost.
   if (others === 0) waiting.check(held.objects);
   const { counts } = phases;
-  const nameOf = (address: number): string => nameOfAddress(running, address);
   const teardowns = rows.result();
   const teardown = new Histogram();
   const gone = new Histogram();

@@ -64,6 +64,11 @@ interface Task {
   status: number;
 }
 
+/** Tasks that a message names. */
+const toldMax = 8;
+/** Sleeps of all tasks without an event's end, after which they are taken to poll for what never comes. */
+const sleepsMax = 1_000_000;
+
 const costNames = ["interrupt", "interruptSend", "contextSwitch", "wakeUp", "wakeIdle", "timeSlice"] as const;
 
 export class Scheduler {
@@ -71,6 +76,8 @@ export class Scheduler {
   readonly #activities: Activities;
   /** The memory of the code under test. */
   readonly #words: Int32Array;
+  /** What a cell is called in messages. */
+  readonly #nameOf: (cell: number) => string;
   readonly #costs: Readonly<Record<(typeof costNames)[number], number>>;
   readonly #cpus: readonly Cpu[];
   /** Tasks of the round; their activities follow those of the CPUs' handlers. */
@@ -81,6 +88,9 @@ export class Scheduler {
   #openInterrupts = 0;
   readonly #timers = new TimerQueue();
   readonly #sleepers = new Map<number, number[]>();
+  /** Event boundaries at the last sleep, and sleeps since. */
+  #boundaries = 0;
+  #sleeps = 0;
   /** What happened so far. */
   readonly counts = { contextSwitches: 0, interrupts: 0, wakeUps: 0, sleeps: 0 };
 
@@ -90,10 +100,12 @@ export class Scheduler {
     cpus: number,
     activities: Activities,
     words: Int32Array,
+    nameOf: (cell: number) => string,
   ) {
     this.#core = core;
     this.#activities = activities;
     this.#words = words;
+    this.#nameOf = nameOf;
     this.#costs = Object.fromEntries(costNames.map((name) => [name, fromNs(costs[name].value)])) as Record<
       (typeof costNames)[number],
       number
@@ -148,12 +160,16 @@ export class Scheduler {
   /** Tasks that wait for a cell, and where. */
   whoWaits(): string {
     const waiting = [...this.#tasks.entries()].filter(([, task]) => task.state === "blocked");
-    const told = waiting.slice(0, 8).map(([index, { cpu, cell }]) => {
+    return this.#tell(waiting, ({ cell }) => `waits for ${this.#nameOf(cell)}`);
+  }
+
+  #tell(tasks: readonly (readonly [number, Task])[], what: (task: Task) => string): string {
+    const told = tasks.slice(0, toldMax).map(([index, task]) => {
       const activity = this.#cpus.length + index;
-      return `task ${index} on CPU ${cpu} waits for the cell at ${cell >>> 0} in ${this.#activities.symbolsOf(activity)}`;
+      return `task ${index} on CPU ${task.cpu} ${what(task)} in ${this.#activities.symbolsOf(activity)}`;
     });
-    const more = waiting.length - told.length;
-    return told.join("; ") + (more > 0 ? `; ${more} more wait` : "");
+    const more = tasks.length - told.length;
+    return told.join("; ") + (more > 0 ? `; and ${more} more` : "");
   }
 
   /** What a CPU performs. */
@@ -215,7 +231,6 @@ export class Scheduler {
     one.task = activity;
     one.sliceBegan = core.clockOf(cpu);
     core.setActivity(cpu, activity, 0);
-    core.setBoundary(cpu);
     core.setOnCpu(activity - this.#cpus.length, 1);
     core.setSliceEnd(cpu, one.queue.length > 0 ? one.sliceBegan + this.#costs.timeSlice : never);
     core.makeReady(cpu);
@@ -272,8 +287,10 @@ export class Scheduler {
       case operationSleep:
         this.#mustBeAbleToSleep(cpu, activity, "sleeps");
         core.complete(activity, 0);
+        core.setBoundary(cpu);
         this.counts.sleeps++;
         this.#task(activity).state = "sleeping";
+        this.#countSleep();
         this.#timers.push(core.clockOf(cpu) + core.spanOf(activity), activity);
         core.setTimer(this.#timers.next);
         this.#leave(cpu);
@@ -297,6 +314,20 @@ export class Scheduler {
     }
   }
 
+  /** @throws {ViolationError} when tasks sleep again and again, and nobody gets on */
+  #countSleep(): void {
+    const boundaries = this.#core.boundaryCount();
+    if (boundaries !== this.#boundaries) {
+      this.#boundaries = boundaries;
+      this.#sleeps = 0;
+    }
+    if (++this.#sleeps <= sleepsMax) return;
+    const sleeping = [...this.#tasks.entries()].filter(([, { state }]) => state === "sleeping");
+    throw new ViolationError(
+      `nobody gets on: tasks slept ${sleepsMax} times without an event's end: ${this.#tell(sleeping, () => "sleeps")}`,
+    );
+  }
+
   #mustBeAbleToSleep(cpu: number, activity: number, what: string): void {
     const core = this.#core;
     if (!this.#cpu(cpu).isHandling && core.preemptDepthOf(activity) === 0 && core.irqDepthOf(activity) === 0) return;
@@ -312,6 +343,7 @@ export class Scheduler {
       return;
     }
     this.#mustBeAbleToSleep(cpu, activity, "waits");
+    core.setBoundary(cpu);
     const task = this.#task(activity);
     task.state = "blocked";
     task.cell = cell;
@@ -357,7 +389,6 @@ export class Scheduler {
     this.#activities.prepareHandler(one.handler, { call: callRunWork, a: work, b: argument, deadlineNs: 0 });
     one.isHandling = true;
     core.setActivity(cpu, one.handler, 0);
-    if (one.task === null) core.setBoundary(cpu);
     core.makeReady(cpu);
   }
 

@@ -138,6 +138,14 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
   /** Lines of descriptors that are there. */
   const descriptors = new Set<number>();
   const gracePeriods = { rcu: 0, srcu: 0 };
+  const nameOf = (address: number): string => {
+    const { layout } = running;
+    if (descriptors.has(address >>> 6)) return "struct shrinker";
+    if (address >= layout.fibers) return "stacks of tasks";
+    if (address >= layout.arenaBase) return "slab pages (shrinker_info and others)";
+    if (address >= layout.pageTable - 64) return "page allocator";
+    return areaNames[running.exports.areaAt(address | 0)] ?? "machine";
+  };
   const machine = new SimulatedMachine(
     one.core,
     profile,
@@ -156,6 +164,7 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
         if (area === areas.areaRcu) gracePeriods.rcu++;
         else if (area !== areas.areaWalkers) gracePeriods.srcu++;
       },
+      nameOf,
     },
     one.signal,
   );
@@ -267,14 +276,6 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
   }
   if (opsPerSecond === null && totals.bogoOps > 0) opsPerSecond = (totals.bogoOps / ns) * 1e9;
   if (visitsPerSecond === null && passVisits > 0) visitsPerSecond = (passVisits / passNs) * 1e9;
-  const nameOf = (address: number): string => {
-    const { layout } = running;
-    if (descriptors.has(address >>> 6)) return "struct shrinker";
-    if (address >= layout.fibers) return "stacks of tasks";
-    if (address >= layout.arenaBase) return "slab pages (shrinker_info and others)";
-    if (address >= layout.pageTable - 64) return "page allocator";
-    return areaNames[running.exports.areaAt(address | 0)] ?? "machine";
-  };
   const { counts } = phases;
   const distribution = (index: number): Histogram => {
     const histogram = new Histogram();

@@ -32,7 +32,7 @@ test("a row is printed with its sources and its own time, and no page is written
   expect(code).toBe(0);
   expect(stdout).toMatch(/^## K2: /);
   expect(stdout).toContain("\n## Sources\n\n1. measured for this page on Linux 6.18");
-  expect(stderr).toMatch(/^K2 {2}\d+\.\d s of one core$/m);
+  expect(stderr).toMatch(/^K2 {2}\d+\.\d s, all its cases added up$/m);
   expect(existsSync(out)).toBe(false);
 });
 

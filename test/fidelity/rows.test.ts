@@ -75,9 +75,8 @@ function publishedPart(page: string): string[] {
     if (line.startsWith("| figure |")) isFigure = true;
     else if (!line.startsWith("|")) isFigure = false;
     if (!isFigure || line.startsWith("| :-")) continue;
-    const [, quantity, published, , , accepted] = line.split(" | ").map((cell) => cell.trim());
-    const first = line.split(" | ")[0]?.trim();
-    lines.push([first, quantity, published, accepted].join(" "));
+    const [quantity, published, , , accepted] = line.split(" | ");
+    lines.push([quantity, published, accepted].join(" | "));
   }
   return lines;
 }

@@ -121,7 +121,7 @@ const valuesOf = (samples: readonly Sample[], name: string): Record<string, numb
   Object.fromEntries(
     samples.flatMap(({ metric, value }) => (metric.startsWith(`${name}[`) ? [[metric.slice(name.length), value]] : [])),
   );
-const valueOf = (samples: readonly Sample[], name: string): number | undefined =>
+const valueAt = (samples: readonly Sample[], name: string): number | undefined =>
   samples.find(({ metric }) => metric === name)?.value;
 
 describe.each([
@@ -143,7 +143,7 @@ describe.each([
     expect(times).toEqual({ "[down_read_trylock]": 99.7, "[up_read]": 0.3, "[idle]": 90, "[schedule]": 10 });
     expect(Object.keys(times)).toEqual(["[down_read_trylock]", "[up_read]", "[idle]", "[schedule]"]);
     expect(Object.values(times).reduce((sum, ns) => sum + ns, 0)).toBeCloseTo(2 * 100, 9);
-    expect(valueOf(samples, "utilisation")).toBeCloseTo(1.1, 9);
+    expect(valueAt(samples, "utilisation")).toBeCloseTo(1.1, 9);
   });
 
   test("have it by CPU only when that is asked for", () => {
@@ -172,11 +172,11 @@ describe.each([
   });
 
   test("have what the machine counted, and of its CPUs' longest times the longest", () => {
-    expect(valueOf(samples, "virtual-irq-off-ns-max")).toBe(9.5);
+    expect(valueAt(samples, "virtual-irq-off-ns-max")).toBe(9.5);
     expect(valuesOf(samples, "virtual-lock-hold-ns-max")).toEqual({ "[shrinker_rwsem]": 12 });
     expect(valuesOf(samples, "grace-periods")).toEqual({ "[rcu]": 2, "[srcu]": 0 });
     expect(valuesOf(samples, "fetched")["[memory-remote]"]).toBe(7);
-    expect(["virtual-accesses", "context-switches", "interrupts"].map((name) => valueOf(samples, name))).toEqual([
+    expect(["virtual-accesses", "context-switches", "interrupts"].map((name) => valueAt(samples, name))).toEqual([
       1234, 2, 1,
     ]);
   });
@@ -184,10 +184,10 @@ describe.each([
 
 test("what a case has none of has no row, and is not 0", () => {
   const samples = shrinkerSamples(shrinker, few);
-  expect(valueOf(samples, "virtual-bogo-ops-per-s")).toBe(50);
-  for (const name of ["virtual-visits-per-s", "virtual-visit-ns"]) expect(valueOf(samples, name)).toBe(undefined);
+  expect(valueAt(samples, "virtual-bogo-ops-per-s")).toBe(50);
+  for (const name of ["virtual-visits-per-s", "virtual-visit-ns"]) expect(valueAt(samples, name)).toBe(undefined);
   expect(samples.some(({ metric }) => metric.startsWith("virtual-pass-latency-ns"))).toBe(false);
   const idle = shrinkerSamples({ ...shrinker, ns: 0, longestHold: { lock: "", ns: 0 } }, few);
-  expect(valueOf(idle, "utilisation")).toBe(undefined);
+  expect(valueAt(idle, "utilisation")).toBe(undefined);
   expect(valuesOf(idle, "virtual-lock-hold-ns-max")).toEqual({});
 });

@@ -273,7 +273,7 @@ describe("a case that cannot end", () => {
   test("names eight of many that wait, and counts the others", async () => {
     const rig = await Rig.make({ cpus: 2 });
     const tasks = Array.from({ length: 11 }, (_, index) => ({ cpu: index % 2, steps: [wait(cellAt(index), 0)] }));
-    expect(() => rig.round(tasks)).toThrow(/task 7 on CPU 1 waits .*; 3 more wait$/);
+    expect(() => rig.round(tasks)).toThrow(/task 7 on CPU 1 waits .*; and 3 more$/);
   });
 
   test("stops when a CPU is at no event boundary for 20 s, and says where", async () => {

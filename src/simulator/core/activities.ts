@@ -32,6 +32,7 @@ export function newActivity(
   doing.irqDepth = irqDepth;
   doing.symbol = symbol;
   doing.transfer = 0;
+  doing.ranFor = 0;
   doing.operation = operationNone;
   doing.symbolDepth = 0;
   doing.lockCount = 0;
@@ -55,15 +56,23 @@ function chargeTo(index: u32, symbol: u32): void {
 export function setActivity(index: u32, which: u32, none: bool): void {
   charge(index);
   const one = changetype<Cpu>(cpuAt(index));
+  if (one.activity !== 0) {
+    const left = changetype<Activity>(one.activity);
+    left.ranFor = one.clock - left.boundary;
+  }
   one.activity = none ? 0 : activityAt(which);
-  if (!none) changetype<Activity>(one.activity).computingSince = one.clock;
+  if (!none) {
+    const doing = changetype<Activity>(one.activity);
+    doing.computingSince = one.clock;
+    doing.boundary = one.clock - doing.ranFor;
+  }
   store<u32>(idleTable + index * 4, none ? 1 : 0);
 }
 
-/** Says that a CPU begins something new, so that it is not stuck. */
+/** Says that what a CPU performs goes to sleep, so that it is not stuck. */
 export function setBoundary(index: u32): void {
   const one = changetype<Cpu>(cpuAt(index));
-  one.boundary = one.clock;
+  changetype<Activity>(one.activity).boundary = one.clock;
 }
 
 /** Moves a CPU's clock on to `to`, unless it is later already; what passes is charged to `symbol`. */

@@ -27,7 +27,19 @@ export {
 } from "./activities";
 export { go, setTimer } from "./go";
 export { makeReady } from "./heap";
-export { enter, irqOff, irqOn, leave, listenTo, note, preemptOff, preemptOn, quiescent, watch } from "./marks";
+export {
+  boundaryCount,
+  enter,
+  irqOff,
+  irqOn,
+  leave,
+  listenTo,
+  note,
+  preemptOff,
+  preemptOn,
+  quiescent,
+  watch,
+} from "./marks";
 export { isIdle, isRunning, request, requestSpan, task, taskStack } from "./operations";
 export { __asyncify_data, __asyncify_state, current, nowNs, suspensionCount } from "./running";
 export {

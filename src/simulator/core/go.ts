@@ -27,7 +27,10 @@ export function setTimer(at: f64): void {
   nextTimer = at;
 }
 
-/** A CPU that is at no event boundary for so long is stuck: as the kernel's soft-lockup detector, 20 s. */
+/**
+ * What has its CPU for so long without an event boundary or sleep is stuck: 20 s, as for the kernel's soft-lockup detector,
+ * which is content with less, a switch to another task.
+ */
 const stuckAfter: f64 = 200_000_000_000;
 
 function findLimit(): void {
@@ -57,7 +60,7 @@ export function go(resumptionsMax: u32): u32 {
     turnTo(first());
     const one = changetype<Cpu>(cpu);
     const doing = changetype<Activity>(activity);
-    if (clock - one.boundary >= stuckAfter) return leaveWith(outcomeStuck);
+    if (clock - doing.boundary >= stuckAfter) return leaveWith(outcomeStuck);
     // An access that has begun is completed first.
     if (doing.irqDepth === 0 && doing.transfer === 0) {
       if (one.interruptAt <= clock) return leaveWith(outcomeInterrupt);

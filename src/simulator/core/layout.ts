@@ -16,8 +16,6 @@ export class Cpu {
   storesDone: f64 = 0;
   /** Up to when the CPU's time was charged to symbols. */
   charged: f64 = 0;
-  /** When it was last at an event boundary. */
-  boundary: f64 = 0;
   /** Since when interrupts are off, and the longest such time. */
   irqOffSince: f64 = 0;
   irqOffMax: f64 = 0;
@@ -81,6 +79,10 @@ export class Activity {
   computingSince: f64 = 0;
   preemptOffSince: f64 = 0;
   preemptOffMax: f64 = 0;
+  /** Its CPU's time when it was last at an event boundary or slept, put forward by the time that others had the CPU since. */
+  boundary: f64 = 0;
+  /** While it is not on its CPU: time that it had the CPU since then. */
+  ranFor: f64 = 0;
   /** What it is in outside every marked function. */
   symbol: u32 = 0;
   pad: u32 = 0;

@@ -79,10 +79,20 @@ export function irqOn(): void {
   lowerLimit(one, doing);
 }
 
+let boundaries: f64 = 0;
+
+/** Event boundaries that CPUs came to so far. */
+export function boundaryCount(): f64 {
+  return boundaries;
+}
+
 /** The CPU is at an event boundary: it is not caught in what it does. */
 export function quiescent(): void {
   if (!isTimed) forgetPauses();
-  else changetype<Cpu>(cpu).boundary = clock;
+  else {
+    changetype<Activity>(activity).boundary = clock;
+    boundaries++;
+  }
 }
 
 const noteLockAcquired: u32 = 1;
