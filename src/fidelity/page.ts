@@ -50,9 +50,9 @@ export function formatDifference(published: number, ours: number | null, unit: U
   return `${signed(100 * (ours / published - 1), 1)} %`;
 }
 
-function formatAccepted({ accepted, unit }: PublishedFigure): string {
+function formatAccepted({ accepted, isRangeLate, unit }: PublishedFigure): string {
   if (accepted === "given") return none;
-  return `${formatValue(accepted[0], unit)} to ${formatValue(accepted[1], unit)}`;
+  return `${formatValue(accepted[0], unit)} to ${formatValue(accepted[1], unit)}${isRangeLate ? " \\*" : ""}`;
 }
 
 const standings: Readonly<Record<Standing, string>> = {
@@ -195,7 +195,7 @@ export function renderPage(results: readonly RowResult[], host: string | null): 
     "",
     "What kernel developers published about these locks and queues, and what the simulator makes of it. `reclaim-bench fidelity` simulates all of it and writes this page; but for the last section, every host writes the same bytes.",
     "",
-    "Nothing was fitted to a figure that is compared. The costs of a machine come from its profile in `bench/machines`. What no profile can know, the work of a workload beside the structures under test, is set once per machine, from the baseline's figure alone, or measured elsewhere; such figures stand as _given_. What counts as reproduced was decided before a row was first run and has not been changed since: mostly, within a factor of two of shares, and 20 % of what was measured on one kernel; figures that came later take the same rule. A figure that is missed stays, with the reason as far as it is known.",
+    "Nothing was fitted to a figure that is compared. The costs of a machine come from its profile in `bench/machines`. What no profile can know, the work of a workload beside the structures under test, is set once per machine, from the baseline's figure alone, or measured elsewhere; such figures stand as _given_. What counts as reproduced is mostly a factor of two for shares, and 20 % for what was measured on one kernel. It was decided before a row was first run, except where it is marked \\*: there, results of such runs had been seen. No range has been changed since. A figure that is missed stays, with the reason as far as it is known.",
     "",
     renderTable(overview(results)),
     "",

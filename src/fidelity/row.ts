@@ -19,10 +19,13 @@ export interface PublishedFigure {
   /** How it follows from what the source says, where it is not written there. */
   readonly derivation?: string;
   /**
-   * Least and greatest value of ours that counts as reproduced: our choice, before the first run. `given`: ours was set from
+   * Least and greatest value of ours that counts as reproduced: our choice, before the first run unless
+   * {@link isRangeLate}. `given`: ours was set from
    * this one.
    */
   readonly accepted: readonly [number, number] | "given";
+  /** The range was chosen when results of such runs had been seen. */
+  readonly isRangeLate?: true;
   /** Why ours may be missing or beside the mark; shown only when it is. */
   readonly miss: string;
 }

@@ -115,6 +115,7 @@ export const reductions: Row = makeRow({
       unit: "%",
       source: "batches",
       accepted: [15, 25],
+      isRangeLate: true,
       miss: "published for syzkaller, whose load is not; ours does nothing but allocate and free, so that all of the difference shows, and in it nobody holds a mutex over an allocation, behind which all tasks of the published machine stood still (400 % of CPU fell to 100 % every 5 s)",
     },
     objects: {
@@ -124,6 +125,7 @@ export const reductions: Row = makeRow({
       source: "batches",
       derivation: amountDerivation,
       accepted: [100, 160],
+      isRangeLate: true,
       miss: "a batch is full once it has reached its size, so it holds up to a CPU's queue more",
     },
     longest: {
@@ -133,6 +135,7 @@ export const reductions: Row = makeRow({
       source: "batches",
       derivation: `${amountDerivation}; no times were published but "tens of seconds" for 1 GB`,
       accepted: [100, 1000],
+      isRangeLate: true,
       miss: "several CPUs let batches go at once and contend for the locks of the same caches with every object, while one CPU at a time frees a quarter; our slabs have no part per CPU, as those of the kernel have. Without contention it is another figure (on one CPU, below)",
     },
   },
@@ -259,6 +262,7 @@ export const skippedRemovals: Row = makeRow({
       source: "livelock",
       derivation: `46 guests with ${cachesPerGuest} caches each, of which 12 have no slab in the slabinfo of the report`,
       accepted: [552, 552],
+      isRangeLate: true,
       miss: "other caches lost their last object to a reduction before their removal",
     },
     half: {
@@ -268,6 +272,7 @@ export const skippedRemovals: Row = makeRow({
       source: "livelock",
       derivation: "half of the removals walk the quarantine, whose size does not depend on the cache",
       accepted: [45, 55],
+      isRangeLate: true,
       miss: "the quarantine holds more or less at the removals that are skipped",
     },
     empty: {
@@ -277,6 +282,7 @@ export const skippedRemovals: Row = makeRow({
       source: "skipping",
       derivation: "a script that creates and removes cgroups took hours before, and less than a second after",
       accepted: [0, 1],
+      isRangeLate: true,
       miss: "a removal that is skipped is still timed, and walks are short in a small quarantine",
     },
   },

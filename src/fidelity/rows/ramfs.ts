@@ -165,6 +165,7 @@ export const robot: Row = makeRow({
       unit: "points",
       source: "robot",
       accepted: [0, 100],
+      isRangeLate: true,
       miss: "the workers do not wait longer",
     },
     misses: {

@@ -209,6 +209,7 @@ export const rwsemWalk: Row = makeRow({
       unit: "%",
       source: "refcountV2",
       accepted: byTwo(shareOf(july, "_find_next_bit")),
+      isRangeLate: true,
       miss: "instructions cost nothing here",
     },
     idrFind: {
@@ -217,6 +218,7 @@ export const rwsemWalk: Row = makeRow({
       unit: "%",
       source: "refcountV2",
       accepted: byTwo(shareOf(july, "idr_find", "__radix_tree_lookup")),
+      isRangeLate: true,
       miss: "not explained. Here a visit finds one set bit after the settling passes, that of its own tmpfs, and looks its shrinker up once, in nodes that stay in the caches. So large a share with so little in do_shrink_slab says that many more ids were looked up than shrinkers called, or that the nodes were not in the caches",
     },
     crowdLocks: {
