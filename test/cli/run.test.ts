@@ -151,7 +151,7 @@ describe("a run", { timeout: 120_000 }, () => {
     const saved = await savedWorkload(counted, "5");
     const { code, stdout } = await run(other, ["--workload-file", saved, ...buckets, "--variant-file", mine]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^my-buckets /m);
+    expect(stdout).toMatch(/^my-buckets\b/m);
     const { rows, markdown } = await leftIn(other);
     expect(markdown).toContain("\n| my-buckets |");
 

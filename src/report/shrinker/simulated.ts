@@ -2,7 +2,9 @@
 
 import { formatNs, formatNumber, formatPercent } from "../format.ts";
 import type { VariantRows } from "../rows.ts";
+import { latencyOf } from "../simulator/detail.ts";
 import { bogoOp, bogoOpsPerSecond, type Measure, quantity, readValue, type View } from "../simulator/view.ts";
+import { jiffiesMax, jiffiesOf } from "./verdict.ts";
 
 /** Share of the visits that returned at once because the trylock failed; null when nobody counted. */
 function givenUpOf(rows: VariantRows): number | null {
@@ -28,6 +30,18 @@ function walkedPerSecond(all: readonly VariantRows[]): Measure {
 /** A share that is given up and is worth a word. */
 const givenUpMin = 0.01;
 
+/** How long registering or unregistering takes at the median, where it is longer than the constraint allows. */
+function longestWaitOf(rows: VariantRows, hz: number): string | null {
+  const waits = [
+    { what: "registering", ns: latencyOf(rows, "register")?.p50Ns ?? 0 },
+    { what: "unregistering", ns: latencyOf(rows, "unregister")?.p50Ns ?? 0 },
+  ].sort((one, other) => other.ns - one.ns);
+  const [{ what, ns }] = waits as [(typeof waits)[number]];
+  const jiffies = jiffiesOf(ns, Number.isNaN(hz) ? null : hz) ?? 0;
+  if (jiffies < jiffiesMax) return null;
+  return `takes ${formatNumber(jiffies)} jiffies (${formatNs(ns)}) for ${what} at the median`;
+}
+
 const visitTime = quantity("CPU time of a visit", "virtual-visit-ns", formatNs);
 
 export const shrinkerView: View = {
@@ -46,8 +60,13 @@ export const shrinkerView: View = {
     parameters.get("settling-passes") === "0"
       ? "The first passes after growing maps have set the bits of all cgroups clear them, and are part of all numbers here: `settling-passes=0`; with more, maps are as they are when somebody starts a profiler"
       : null,
-  remarkOf: (rows) => {
+  remarkOf: (rows, parameters) => {
     const share = givenUpOf(rows);
-    return share === null || share < givenUpMin ? null : `gives ${formatPercent(share)} of its visits up`;
+    const wait = longestWaitOf(rows, Number(parameters.get("hz")));
+    const remarks = [
+      ...(share === null || share < givenUpMin ? [] : [`gives ${formatPercent(share)} of its visits up`]),
+      ...(wait === null ? [] : [wait]),
+    ];
+    return remarks.length === 0 ? null : remarks.join(" and ");
   },
 };

@@ -28,7 +28,7 @@ export interface Violation {
 /** Share of the visits that may be given up because the trylock failed. */
 const givenUpMax = 0.01;
 /** Jiffies that registering or unregistering may take at the median. What waits for a grace period waits for one or two. */
-const jiffiesMax = 0.5;
+export const jiffiesMax = 0.5;
 /** Writes to shared lines that a visit may make: fewer than one in ten visits. */
 const sharedWritesMax = 0.1;
 /** Maps and deferred counts may take so many times the reference's memory. */

@@ -106,6 +106,7 @@ function answerMachine(
   const main = points.baseline.at(-1);
   const virtualMs = Number(points.fixed.get("virtual-ms") ?? 0);
   const caveat = view.caveatOf?.(points.fixed) ?? null;
+  const parameters = new Map([...points.fixed, ...(main?.at ?? [])]);
   return {
     machine,
     parameters: changedParameters(workload, points.fixed, ["hz", "virtual-ms"]),
@@ -126,7 +127,7 @@ function answerMachine(
       at: main?.at ?? new Map(),
       variants: variants.flatMap((variant) => {
         const rows = main?.variants.get(variant.id);
-        return rows === undefined ? [] : [detailOf(variant, rows, { view, measures, work })];
+        return rows === undefined ? [] : [detailOf(variant, rows, { view, measures, work, parameters })];
       }),
     },
     sensitivities: measures[0] === undefined ? [] : sensitivitiesOf(points, variants, measures[0], roles.reference),

@@ -91,7 +91,17 @@ const transferSources = ["same-cluster", "same-socket", "other-socket"];
 export function detailOf(
   variant: SimulatedVariant,
   rows: VariantRows,
-  { view, measures, work }: { readonly view: View; readonly measures: readonly Measure[]; readonly work: Work | null },
+  {
+    view,
+    measures,
+    work,
+    parameters,
+  }: {
+    readonly view: View;
+    readonly measures: readonly Measure[];
+    readonly work: Work | null;
+    readonly parameters: ReadonlyMap<string, string>;
+  },
 ): Detail {
   const fetched = rows.labelled(simulated, "fetched");
   const transfers = transferSources.reduce((sum, source) => sum + (fetched.get(source) ?? 0), 0);
@@ -100,7 +110,7 @@ export function detailOf(
     ...variant,
     values: measures.map(({ read }) => read(rows)),
     virtualNs: readValue(rows, "virtual-ns"),
-    remark: view.remarkOf?.(rows) ?? null,
+    remark: view.remarkOf?.(rows, parameters) ?? null,
     done: work?.read(rows) ?? null,
     own: view.columns.map(({ read }) => read(rows)),
     utilisation: readValue(rows, "utilisation"),

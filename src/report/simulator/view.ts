@@ -35,8 +35,11 @@ export interface View {
   readonly costs: readonly Quantity[];
   /** Columns of its own beside what the machine did. */
   readonly columns: readonly Quantity[];
-  /** What a reader has to know of a variant that is best: `gives 3.00 % of its visits up`; null when nothing. */
-  readonly remarkOf?: (rows: VariantRows) => string | null;
+  /**
+   * What is known against a variant with these parameters of the case: `gives 3.00 % of its visits up`; null when nothing.
+   * It is not chosen then.
+   */
+  readonly remarkOf?: (rows: VariantRows, parameters: ReadonlyMap<string, string>) => string | null;
   /** What a reader has to know of all numbers with these parameters: a sentence; null when nothing. */
   readonly caveatOf?: (parameters: ReadonlyMap<string, string>) => string | null;
   /** Operations of which the report shows how long callers wait, in this order; absent: all that were recorded. */

@@ -292,6 +292,10 @@ describe("one point in detail", () => {
     const visits = (givenUp: number) =>
       detail(answer(rowsOf(reference, {}, { "virtual-visits": 1000, "virtual-visits-given-up": givenUp }))).remark;
     expect([visits(9), visits(10)]).toEqual([null, "gives 1.00 % of its visits up"]);
+    const waits = (ns: number) =>
+      detail(answer(rowsOf(reference, {}, { "virtual-visits": 1000, ...latencies("unregister", ns) }))).remark;
+    expect(waits(400_000)).toBeNull();
+    expect(waits(2_000_000)).toMatch(/^takes \S+ jiffies \(\S+ ms\) for unregistering at the median$/);
     const removals = (ended: number) =>
       detail(
         answer(
