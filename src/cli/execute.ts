@@ -113,6 +113,7 @@ export function newRun(
     startedAt: string;
     environment: Environment;
     seed: number;
+    warnings: readonly string[];
     parameters: Run["parameters"];
   },
 ): Run {
@@ -143,7 +144,7 @@ export function newRun(
     cases: units.flatMap((unit) =>
       unit.variants.map((variant) => ({ id: caseId(unit, variant), state: "pending" as const })),
     ),
-    warnings: [],
+    warnings: [...about.warnings],
     rssBytesMax: 0,
   };
 }

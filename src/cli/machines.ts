@@ -31,7 +31,12 @@ export class Machines {
       throw new InputError(`--machine ${nameOrFile}: has the name '${name}', as ${other.from} has; rename one of them`);
     }
     this.#loaded.set(name, { from: nameOrFile, profile });
-    return { name, cpus: cpusOf(profile), costs: costNames.filter((cost) => isUsed(cost, profile)) };
+    return {
+      name,
+      cpus: cpusOf(profile),
+      costs: costNames.filter((cost) => isUsed(cost, profile)),
+      timeSliceMs: profile.costs.timeSlice.value / 1e6,
+    };
   }
 
   /** The profile of a unit: that of a machine that was loaded, with one of its costs changed or none. */

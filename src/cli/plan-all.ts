@@ -2,6 +2,7 @@
 
 import { InputError } from "../errors.ts";
 import { type Choices, knows, planUnits } from "../plan/plan.ts";
+import { leastMs } from "../plan/repetition.ts";
 import type { Suite } from "../plan/suite.ts";
 import type { Unit } from "../plan/unit.ts";
 
@@ -42,6 +43,26 @@ export function planAll(chosen: readonly Suite[], choices: Choices): Unit[] {
     throw new InputError(`--hz: problem ${chosen.map(({ problem }) => problem).join(", ")} has no jiffies`);
   }
   return units;
+}
+
+/** What the user should know of a plan before it is carried out. */
+export function planWarnings(units: readonly Unit[]): string[] {
+  let worst: { readonly workload: string; readonly tasks: number; readonly cpus: number; readonly ms: number } | null =
+    null;
+  let chosenMs = 0;
+  for (const { workload, cpus, simulation } of units) {
+    const repetition = simulation?.repetition ?? null;
+    if (repetition === null || !repetition.isChosen) continue;
+    chosenMs = repetition.namedMs;
+    const ms = leastMs(repetition, cpus);
+    if (ms <= chosenMs || ms <= (worst?.ms ?? 0)) continue;
+    worst = { workload: workload.name, tasks: repetition.tasks, cpus, ms };
+  }
+  if (worst === null) return [];
+  const { workload, tasks, cpus, ms } = worst;
+  return [
+    `--virtual-ms ${chosenMs}: ${tasks} tasks of '${workload}' share ${cpus} ${cpus === 1 ? "CPU" : "CPUs"}, so the time slice decides who gets on; ${ms} is the least with which each has its turn five times`,
+  ];
 }
 
 function planEach(chosen: readonly Suite[], choices: Choices): Unit[] {

@@ -15,7 +15,7 @@ const estimateMs = 2_000;
 /** Progress over cases whose weights are in any common unit, such as expected seconds. The estimate is linear. */
 export class Progress {
   readonly #io: Io;
-  readonly #unitsTotal: number;
+  #unitsTotal: number;
   readonly #unitsBefore: number;
   readonly #beginMs: number;
   #unitsDone: number;
@@ -33,6 +33,11 @@ export class Progress {
     this.#unitsBefore = plan.unitsDone ?? 0;
     this.#unitsDone = this.#unitsBefore;
     this.#beginMs = io.clock().getTime();
+  }
+
+  /** Hears of cases that have come up meanwhile, by their weights. */
+  expect(units: number): void {
+    this.#unitsTotal += units;
   }
 
   /** Begins a case. */

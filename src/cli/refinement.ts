@@ -1,6 +1,7 @@
 // Looks for the number of CPUs at which simulated variants change places, between the numbers that were asked for.
 
-import { caseId, type Simulation, type Unit } from "../plan/unit.ts";
+import { virtualMsOf } from "../plan/repetition.ts";
+import { caseId, type Simulation, type Unit, weigh } from "../plan/unit.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import type { MeasuredRow } from "../records/record.ts";
 import { quarantineView } from "../report/quarantine/simulated.ts";
@@ -48,7 +49,7 @@ export class Refinement {
    * side: what they need next is simulated together.
    *
    * @param units of one workload, simulated
-   * @param perform simulates those of some cases that are not done
+   * @param perform simulates those of some cases that are not done; they are no part of the plan
    */
   async run(units: readonly Unit[], perform: (points: readonly SimulatedPoint[]) => Promise<void>): Promise<void> {
     let searches = linesOf(units).flatMap((line) => this.#searchesOf(line));
@@ -126,10 +127,11 @@ function linesOf(units: readonly Unit[]): Unit[][] {
 
 /** The case of a variant at another count of CPUs than the unit's. */
 function pointAt(unit: Unit, cpus: number, variant: PlannedVariant): SimulatedPoint {
-  const { weight: _, ...rest } = unit;
-  const other = { ...rest, cpus, variants: [variant] };
-  // It is no part of the plan, so no part of its progress.
-  return { unit: { ...other, weight: 0 }, variant };
+  const simulation = unit.simulation as Simulation;
+  const { repetition } = simulation;
+  const virtualMs = repetition === null ? null : virtualMsOf(repetition, cpus);
+  const other = { ...unit, cpus, variants: [variant], simulation: { ...simulation, virtualMs } };
+  return { unit: { ...other, weight: weigh(other) }, variant };
 }
 
 /** In an order that does not depend on which search asked first. */

@@ -13,7 +13,7 @@ import type { Io } from "./io.ts";
 import { Machines } from "./machines.ts";
 import { compileUnits, type Modules, v8Flags } from "./modules.ts";
 import { checkSimulatorOptions, type RunOptions, readChoices, scaleOf, suitesOf, workersOf } from "./options.ts";
-import { planAll } from "./plan-all.ts";
+import { planAll, planWarnings } from "./plan-all.ts";
 import { makeReport, showReport } from "./report.ts";
 
 /** Exit code of a run that the user stopped: 128 and the number of SIGINT. */
@@ -42,6 +42,7 @@ async function prepare(problems: readonly string[], options: RunOptions, command
     startedAt: startedAt.toISOString(),
     environment: await readEnvironment(),
     seed: choices.seed,
+    warnings: planWarnings(units),
     parameters: {
       problems: JSON.stringify(chosen.map((one) => one.problem)),
       scale,
@@ -202,6 +203,7 @@ export async function runCommand(
       : await prepareResumed(problems, options, results, io);
   const folder = path.join(results, run.runId);
   io.warn(`run ${run.runId}, seed ${run.seed}\n`);
+  if (options.resume === undefined) for (const warning of run.warnings) io.warn(`reclaim-bench: ${warning}\n`);
   const { run: finished, violated } = await execute({ ...prepared, workers, folder, run, io, signal });
   const reported = await makeReport(folder, reports);
   showReport(reported, folder, options, io);

@@ -6,7 +6,8 @@ import type { CompiledModule } from "../build/compile.ts";
 import { InputError, StoppedError, ViolationError } from "../errors.ts";
 import { type Simulation, scaledText, type Unit, unitText } from "../plan/unit.ts";
 import type { MeasuredRow } from "../records/record.ts";
-import type { JobOutcome, SimulationJob } from "../simulator/job.ts";
+import type { SimulationJob } from "../simulator/job.ts";
+import type { JobOutcome } from "../simulator/outcome.ts";
 import { type RunningJob, SimulationPool } from "../simulator/pool.ts";
 import { quarantineCaseBytes } from "./quarantine-unit.ts";
 import { Refinement, type SimulatedPoint } from "./refinement.ts";
@@ -75,7 +76,11 @@ export class Simulations {
       const planned = sorted.flatMap((unit) => unit.variants.map((variant) => ({ unit, variant })));
       await this.#perform(state, pool, planned);
       if (!refines) return;
-      await this.#refinement.run(units, (points) => this.#perform(state, pool, points));
+      await this.#refinement.run(units, (points) => {
+        const more = points.filter(({ unit, variant }) => !state.isDone(unit, variant));
+        state.progress.expect(more.reduce((sum, { unit }) => sum + weightOf(unit), 0));
+        return this.#perform(state, pool, more);
+      });
     } finally {
       await pool.close();
     }

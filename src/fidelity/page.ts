@@ -58,6 +58,7 @@ function formatAccepted({ accepted, isRangeLate, unit }: PublishedFigure): strin
 const standings: Readonly<Record<Standing, string>> = {
   given: "given",
   reproduced: "reproduced",
+  "no effect": "no effect, as published",
   missed: "**missed**",
   "not modelled": "not modelled",
 };
@@ -143,11 +144,11 @@ function countStandings({ row, found }: RowResult): Map<Standing, number> {
 }
 
 function overview(results: readonly RowResult[]): Table {
-  const kinds = ["reproduced", "missed", "not modelled", "given"] as const;
+  const kinds = ["reproduced", "no effect", "missed", "not modelled", "given"] as const;
   const counted = results.map((result) => ({ row: result.row, counts: countStandings(result) }));
   const total = kinds.map((kind) => counted.reduce((sum, { counts }) => sum + (counts.get(kind) ?? 0), 0));
   return [
-    ["row", ...kinds, "takes"],
+    ["row", ...kinds.map((kind) => (kind === "no effect" ? standings[kind] : kind)), "takes"],
     ...counted.map(({ row, counts }) => [
       `${row.id}: ${row.title}`,
       ...kinds.map((kind) => `${counts.get(kind) ?? 0}`),
@@ -198,6 +199,8 @@ export function renderPage(results: readonly RowResult[], host: string | null): 
     "Nothing was fitted to a figure that is compared. The costs of a machine come from its profile in `bench/machines`. What no profile can know, the work of a workload beside the structures under test, is set once per machine, from the baseline's figure alone, or measured elsewhere; such figures stand as _given_. What counts as reproduced is mostly a factor of two for shares, and 20 % for what was measured on one kernel. It was decided before a row was first run, except where it is marked \\*: there, results of such runs had been seen. No range has been changed since. A figure that is missed stays, with the reason as far as it is known.",
     "",
     renderTable(overview(results)),
+    "",
+    "_no effect, as published_: the publication reports no more than a few per cent either way, and ours is within the range, too. Such a figure is not counted as reproduced: every variant that costs next to nothing passes it, so it tells only that no cost was made up here, and neither the sign nor the size of the published difference is ours.",
     "",
     "_takes_: roughly, on one core of a common server; cores share the work.",
     "",

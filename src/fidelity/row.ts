@@ -26,6 +26,8 @@ export interface PublishedFigure {
   readonly accepted: readonly [number, number] | "given";
   /** The range was chosen when results of such runs had been seen. */
   readonly isRangeLate?: true;
+  /** It says that something costs nothing: whatever costs nothing here has it, too, so agreement proves little. */
+  readonly isNullEffect?: true;
   /** Why ours may be missing or beside the mark; shown only when it is. */
   readonly miss: string;
 }
@@ -62,10 +64,11 @@ export function makeRow<const Figures extends Readonly<Record<string, PublishedF
 }
 
 /** Where a figure of ours stands. */
-export type Standing = "given" | "reproduced" | "missed" | "not modelled";
+export type Standing = "given" | "reproduced" | "no effect" | "missed" | "not modelled";
 
-export function standingOf({ accepted }: PublishedFigure, ours: number | null): Standing {
+export function standingOf({ accepted, isNullEffect }: PublishedFigure, ours: number | null): Standing {
   if (ours === null) return "not modelled";
   if (accepted === "given") return "given";
-  return ours >= accepted[0] && ours <= accepted[1] ? "reproduced" : "missed";
+  if (!(ours >= accepted[0] && ours <= accepted[1])) return "missed";
+  return isNullEffect ? "no effect" : "reproduced";
 }

@@ -5,6 +5,7 @@ import { eventFlagsOffset, eventKindOffset, eventSize, flagMeasured } from "../k
 import { createWorkload, openWorkload, workloadTypes } from "../workloads/index.ts";
 import { kindNames } from "../workloads/kind-names.ts";
 import type { ParameterValue, Workload } from "../workloads/workload.ts";
+import { type Repetition, virtualMsOf } from "./repetition.ts";
 import { checkSweeps, pointsOf, type SimulationChoices } from "./simulated.ts";
 import type { Instrument, Scale, Stage, Suite, SuiteWorkload } from "./suite.ts";
 import { instrumentOf, quarantineBytesOf, type Unit, weigh } from "./unit.ts";
@@ -179,7 +180,17 @@ class Planner {
   ): void {
     const { scale, cpus, simulation } = this.#choices;
     const points = pointsOf(this.#suite, scale, cpus, simulation, sweeps, make);
-    for (const { workload, cpus, ...point } of points) {
+    const tasks = Math.max(...points.map(({ workload }) => workload.limits.tasks));
+    for (const { workload, cpus, timeSliceMs, ...point } of points) {
+      const repetition: Repetition | null =
+        workload.repeatable && virtualMs !== null
+          ? {
+              namedMs: simulation.virtualMs ?? virtualMs,
+              isChosen: simulation.virtualMs !== undefined,
+              tasks,
+              timeSliceMs,
+            }
+          : null;
       this.#add({
         stage: "simulated",
         purpose: "answers",
@@ -190,7 +201,8 @@ class Planner {
         fixedTime: null,
         simulation: {
           ...point,
-          virtualMs: workload.repeatable && virtualMs !== null ? (simulation.virtualMs ?? virtualMs) : null,
+          repetition,
+          virtualMs: repetition === null ? null : virtualMsOf(repetition, cpus),
           isByCpu: points.length === 1,
         },
       });

@@ -15,6 +15,8 @@ export interface Machine {
   readonly cpus: number;
   /** Names of the costs that play a part on it. */
   readonly costs: readonly string[];
+  /** How long a task runs while others wait for its CPU, in ms. */
+  readonly timeSliceMs: number;
 }
 
 /** What the user chose for the simulator. */
@@ -23,7 +25,7 @@ export interface SimulationChoices {
   readonly machines: readonly string[];
   /** Values by parameter of a workload. */
   readonly sweeps: ReadonlyMap<string, readonly number[]>;
-  /** Virtual time for which repeatable workloads are repeated; absent for the suite's own. */
+  /** Virtual time for which repeatable workloads are repeated; absent for the suite's own, or more where CPUs are shared. */
   readonly virtualMs?: number;
   /** Whether each cost is halved and doubled as well. */
   readonly isSensitivity: boolean;
@@ -34,6 +36,8 @@ export interface SimulationChoices {
 /** One point of a sweep. */
 export interface Point {
   readonly machine: string;
+  /** With the changed cost, where it is this one that is doubled. */
+  readonly timeSliceMs: number;
   readonly cpus: number;
   readonly swept: Parameters;
   readonly scaled: ScaledCost | null;
@@ -89,7 +93,13 @@ export function pointsOf(
     const changes = isSensitivity ? machine.costs.flatMap((cost) => factors.map((factor) => ({ cost, factor }))) : [];
     return workloads.flatMap((one) =>
       own.flatMap((count) =>
-        [null, ...changes].map((scaled) => ({ machine: machine.name, cpus: count, scaled, ...one })),
+        [null, ...changes].map((scaled) => ({
+          machine: machine.name,
+          timeSliceMs: machine.timeSliceMs * (scaled?.cost === "timeSlice" ? Math.max(1, scaled.factor) : 1),
+          cpus: count,
+          scaled,
+          ...one,
+        })),
       ),
     );
   });

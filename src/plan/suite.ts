@@ -75,7 +75,10 @@ export interface FixedTime {
 export interface SimulatedScale {
   /** What is changed, on top of the scale's parameters. */
   readonly parameters: Parameters;
-  /** Virtual time for which its measured chunk is repeated, if it is repeatable; absent: each chunk is run once. */
+  /**
+   * Virtual time for which its measured chunk is repeated, if it is repeatable, where every task has a CPU of its own;
+   * longer where they share some. Absent: each chunk is run once.
+   */
   readonly virtualMs?: number;
 }
 

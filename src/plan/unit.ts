@@ -3,6 +3,7 @@
 
 import { InputError } from "../errors.ts";
 import type { ParameterValue, Workload } from "../workloads/workload.ts";
+import type { Repetition } from "./repetition.ts";
 import type { FixedTime, Instrument, Stage } from "./suite.ts";
 import type { PlannedVariant } from "./variant.ts";
 
@@ -19,6 +20,8 @@ export interface Simulation {
   /** Name of the machine's profile. */
   readonly machine: string;
   readonly scaled: ScaledCost | null;
+  /** What its virtual time follows from; null where each chunk is run once. */
+  readonly repetition: Repetition | null;
   /** Virtual time for which the workload's measured chunk is repeated; null: each chunk is run once. */
   readonly virtualMs: number | null;
   /** Values of the parameters that the run sweeps, in this unit. */

@@ -3,6 +3,7 @@
 import { type Answered, type AnsweredWorkload, type Part, type Reporter, type Subject, voidsText } from "./part.ts";
 import type { ProblemRows } from "./rows.ts";
 import { answerSimulated } from "./simulator/answers.ts";
+import { type Held, heldLines, isHeld, uniteHeld } from "./simulator/held.ts";
 import { howToRead, simulatedMarkdown, simulatedTerminal, simulatedVerdicts } from "./simulator/markdown.ts";
 import type { SimulatedAnswers } from "./simulator/model.ts";
 import { leadersAtMain } from "./simulator/verdict.ts";
@@ -38,19 +39,28 @@ function compose(answered: Answered, rows: ProblemRows, subject: Subject, view: 
     simulated: answerSimulated(name, rows.simulated, subject, view),
   }));
   const { native, counted } = answered;
+  const held = uniteHeld(
+    workloads.flatMap(({ simulated }) => simulated),
+    own.length === 0 ? null : answered.faults,
+  );
   return {
     subject,
     choices: answered.workloads.map(({ workload, variant, isIncomplete }) => ({ workload, variant, isIncomplete })),
     simulated: workloads.flatMap(({ name, simulated }) =>
-      simulated.map((one) => ({
-        workload: name,
-        machine: one.machine,
-        cpus: one.cpus,
-        best: leadersAtMain(one),
-      })),
+      simulated.map((one) => {
+        const best = leadersAtMain(one);
+        return {
+          workload: name,
+          machine: one.machine,
+          cpus: one.cpus,
+          best,
+          held: best.filter((id) => isHeld(id, held)),
+          isIncomplete: one.isIncomplete,
+        };
+      }),
     ),
-    markdown: markdownOf(workloads, answered, subject),
-    terminal: terminalOf(workloads, answered),
+    markdown: markdownOf(workloads, answered.remarks, held, subject),
+    terminal: terminalOf(workloads, held),
     answers: workloads.map(({ name, simulated }, index) => {
       const one = answered.answers[index] ?? { name };
       return simulated.length === 0 ? one : { ...one, simulated };
@@ -60,23 +70,23 @@ function compose(answered: Answered, rows: ProblemRows, subject: Subject, view: 
   };
 }
 
-function markdownOf(workloads: readonly Composed[], { remarks, faults }: Answered, subject: Subject): string {
+function markdownOf(workloads: readonly Composed[], remarks: string, held: Held, subject: Subject): string {
   const isSimulated = workloads.some(({ simulated }) => simulated.length > 0);
   const hasOwn = workloads.some(({ own }) => own !== null);
   const lines = ["## Verdict", ""];
   for (const { name, own, simulated } of workloads) {
     if (own !== null) lines.push(`- **${name}**: ${own.verdict}.`);
-    lines.push(...simulatedVerdicts(name, simulated, faults));
+    lines.push(...simulatedVerdicts(name, simulated, held));
   }
   lines.push("");
-  if (isSimulated) lines.push(howToRead, "");
+  if (isSimulated) lines.push(howToRead, "", ...heldLines(held));
   // Without rows there is nothing to be said of, but that there is nothing.
   if (hasOwn || !isSimulated) lines.push(remarks);
   // Those of a problem that was measured, too, are among its remarks.
   else if (subject.voids.size > 0) lines.push(voidsText(subject), "");
   for (const { name, own, simulated } of workloads) {
     lines.push(own?.markdown ?? headOf(name, subject));
-    if (simulated.length > 0) lines.push(simulatedMarkdown(simulated, faults));
+    if (simulated.length > 0) lines.push(simulatedMarkdown(simulated, held));
   }
   return lines.join("\n");
 }
@@ -86,11 +96,11 @@ export function headOf(name: string, { questions }: Subject): string {
   return [`## ${name}`, "", `_${questions.get(name) ?? "A workload from a file."}_`, ""].join("\n");
 }
 
-function terminalOf(workloads: readonly Composed[], { faults }: Answered): string {
+function terminalOf(workloads: readonly Composed[], held: Held): string {
   return workloads
     .flatMap(({ name, own, simulated }) => [
       ...(own === null ? [] : [own.terminal]),
-      ...(simulated.length === 0 ? [] : [simulatedTerminal(name, simulated, faults)]),
+      ...(simulated.length === 0 ? [] : [simulatedTerminal(name, simulated, held)]),
     ])
     .join("\n");
 }

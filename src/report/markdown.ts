@@ -81,7 +81,12 @@ function shortAnswer(parts: readonly Part[]): string {
       ];
     });
   });
-  return renderTable([["problem", "workload", "choose", ...(isSimulated ? ["best where simulated"] : [])], ...rows]);
+  const table = renderTable([
+    ["problem", "workload", "choose", ...(isSimulated ? ["best where simulated"] : [])],
+    ...rows,
+  ]);
+  const isHeld = parts.some(({ simulated }) => simulated.some(({ held }) => held.length > 0));
+  return isHeld ? `${table}\n\n\\*: breaks a constraint somewhere in the run, and is not chosen.` : table;
 }
 
 function choiceText(choice: Choice | undefined): string {
@@ -91,9 +96,13 @@ function choiceText(choice: Choice | undefined): string {
 }
 
 /** Of several that are level the number, when it is large. */
-function bestText({ machine, cpus, best }: SimulatedSummary): string {
-  const who = best.length > 3 ? `${best.length} alike` : best.map((id) => `\`${id}\``).join(", ");
-  return `${who} (${formatCpus(cpus.slice(-1))} of ${machine})`;
+function bestText({ machine, cpus, best, held, isIncomplete }: SimulatedSummary): string {
+  const ofThem = held.length === 0 ? "" : `, ${held.length} of them \\*`;
+  const who =
+    best.length > 3
+      ? `${best.length} alike${ofThem}`
+      : best.map((id) => `\`${id}\`${held.includes(id) ? "\\*" : ""}`).join(", ");
+  return `${isIncomplete ? "so far " : ""}${who} (${formatCpus(cpus.slice(-1))} of ${machine})`;
 }
 
 /** One level further down. */

@@ -1,7 +1,7 @@
 // What a problem brings to a report. The report's frame, which is the same for all problems, knows no more of one.
 
 import type { CpuUse, ProblemRows } from "./rows.ts";
-import type { Faults } from "./simulator/verdict.ts";
+import type { Faults } from "./simulator/held.ts";
 
 /** What a report needs of a problem besides its rows. */
 export interface Subject {
@@ -20,10 +20,13 @@ export interface Subject {
   readonly voids: ReadonlySet<string>;
   /** Names of workloads whose timed cases were not all tried before the run was stopped. */
   readonly incomplete: ReadonlySet<string>;
+  /** Names of workloads whose simulated cases were not all tried before the run was stopped; absent: none. */
+  readonly unsimulated?: ReadonlySet<string>;
 }
 
 /** Who is who, for the answers. */
-export type Roles = Pick<Subject, "reference" | "floor" | "order"> & Partial<Pick<Subject, "voids" | "incomplete">>;
+export type Roles = Pick<Subject, "reference" | "floor" | "order"> &
+  Partial<Pick<Subject, "voids" | "incomplete" | "unsimulated">>;
 
 /** A workload, and what to choose for it; null: nothing, or nothing yet. */
 export interface Choice {
@@ -64,6 +67,10 @@ export interface SimulatedSummary {
   readonly cpus: readonly number[];
   /** The best on the most CPUs: several when they are level. */
   readonly best: readonly string[];
+  /** Those of them that something is held against. */
+  readonly held: readonly string[];
+  /** Whether the run was stopped before all of its cases were simulated. */
+  readonly isIncomplete: boolean;
 }
 
 /** One problem's part of a report. */

@@ -1,5 +1,6 @@
 // The simulator's core, instantiated: its exports typed, and a machine of a given shape laid out in its memory.
 
+import { InputError } from "../errors.ts";
 import { callCount } from "./core/protocol.ts";
 import type { MachineProfile } from "./profile.ts";
 import { fromNs } from "./time.ts";
@@ -78,9 +79,13 @@ export interface CoreExports {
   suspensionCount(): number;
   fetchCount(source: number): number;
   irqOffMax(cpu: number): number;
-  preemptOffMax(activity: number): number;
+  lookedAtOf(activity: number): number;
   lineTable(): number;
   lineSize(): number;
+  /** Where a line's record has its transfers (u32), their waits (f64) and the symbol of the last (u8). */
+  transfersOffset(): number;
+  waitedOffset(): number;
+  symbolOffset(): number;
   forget(cpus: number): void;
 }
 
@@ -100,6 +105,7 @@ export interface Core {
 }
 
 const wasmPageBytes = 65_536;
+const wasmPagesMax = 65_536;
 /** Entries of the table before those of the first CPU. */
 const tableReserve = 16;
 
@@ -109,7 +115,7 @@ function functionsOf(cpu: number): number {
 }
 
 export function instantiateCore(module: WebAssembly.Module, cpus: number, host: CoreHost): Core {
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65_536 });
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: wasmPagesMax });
   const table = new WebAssembly.Table({ element: "anyfunc", initial: functionsOf(cpus) });
   const instance = new WebAssembly.Instance(module, {
     env: { memory, table },
@@ -187,6 +193,12 @@ export function layOut({ exports: core, memory }: Core, profile: MachineProfile,
   );
   const lines = Math.ceil(bytes / 64);
   const needed = core.bytesNeeded(shape.cores, shape.l3s, lines);
+  if (needed > wasmPagesMax * wasmPageBytes) {
+    const gib = (needed / 2 ** 30).toFixed(1);
+    throw new InputError(
+      `machine '${profile.name}': ${gib} GiB for what its caches and the case's memory hold, where 4 are possible; state smaller caches`,
+    );
+  }
   const more = Math.ceil(needed / wasmPageBytes) - memory.buffer.byteLength / wasmPageBytes;
   if (more > 0) memory.grow(more);
   core.lay(shape.cores, shape.l3s, shape.sockets, lines);

@@ -4,11 +4,14 @@ import type { CompiledModule } from "../build/compile.ts";
 import { asViolation, InputError, ViolationError } from "../errors.ts";
 import { createWorkload, openWorkload } from "../workloads/index.ts";
 import type { ParameterValue, Workload } from "../workloads/workload.ts";
+import { type JobOutcome, placed } from "./outcome.ts";
 import type { MachineProfile } from "./profile.ts";
 import { simulateQuarantine } from "./quarantine.ts";
 import { quarantineSamples, type Sample, shrinkerSamples } from "./rows.ts";
 import { simulateShrinker } from "./shrinker.ts";
 import type { SimulatedCase } from "./simulation.ts";
+
+export type { JobOutcome } from "./outcome.ts";
 
 /** From what a thread makes a workload of its own. */
 export type WorkloadSource =
@@ -37,35 +40,47 @@ export interface SimulationJob {
   readonly isByCpu: boolean;
 }
 
-/** How a job went. Errors are posted as text, because classes do not outlive that. */
-export type JobOutcome =
-  | { readonly kind: "done"; readonly samples: readonly Sample[] }
-  | { readonly kind: "violation" | "bad input"; readonly message: string };
-
 /**
  * Simulates a case.
  *
  * @param onProgress called with the share that is done, 0 to 1
+ * @param onHeard called often while the case gets on
  * @throws what is neither a violation nor bad input
  */
-export async function performJob(job: SimulationJob, onProgress: (share: number) => void): Promise<JobOutcome> {
-  const { variant, cpus, profile } = job;
+export async function performJob(
+  job: SimulationJob,
+  onProgress: (share: number) => void,
+  onHeard: () => void = () => {},
+): Promise<JobOutcome> {
+  const { variant } = job;
   try {
-    return { kind: "done", samples: await simulate(job, onProgress) };
+    return { kind: "done", samples: await simulate(job, onProgress, onHeard) };
   } catch (thrown) {
     const error = asViolation(variant.id, thrown);
-    const place = `${cpus} ${cpus === 1 ? "CPU" : "CPUs"} of ${profile.name}`;
     if (error instanceof ViolationError) {
-      const what = error.message.replace(`variant '${variant.id}': `, "");
-      return { kind: "violation", message: `variant '${variant.id}': on ${place}: ${what}` };
+      return { kind: "violation", message: placed(job, error.message.replace(`variant '${variant.id}': `, "")) };
     }
     if (error instanceof InputError) return { kind: "bad input", message: error.message };
-    error.message = `variant '${variant.id}': on ${place}: ${error.message}`;
+    error.message = placed(job, error.message);
     throw error;
   }
 }
 
-async function simulate(job: SimulationJob, onProgress: (share: number) => void): Promise<Sample[]> {
+/** A signal that is never raised, and tells whenever the machine looks at it. */
+function heardSignal(onHeard: () => void): AbortSignal {
+  const { signal } = new AbortController();
+  const look = (): boolean => {
+    onHeard();
+    return false;
+  };
+  return Object.defineProperty(signal, "aborted", { get: look });
+}
+
+async function simulate(
+  job: SimulationJob,
+  onProgress: (share: number) => void,
+  onHeard: () => void,
+): Promise<Sample[]> {
   const { problem, variant, compiled, profile, cpus, virtualMs, isByCpu } = job;
   const workload = openSource(job.workload);
   const one: SimulatedCase = {
@@ -75,7 +90,12 @@ async function simulate(job: SimulationJob, onProgress: (share: number) => void)
     profile,
     cpus,
     virtualMs,
-    onProgress,
+    signal: heardSignal(onHeard),
+    onProgress: (share) => {
+      onHeard();
+      onProgress(share);
+    },
+    onHeard,
   };
   if (problem === "shrinker") return shrinkerSamples(await simulateShrinker(one), { cpus, isByCpu });
   const { isFloor, skipWhenEmpty } = variant;

@@ -84,41 +84,34 @@ export function readCounts(core: CoreExports, cpus: number): CoreCounts {
 }
 
 /**
- * The lines that were transferred most between cores, most first; `address` is that of the line.
+ * The lines that were transferred between cores, the most often first; `address` is that of the line.
  *
  * @param buffer the core's memory
  * @param lines how many lines the memory of the code under test has
  */
-export function readHottestLines(
-  core: CoreExports,
-  buffer: ArrayBuffer,
-  lines: number,
-  count: number,
-): readonly HotLine[] {
-  const base = core.lineTable() >>> 0;
+export function readHotLines(core: CoreExports, buffer: ArrayBuffer, lines: number): HotLine[] {
   const size = core.lineSize();
+  const [transfersAt, waitedAt, symbolAt] = [core.transfersOffset(), core.waitedOffset(), core.symbolOffset()];
   const words = new Uint32Array(buffer);
   const bytes = new Uint8Array(buffer);
   const doubles = new Float64Array(buffer);
   const found: HotLine[] = [];
-  for (let line = 0; line < lines; line++) {
-    const record = base + line * size;
-    const transfers = words[(record + 28) >>> 2] as number;
+  let record = core.lineTable() >>> 0;
+  for (let line = 0; line < lines; line++, record += size) {
+    const transfers = words[(record + transfersAt) >>> 2] as number;
     if (transfers === 0) continue;
-    const last = found[found.length - 1];
-    if (found.length === count && last !== undefined && transfers <= last.transfers) continue;
-    const hot = {
+    found.push({
       address: line * 64,
       transfers,
-      waitedNs: toNs(doubles[(record + 16) >>> 3] as number),
-      symbol: bytes[record + 39] as number,
-    };
-    let position = found.length;
-    while (position > 0 && (found[position - 1] as HotLine).transfers < transfers) position--;
-    found.splice(position, 0, hot);
-    if (found.length > count) found.pop();
+      waitedNs: toNs(doubles[(record + waitedAt) >>> 3] as number),
+      symbol: bytes[record + symbolAt] as number,
+    });
   }
-  return found;
+  return found.sort(byHeat);
+}
+
+function byHeat(one: HotLine, other: HotLine): number {
+  return other.transfers - one.transfers || one.address - other.address;
 }
 
 /** Adds what a machine did in one part of a case to what it did in another. */
@@ -159,5 +152,5 @@ export function addHotLines(one: readonly HotLine[], other: readonly HotLine[]):
         : { ...line, transfers: line.transfers + before.transfers, waitedNs: line.waitedNs + before.waitedNs },
     );
   }
-  return [...byAddress.values()].sort((a, b) => b.transfers - a.transfers || a.address - b.address);
+  return [...byAddress.values()].sort(byHeat);
 }

@@ -15,11 +15,12 @@ import {
   outcomeOperation,
   outcomePaused,
   outcomeReschedule,
+  outcomeSpinning,
   outcomeStuck,
   outcomeTimer,
 } from "./core/protocol.ts";
 import { bindCpu, type Core, instantiateCore, layOut } from "./core-module.ts";
-import { type HotLine, type MachineCounts, readCounts, readHottestLines } from "./machine-counts.ts";
+import { type HotLine, type MachineCounts, readCounts, readHotLines } from "./machine-counts.ts";
 import type { MachineProfile } from "./profile.ts";
 import { Scheduler, type TaskCall, type TaskResult } from "./scheduler.ts";
 import { toNs } from "./time.ts";
@@ -242,6 +243,8 @@ export class SimulatedMachine {
       case outcomePaused:
         this.#stopIfAsked();
         return;
+      case outcomeSpinning:
+        throw new ViolationError(`nobody gets on: ${this.#scheduler.whoSpins(cpu)}`);
       case outcomeStuck:
         throw new ViolationError(
           `CPU ${cpu} is stuck for 20 s of virtual time in ${this.#activities.symbolsOf(this.#scheduler.present(cpu))}`,
@@ -285,9 +288,9 @@ export class SimulatedMachine {
     };
   }
 
-  /** The lines that were transferred most between cores, most first; `address` is that of the line. */
-  hottestLines(count: number): readonly HotLine[] {
+  /** The lines that were transferred between cores, the most often first, or so many of them; `address` is that of the line. */
+  hottestLines(count = Number.POSITIVE_INFINITY): readonly HotLine[] {
     const lines = Math.ceil(this.#words.byteLength / 64);
-    return readHottestLines(this.#core.exports, this.#core.memory.buffer, lines, count);
+    return readHotLines(this.#core.exports, this.#core.memory.buffer, lines).slice(0, count);
   }
 }

@@ -10,7 +10,8 @@ import path from "node:path";
 import { Piscina } from "piscina";
 import { StoppedError } from "../errors.ts";
 import { packageRoot } from "../package-root.ts";
-import type { JobOutcome, SimulationJob } from "./job.ts";
+import type { SimulationJob } from "./job.ts";
+import { hung, type JobOutcome } from "./outcome.ts";
 import type { WorkerTask } from "./worker.ts";
 
 /** Of the build, also where the sources run: Node.js 20 cannot load TypeScript into a thread. */
@@ -31,7 +32,12 @@ export interface PoolOptions {
   /** Jobs that run at the same time take no more than this together; one that takes more runs alone. */
   readonly bytesMax: number;
   readonly signal: AbortSignal;
+  /** How long a job may not be heard of before it counts as hung, in ms. @default 120000 */
+  readonly patienceMs?: number;
 }
+
+/** Times between two looks at a job, per patience. */
+const looksPerPatience = 8;
 
 /** A job that was given to the pool. */
 export interface RunningJob {
@@ -45,6 +51,18 @@ interface Entry extends PooledJob {
   readonly progress: Int32Array;
   readonly resolve: (outcome: JobOutcome | null) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Looks at a job now and then, and tells when it has not got on for too long. Looks count: while the host sleeps there are none. */
+function watch(progress: Int32Array, patienceMs: number, onQuiet: () => void): NodeJS.Timeout {
+  let seen = Atomics.load(progress, 1);
+  let quietLooks = 0;
+  return setInterval(() => {
+    const now = Atomics.load(progress, 1);
+    quietLooks = now === seen ? quietLooks + 1 : 0;
+    seen = now;
+    if (quietLooks >= looksPerPatience) onQuiet();
+  }, patienceMs / looksPerPatience);
 }
 
 /** Threads that simulate. End with {@link close}, also after an error. */
@@ -72,11 +90,11 @@ export class SimulationPool {
   /**
    * Performs a job. Jobs begin in the order of the calls: one that has to wait for memory keeps those behind it waiting.
    *
-   * Its outcome is null when it was not wanted any more. It is rejected with a `StoppedError` when the signal was raised,
+   * Its outcome is null when it was not wanted any more, and a violation when it hung. It is rejected with a `StoppedError` when the signal was raised,
    * and with another error when the harness failed or the thread died.
    */
   run(pooled: PooledJob): RunningJob {
-    const progress = new Int32Array(new SharedArrayBuffer(4));
+    const progress = new Int32Array(new SharedArrayBuffer(8));
     let isDone = false;
     const outcome = new Promise<JobOutcome | null>((resolve, reject) => {
       this.#waiting.push({ ...pooled, progress, resolve, reject });
@@ -109,11 +127,18 @@ export class SimulationPool {
   async #perform(entry: Entry): Promise<void> {
     this.#running.add(entry);
     const task: WorkerTask = { job: entry.job, progress: entry.progress.buffer as SharedArrayBuffer };
+    const { signal, patienceMs = 120_000 } = this.#options;
+    const quiet = new AbortController();
+    const timer = watch(entry.progress, patienceMs, () => quiet.abort());
     try {
-      entry.resolve((await this.#threads.run(task, { signal: this.#options.signal })) as JobOutcome);
+      const either = AbortSignal.any([signal, quiet.signal]);
+      entry.resolve((await this.#threads.run(task, { signal: either })) as JobOutcome);
     } catch (error) {
-      entry.reject(this.#options.signal.aborted ? new StoppedError("stopped") : error);
+      if (signal.aborted) entry.reject(new StoppedError("stopped"));
+      else if (quiet.signal.aborted) entry.resolve(hung(entry.job, patienceMs));
+      else entry.reject(error);
     } finally {
+      clearInterval(timer);
       this.#running.delete(entry);
       this.#beginMore();
     }

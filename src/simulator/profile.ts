@@ -92,7 +92,8 @@ const lineBytes = 64;
 /** The simulator counts in tenths of a nanosecond. */
 const costNsMin = 0.1;
 const costNsMax = 1e9;
-const cacheBytesMax = 2 ** 40;
+/** More than any cache has; the tags of all cores' caches have to fit into the core's memory. */
+const cacheBytesMax = 2 ** 31;
 
 const seeDocs = "docs/machines.md says what each field means";
 

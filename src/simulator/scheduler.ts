@@ -172,6 +172,20 @@ export class Scheduler {
     return told.join("; ") + (more > 0 ? `; and ${more} more` : "");
   }
 
+  /** CPUs that spin, all of those that do anything, and who waits; the one named first is in the core's heap no more. */
+  whoSpins(first: number): string {
+    const core = this.#core;
+    const spinning = this.#cpus.flatMap((_, cpu) => (cpu === first || core.isReady(cpu) ? [cpu] : []));
+    const told = spinning.slice(0, toldMax).map((cpu) => {
+      const activity = this.present(cpu);
+      const cell = this.#nameOf(core.lookedAtOf(activity));
+      return `CPU ${cpu} spins for ${cell} in ${this.#activities.symbolsOf(activity)}`;
+    });
+    const more = spinning.length - told.length;
+    const waiting = this.whoWaits();
+    return [...told, ...(more > 0 ? [`and ${more} more`] : []), ...(waiting === "" ? [] : [waiting])].join("; ");
+  }
+
   /** What a CPU performs. */
   present(cpu: number): number {
     const { isHandling, handler, task } = this.#cpu(cpu);

@@ -17,6 +17,7 @@ import {
   attachInstances,
   busyNs,
   fiberBytesOf,
+  heardImports,
   isMeasured,
   type SimulatedCase,
   type SimulatedRun,
@@ -134,10 +135,12 @@ const areaNames: Readonly<Record<number, string>> = {
  * @throws {StoppedError} when the signal was raised
  */
 export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShrinker> {
-  const { workload, cpus, profile, virtualMs, onProgress = () => {} } = one;
+  const { workload, cpus, profile, virtualMs, onProgress = () => {}, onHeard = () => {} } = one;
   /** Lines of descriptors that are there. */
   const descriptors = new Set<number>();
   const gracePeriods = { rcu: 0, srcu: 0 };
+  /** Whether a measured round runs: what is counted and timed of events is of these, too. */
+  let isTimed = false;
   const nameOf = (address: number): string => {
     const { layout } = running;
     if (descriptors.has(address >>> 6)) return "struct shrinker";
@@ -160,6 +163,7 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
           }
           return;
         }
+        if (!isTimed) return;
         const area = running.exports.areaAt(value);
         if (area === areas.areaRcu) gracePeriods.rcu++;
         else if (area !== areas.areaWalkers) gracePeriods.srcu++;
@@ -170,14 +174,15 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
   );
   for (const kind of [noteShrinkerAllocated, noteShrinkerFreed, noteGracePeriod]) machine.listenTo(kind);
   const phases = new WorkPhases(machine);
+  const imports = heardImports(machine, onHeard);
   let instances: readonly ShrinkerExports[] = [];
   const running: RunningModule<ShrinkerExports> = startShrinker(
     one.compiled,
     workload.limits,
     { cpus, nodes: nodesOf(workload), fiberBytes: fiberBytesOf(cpus, workload) },
-    machine.imports,
+    imports,
     (started) => {
-      instances = attachInstances(machine, started, cpus);
+      instances = attachInstances(machine, started, cpus, imports);
       const base = (started.exports.histogramAddress(0) >>> 0) - countersBytes;
       const last = instances[cpus - 1] as ShrinkerExports;
       const end = (last.histogramAddress(counters.histogramCount - 1) >>> 0) + histogramBytes;
@@ -223,6 +228,7 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
       instance.counter(counters.counterVisits),
     ]);
     const busyBefore = busyNs(machine.counts());
+    isTimed = true;
     const results = machine.round(
       sorted.tasks.map(({ cpu, first, end }) => ({
         cpu,
@@ -232,6 +238,7 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
         deadlineNs: isRepeated ? fromNs + virtualMs * 1e6 : 0,
       })),
     );
+    isTimed = false;
     check(results.map(({ status }) => status));
     const took = machine.nowNs - fromNs;
     if (isWork) ns += took;

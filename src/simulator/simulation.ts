@@ -32,6 +32,8 @@ export interface SimulatedCase {
   readonly signal?: AbortSignal;
   /** Called with the share that is done, 0 to 1. */
   readonly onProgress?: (share: number) => void;
+  /** Called at ends of events, and whenever the machine looks whether it is to stop: often while the case gets on. */
+  readonly onHeard?: () => void;
 }
 
 /** A line with what lies in it. */
@@ -81,7 +83,7 @@ export class WorkPhases {
     this.#isOpen = false;
     const counts = this.#machine.counts();
     this.#counts = this.#counts === null ? counts : addCounts(this.#counts, counts);
-    this.#hottest = addHotLines(this.#hottest, this.#machine.hottestLines(16));
+    this.#hottest = addHotLines(this.#hottest, this.#machine.hottestLines());
   }
 
   get counts(): MachineCounts {
@@ -112,14 +114,35 @@ export function fiberBytesOf(cpus: number, workload: Workload): number {
   return (cpus + workload.limits.tasks) * activityBytes;
 }
 
-/** Makes the instances of all CPUs, the first of which is there already, and gives them to the machine. */
+/** A machine's imports that tell of every event's end. */
+export function heardImports({ imports }: SimulatedMachine, onHeard: () => void): SimulatedMachine["imports"] {
+  const { simulated, env } = imports;
+  const quiescent = simulated.quiescent as () => void;
+  return {
+    simulated: {
+      ...simulated,
+      quiescent: () => {
+        onHeard();
+        quiescent();
+      },
+    },
+    env,
+  };
+}
+
+/**
+ * Makes the instances of all CPUs, the first of which is there already, and gives them to the machine.
+ *
+ * @param imports those that the first one got of the machine
+ */
 export function attachInstances<Exports extends HarnessExports & CpuExports>(
   machine: SimulatedMachine,
   { module, memory, layout, exports, importsOf }: RunningModule<Exports>,
   cpus: number,
+  imports: SimulatedMachine["imports"] = machine.imports,
 ): readonly Exports[] {
   const instances: Exports[] = [exports];
-  const { simulated, env } = machine.imports;
+  const { simulated, env } = imports;
   for (let cpu = 1; cpu < cpus; cpu++) {
     const own = importsOf(cpu);
     const all = { ...own, simulated, env: { ...own.env, ...env } };

@@ -84,6 +84,25 @@ test("cases of an earlier run count as done, but not as speed", () => {
   expect(printed()).toEqual(["75% 75/100  elapsed 10s, remaining 10s  a\n"]);
 });
 
+test("cases that come up later count as not done, until they are", () => {
+  const { io, pass, printed } = testIo({ isTerminal: false });
+  const progress = new Progress(io, { unitsTotal: 10 });
+  progress.begin("a");
+  pass(10);
+  progress.finish(10);
+  progress.expect(30);
+  progress.begin("b");
+  pass(10);
+  progress.finish(10);
+  pass(20);
+  progress.finish(20);
+  expect(printed()).toEqual([
+    "100% 10/10  elapsed 10s, remaining 0s  a\n",
+    "50% 20/40  elapsed 20s, remaining 20s  b\n",
+    "100% 40/40  elapsed 40s, remaining 0s  b\n",
+  ]);
+});
+
 test("weights whose sum misses the total by rounding still reach the end", () => {
   const { io, printed } = testIo({ isTerminal: false });
   const progress = new Progress(io, { unitsTotal: 0.3 + 0.7 });

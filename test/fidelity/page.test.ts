@@ -26,6 +26,14 @@ describe("a figure of ours", () => {
     expect(standingOf(figure({ accepted: "given" }), 5)).toBe("given");
   });
 
+  test("that agrees with no effect is counted apart, and missed outside of the range as any other", () => {
+    const nothing = figure({ value: 1.6, accepted: [-3.4, 6.6], isNullEffect: true });
+    expect(standingOf(nothing, -0.1)).toBe("no effect");
+    expect(standingOf(nothing, -3.5)).toBe("missed");
+    expect(standingOf(nothing, Number.NaN)).toBe("missed");
+    expect(standingOf(nothing, null)).toBe("not modelled");
+  });
+
   test("that is no number is missed", () => {
     expect(standingOf(figure(), Number.NaN)).toBe("missed");
   });
@@ -121,13 +129,21 @@ describe("the page", () => {
   test("counts where the figures stand, by row and in all", () => {
     expect(renderPage(results, null)).toContain(
       [
-        "| row | reproduced | missed | not modelled | given | takes |",
-        "| :- | -: | -: | -: | -: | -: |",
-        "| X1: A row | 1 | 1 | 0 | 1 | 3 s |",
-        "| X2: Another | 0 | 0 | 1 | 0 | 4 s |",
-        "| all | 1 | 1 | 1 | 1 | 7 s |",
+        "| row | reproduced | no effect, as published | missed | not modelled | given | takes |",
+        "| :- | -: | -: | -: | -: | -: | -: |",
+        "| X1: A row | 1 | 0 | 1 | 0 | 1 | 3 s |",
+        "| X2: Another | 0 | 0 | 0 | 1 | 0 | 4 s |",
+        "| all | 1 | 0 | 1 | 1 | 1 | 7 s |",
       ].join("\n"),
     );
+  });
+
+  test("counts agreement with no effect apart from what is reproduced, and says what it is worth", () => {
+    const nothing = row({ change: figure({ value: 1.6, accepted: [-3.4, 6.6], isNullEffect: true }), drop: figure() });
+    const text = renderPage([result(nothing, { change: -0.1, drop: -88 })], null);
+    expect(text).toContain("| X1: A row | 1 | 1 | 0 | 0 | 0 | 3 s |");
+    expect(text).toContain("| -3.4 % to 6.6 % | no effect, as published |");
+    expect(text).toContain("Such a figure is not counted as reproduced");
   });
 
   test("is the same bytes for the same results", () => {

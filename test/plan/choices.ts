@@ -6,9 +6,9 @@ import type { Machine, SimulationChoices } from "../../src/plan/simulated.ts";
 
 /** Machines that exist in tests; `xeon-24-1s` and `xeon-8260-2s` are those that suites name. */
 const machines: readonly Machine[] = [
-  { name: "xeon-24-1s", cpus: 24, costs: ["l1", "locked"] },
-  { name: "xeon-8260-2s", cpus: 96, costs: ["l1", "locked", "memoryRemote"] },
-  { name: "tiny", cpus: 2, costs: ["l1"] },
+  { name: "xeon-24-1s", cpus: 24, costs: ["l1", "locked"], timeSliceMs: 3 },
+  { name: "xeon-8260-2s", cpus: 96, costs: ["l1", "locked", "memoryRemote"], timeSliceMs: 3 },
+  { name: "tiny", cpus: 2, costs: ["l1", "timeSlice"], timeSliceMs: 2.5 },
 ];
 
 function machineOf(name: string): Machine {

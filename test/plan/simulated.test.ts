@@ -2,11 +2,14 @@ import { describe, expect, test } from "vitest";
 import { suites } from "../../bench/index.ts";
 import { quarantine } from "../../bench/quarantine.ts";
 import { shrinker } from "../../bench/shrinker.ts";
+import { planWarnings } from "../../src/cli/plan-all.ts";
 import { InputError } from "../../src/errors.ts";
 import { type Choices, chooseVariants, planUnits } from "../../src/plan/plan.ts";
 import type { SimulationChoices } from "../../src/plan/simulated.ts";
 import type { Scale } from "../../src/plan/suite.ts";
 import { caseId, instrumentOf, type Unit } from "../../src/plan/unit.ts";
+import { VariantRows } from "../../src/report/rows.ts";
+import { pointsOf } from "../../src/report/simulator/points.ts";
 import { choose } from "./choices.ts";
 
 const scales: readonly Scale[] = ["quick", "standard", "full"];
@@ -137,6 +140,85 @@ test("virtual time is for workloads that are repeated for it", () => {
   expect(virtualMs(shrinker, "cgroups-4000", 7)).toBe(null);
   // It could be repeated, but for objects, whose frees come chunks after their allocations.
   expect(virtualMs(quarantine, "stress-ng-ramfs", 7)).toBe(null);
+});
+
+describe("virtual time where tasks share CPUs", () => {
+  /** Eight mounters and 24 reclaimers, 10 ms where each has a CPU; the time slice is 3 ms. */
+  const shared = (some: Partial<Choices> = {}, simulation: Partial<SimulationChoices> = {}): Unit[] =>
+    simulate({ scale: "standard", workloads: ["container-start"], ...some }, simulation);
+  const times = (units: readonly Unit[]): unknown =>
+    units.map(({ cpus, simulation }) => [cpus, simulation?.scaled?.factor ?? 1, simulation?.virtualMs]);
+
+  test("is five turns of every task, and the suite's own where each has a CPU", () => {
+    expect(shared()[0]?.workload.limits.tasks).toBe(32);
+    expect(times(shared({ cpus: [1, 4, 24, 31, 32, 96] }))).toEqual([
+      [1, 1, 5 * 3 * 32],
+      [4, 1, 5 * 3 * 8],
+      [24, 1, 5 * 3 * 2],
+      [31, 1, 5 * 3 * 2],
+      [32, 1, 10],
+      [96, 1, 10],
+    ]);
+  });
+
+  test("is as long as the user says, who is told what the least would be", () => {
+    const units = shared({ cpus: [4, 24, 96] }, { virtualMs: 7 });
+    expect(times(units)).toEqual([
+      [4, 1, 7],
+      [24, 1, 7],
+      [96, 1, 7],
+    ]);
+    expect(planWarnings(units)).toEqual([
+      "--virtual-ms 7: 32 tasks of 'container-start' share 4 CPUs, so the time slice decides who gets on; 120 is the least with which each has its turn five times",
+    ]);
+    expect(planWarnings(shared({ cpus: [4, 24, 96] }, { virtualMs: 120 }))).toEqual([]);
+    expect(planWarnings(shared({ cpus: [4] }))).toEqual([]);
+    expect(planWarnings(shared({ cpus: [32] }, { virtualMs: 1 }))).toEqual([]);
+  });
+
+  test("is of the machine's own time slice, and longer where that is doubled", () => {
+    const units = shared({ cpus: [2] }, { machines: ["tiny"], isSensitivity: true });
+    expect(units.map(({ simulation }) => [simulation?.scaled ?? null, simulation?.virtualMs])).toEqual([
+      [null, 200],
+      [{ cost: "l1", factor: 0.5 }, 200],
+      [{ cost: "l1", factor: 2 }, 200],
+      [{ cost: "timeSlice", factor: 0.5 }, 200],
+      [{ cost: "timeSlice", factor: 2 }, 400],
+    ]);
+  });
+
+  test("is one for all points with the same CPUs, so that a sweep of CPUs and of tasks stays one of those two", () => {
+    const units = shared({ cpus: [4, 24] }, { sweeps: new Map([["reclaimers", [1, 24]]]) });
+    expect(times(units)).toEqual([
+      [4, 1, 120],
+      [24, 1, 30],
+      [4, 1, 120],
+      [24, 1, 30],
+    ]);
+    const cases = units.map(({ workload, cpus, simulation }) => ({
+      variant: "rwsem",
+      cpus,
+      parameters: new Map([
+        ["reclaimers", String(workload.parameters.reclaimers)],
+        ["virtual-ms", String(simulation?.virtualMs)],
+        ["tasks", String(workload.limits.tasks)],
+        ["swept", "reclaimers"],
+      ]),
+      rows: new VariantRows(),
+    }));
+    const points = pointsOf(cases as unknown as Parameters<typeof pointsOf>[0]);
+    expect(points.axes.map(({ key, with: others }) => [key, others])).toEqual([["reclaimers", []]]);
+    expect(points.boundToCpus).toEqual(["virtual-ms"]);
+    expect(points.baseline).toHaveLength(4);
+  });
+
+  test("makes no quick case of the suites longer", () => {
+    for (const suite of suites) {
+      for (const { simulation } of planUnits(suite, choose({ instruments: ["simulator"] }))) {
+        if (simulation?.repetition) expect(simulation.virtualMs).toBe(simulation.repetition.namedMs);
+      }
+    }
+  });
 });
 
 describe("the length of a jiffy", () => {

@@ -39,6 +39,50 @@ describe("a queue for one line", () => {
     expect(line!.waitedNs).toBe(begins.reduce((sum, ns) => sum + ns - reached, 0));
   });
 
+  test("the next gets it from who sent for it before, not from where it was at first", async () => {
+    const rig = await Rig.make({ cpus: 6, shape: { sockets: 2, cores: 3 } });
+    rig.alone(0, add(cell));
+    const begun = rig.machine.nowNs + contextSwitch;
+    // CPUs are dealt to the sockets in turn: these are all on the other one.
+    const outcomes = rig.round([1, 3, 5].map((cpu) => ({ cpu, steps: [add(cell)] })));
+    const first = begun + plainCosts.transferCrossSocket + locked;
+    expect(outcomes.map(({ endNs }) => endNs)).toEqual([0, 1, 2].map((place) => first + place * (transfer + locked)));
+  });
+
+  test("who reads while a copy is on its way copies it when it is there", async () => {
+    const rig = await Rig.make({ cpus: 4, shape: { sockets: 2, cores: 2 } });
+    rig.alone(0, add(cell));
+    const begun = rig.machine.nowNs + contextSwitch;
+    const cross = plainCosts.transferCrossSocket;
+    const [sent, late] = rig.round([
+      { cpu: 1, steps: [load(cell)] },
+      { cpu: 3, steps: [compute(cross - 5), load(cell)] },
+    ]);
+    expect([sent!.endNs, late!.endNs]).toEqual([begun + cross, begun + cross + l3]);
+  });
+
+  test("a stored word is found at once, the rest of its line when it has come", async () => {
+    const rig = await Rig.make({ cpus: 2 });
+    rig.alone(1, add(cell));
+    expect(rig.alone(0, storeRelaxed(cell, 7), load(cell), load(cell + 8), load(cell + 8))).toEqual([
+      store,
+      l1,
+      transfer - store,
+      l1,
+    ]);
+  });
+
+  test("a store that waits for its line holds up those behind it, and the CPU when 56 wait", async () => {
+    const rig = await Rig.make({ cpus: 2, shape: { costs: { transferSameCluster: 10_000 } } });
+    const own = cellAt(2);
+    rig.alone(1, add(cell));
+    rig.alone(0, add(own));
+    const took = rig.alone(0, storeRelaxed(cell, 1), ...Array.from({ length: 60 }, () => storeRelaxed(own, 1)));
+    expect(took.slice(0, 56)).toEqual(took.slice(0, 56).map(() => store));
+    expect(took[56]).toBe(10_000 - 56 * store);
+    expect(took.slice(57)).toEqual(took.slice(57).map(() => store));
+  });
+
   test("who asks first gets it first", async () => {
     const rig = await Rig.make({ cpus: 4 });
     const outcomes = rig.round([3, 9, 1, 6].map((delay, cpu) => ({ cpu, steps: [compute(100 * delay), add(cell)] })));
@@ -131,7 +175,9 @@ const cells = [cellAt(0), cellAt(0, 1), cellAt(1)];
 function randomSteps(random: Random, length: number): Step[] {
   return Array.from({ length }, () => {
     const one = cells[random.below(cells.length)]!;
-    const choice = random.below(10);
+    const choice = random.below(11);
+    // Another word of the line: what it brings must not be seen before it is there.
+    if (choice === 10) return storeRelaxed(one + 8, 1);
     if (choice < 4) return load(one);
     if (choice < 7) return add(one);
     if (choice < 8) return addMany(cellAt(3), 1 + random.below(3));
@@ -170,6 +216,19 @@ describe("every access takes effect between its beginning and its end", () => {
     ["with siblings of cores that keep a line for a short time", 4, { cores: 2, threads: 2, costs: { lineHold: 8 } }],
     ["with siblings of cores that keep a line for long", 6, { cores: 2, threads: 3, costs: { lineHold: 36 } }],
     ["on two sockets", 6, { sockets: 2, cores: 3 }],
+    ["on two sockets with siblings", 8, { sockets: 2, cores: 2, threads: 2 }],
+    [
+      "on two sockets with clusters and siblings, where all but a transfer is quick",
+      16,
+      {
+        sockets: 2,
+        clusters: 2,
+        cores: 2,
+        threads: 2,
+        l3SharedBy: "cluster",
+        costs: { l1: 0.1, l3: 0.1, locked: 0.1 },
+      },
+    ],
     ["with clusters", 16, { sockets: 2, clusters: 2, l3SharedBy: "cluster" }],
     ["with tiny caches", 4, tiny],
     ["with tiny caches below which all is quick", 4, { ...tiny, costs: { l3: 2, memoryLocal: 3 } }],

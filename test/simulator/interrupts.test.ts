@@ -59,6 +59,12 @@ describe("an interrupt arrives", () => {
     expect(target.doneNs[0]).toBe(contextSwitch + 5000 + 333);
   });
 
+  test("with interrupts off while it is handled, which counts", async () => {
+    const { rig } = await withInterrupt([compute(20_000)], 700, [compute(9000)]);
+    const longest = rig.machine.counts().cpus.map(({ irqOffMaxNs }) => irqOffMaxNs);
+    expect(longest).toEqual([0, 9000]);
+  });
+
   test("in the middle of a computation that began while it was on its way", async () => {
     const { handled, target } = await withInterrupt([load(cell), compute(5000), tick], 0);
     expect(handled[0]!.doneNs).toBe(arrivalAfter(0));

@@ -270,6 +270,21 @@ describe("a case that cannot end", () => {
     );
   });
 
+  test("is found out soon when all spin, and names who and where", async () => {
+    const rig = await Rig.make({ cpus: 2 });
+    const spin = (cpu: number) => ({ cpu, steps: [spinUntil(cell, 1)] });
+    expect(() => rig.round([spin(0), spin(1)])).toThrow(
+      `nobody gets on: CPU 0 spins for the cell at ${cell} in no symbol; CPU 1 spins for the cell at ${cell} in no symbol`,
+    );
+  });
+
+  test("is not mistaken for one where somebody takes long to end the spinning", async () => {
+    const rig = await Rig.make({ cpus: 3 });
+    const end = (cpu: number, ns: number) => ({ cpu, steps: [sleep(ns), compute(ns), storeRelaxed(cell, cpu)] });
+    const outcomes = rig.round([{ cpu: 0, steps: [spinUntil(cell, 2)] }, end(1, 10_000_000), end(2, 30_000_000)]);
+    expect(outcomes[0]!.endNs).toBeGreaterThan(60_000_000);
+  });
+
   test("names eight of many that wait, and counts the others", async () => {
     const rig = await Rig.make({ cpus: 2 });
     const tasks = Array.from({ length: 11 }, (_, index) => ({ cpu: index % 2, steps: [wait(cellAt(index), 0)] }));

@@ -43,10 +43,15 @@ export const quarantineView: View = {
     { name: "removals not ended", read: lateOf, format: formatNumber },
     quantity("caches not gone at the end", "virtual-unfinished-caches", formatNumber),
   ],
-  remarkOf: (rows) => {
-    const late = lateOf(rows) ?? 0;
-    const all = formatNumber(readValue(rows, "virtual-removals"));
-    return late === 0 ? null : `${formatNumber(late)} of its ${all} removals had not ended when the workload had`;
-  },
+  judges: [
+    {
+      constraint: "removals end",
+      objectionOf: (rows) => {
+        const late = lateOf(rows) ?? 0;
+        const all = formatNumber(readValue(rows, "virtual-removals"));
+        return late === 0 ? null : `${formatNumber(late)} of its ${all} removals had not ended when the workload had`;
+      },
+    },
+  ],
   operations: ["put", "reduce", "remove", "teardown", "gone"],
 };

@@ -3,8 +3,16 @@
 import { formatNs, formatNumber, formatPercent } from "../format.ts";
 import type { VariantRows } from "../rows.ts";
 import { latencyOf } from "../simulator/detail.ts";
-import { bogoOp, bogoOpsPerSecond, type Measure, quantity, readValue, type View } from "../simulator/view.ts";
-import { jiffiesMax, jiffiesOf } from "./verdict.ts";
+import {
+  bogoOp,
+  bogoOpsPerSecond,
+  type Judge,
+  type Measure,
+  quantity,
+  readValue,
+  type View,
+} from "../simulator/view.ts";
+import { type Constraint, jiffiesMax, jiffiesOf } from "./verdict.ts";
 
 /** Share of the visits that returned at once because the trylock failed; null when nobody counted. */
 function givenUpOf(rows: VariantRows): number | null {
@@ -42,6 +50,10 @@ function longestWaitOf(rows: VariantRows, hz: number): string | null {
   return `takes ${formatNumber(jiffies)} jiffies (${formatNs(ns)}) for ${what} at the median`;
 }
 
+function isRegistering(rows: VariantRows): boolean {
+  return ["register", "unregister"].some((operation) => latencyOf(rows, operation) !== null);
+}
+
 const visitTime = quantity("CPU time of a visit", "virtual-visit-ns", formatNs);
 
 export const shrinkerView: View = {
@@ -60,13 +72,21 @@ export const shrinkerView: View = {
     parameters.get("settling-passes") === "0"
       ? "The first passes after growing maps have set the bits of all cgroups clear them, and are part of all numbers here: `settling-passes=0`; with more, maps are as they are when somebody starts a profiler"
       : null,
-  remarkOf: (rows, parameters) => {
-    const share = givenUpOf(rows);
-    const wait = longestWaitOf(rows, Number(parameters.get("hz")));
-    const remarks = [
-      ...(share === null || share < givenUpMin ? [] : [`gives ${formatPercent(share)} of its visits up`]),
-      ...(wait === null ? [] : [wait]),
-    ];
-    return remarks.length === 0 ? null : remarks.join(" and ");
-  },
+  judges: [
+    {
+      constraint: "reclaim goes on",
+      objectionOf: (rows) => {
+        const share = givenUpOf(rows);
+        return share === null || share < givenUpMin ? null : `gives ${formatPercent(share)} of its visits up`;
+      },
+      // Only who is registered meanwhile can stop a visit.
+      isJudged: (rows) => givenUpOf(rows) !== null && (givenUpOf(rows) !== 0 || isRegistering(rows)),
+    },
+    {
+      constraint: "quick registration",
+      objectionOf: (rows, parameters) => longestWaitOf(rows, Number(parameters.get("hz"))),
+      isJudged: (rows, parameters) => isRegistering(rows) && Number(parameters.get("hz")) > 0,
+    },
+  ] satisfies readonly (Judge & { readonly constraint: Constraint })[],
+  decidingOperation: "unregister",
 };

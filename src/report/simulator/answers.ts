@@ -9,13 +9,14 @@ import { detailOf } from "./detail.ts";
 import {
   isRanked,
   levelTolerance,
+  type Objection,
   type Place,
   type PlacedSensitivity,
   type SimulatedAnswers,
   type SimulatedVariant,
 } from "./model.ts";
 import { isAlike, type Point, type Points, pointsOf, purposeOf } from "./points.ts";
-import { commonOf, leadersOf, valuesOf } from "./series.ts";
+import { behindOf, commonOf, leadersOf, rankedOnly, valuesOf } from "./series.ts";
 import { sweepOf } from "./sweeps.ts";
 import { type Measure, measuresOf, type View, workOf } from "./view.ts";
 
@@ -32,14 +33,48 @@ function rankedAt(point: Point, variants: readonly SimulatedVariant[], measure: 
 }
 
 /** The best at each point that all variants were to be simulated at. */
-function bestAt({ baseline }: Points, variants: readonly SimulatedVariant[], measure: Measure): Place[] {
+function bestAt({ baseline }: Points, variants: readonly SimulatedVariant[], measures: readonly Measure[]): Place[] {
   const indexOf = (point: Point): number => baseline.indexOf(point);
   const ids = variants.map(({ id }) => id);
-  const values = valuesOf(ids, baseline, indexOf, measure.read);
-  return commonOf(values, [...baseline.keys()], variants).map((index) => {
+  const values = measures.map(({ read }) => valuesOf(ids, baseline, indexOf, read));
+  const [foremost] = values;
+  if (foremost === undefined) return [];
+  return commonOf(foremost, [...baseline.keys()], variants).map((index) => {
     const { cpus, at } = baseline[index]!;
-    return { cpus, at, best: leadersOf(values, index, variants, measure) };
+    const best = leadersOf(foremost, index, variants, measures[0]!);
+    const own = [...rankedOnly(foremost, variants)].flatMap(([id, series]) => {
+      const value = series.get(index);
+      return value === undefined ? [] : [[id, value] as const];
+    });
+    return { cpus, at, best, values: new Map(own), behind: behindOf(best, values, index, variants, measures) };
   });
+}
+
+/** What cases show of constraints, with the machine's own costs. */
+function judgementsOf(
+  families: readonly Points[],
+  variants: readonly SimulatedVariant[],
+  { judges = [] }: View,
+): Pick<SimulatedAnswers, "objections" | "judged"> {
+  const objections: Objection[] = [];
+  const judged = new Map(
+    judges.flatMap(({ constraint, isJudged }) => (isJudged === undefined ? [] : [[constraint, new Set<string>()]])),
+  );
+  for (const { baseline, fixed } of families) {
+    for (const { cpus, at, variants: cases } of baseline) {
+      const parameters = new Map([...fixed, ...at]);
+      for (const { id } of variants.filter(isRanked)) {
+        const rows = cases.get(id);
+        if (rows === undefined) continue;
+        for (const { constraint, objectionOf, isJudged } of judges) {
+          const text = objectionOf(rows, parameters);
+          if (text !== null) objections.push({ variant: id, constraint, text, cpus, at });
+          if (isJudged?.(rows, parameters) === true) judged.get(constraint)!.add(id);
+        }
+      }
+    }
+  }
+  return { objections, judged: new Map([...judged].map(([constraint, ids]) => [constraint, [...ids]])) };
 }
 
 function sensitivitiesOf(
@@ -83,8 +118,8 @@ function answerMachine(
   cases: readonly SimulatedCase[],
   { roles, view }: { readonly roles: Roles; readonly view: View },
 ): SimulatedAnswers {
-  const families = byPurpose(cases);
-  const points = pointsOf(families[0]!);
+  const families = byPurpose(cases).map(pointsOf);
+  const points = families[0]!;
   const variants = roles.order
     .filter((id) => cases.some((one) => one.variant === id))
     .map((id): SimulatedVariant => {
@@ -94,8 +129,7 @@ function answerMachine(
   const all = points.baseline.flatMap((point) => [...point.variants.values()]);
   const measures = measuresOf(view, all);
   const work = workOf(view, all);
-  const sweeps = families.flatMap((family) => {
-    const own = pointsOf(family);
+  const sweeps = families.flatMap((own) => {
     const [measure] = measuresOf(
       view,
       own.baseline.flatMap((point) => [...point.variants.values()]),
@@ -106,9 +140,10 @@ function answerMachine(
   const main = points.baseline.at(-1);
   const virtualMs = Number(points.fixed.get("virtual-ms") ?? 0);
   const caveat = view.caveatOf?.(points.fixed) ?? null;
-  const parameters = new Map([...points.fixed, ...(main?.at ?? [])]);
   return {
+    workload,
     machine,
+    isIncomplete: roles.unsimulated?.has(workload) ?? false,
     parameters: changedParameters(workload, points.fixed, ["hz", "virtual-ms"]),
     boundToCpus: points.boundToCpus,
     variants,
@@ -119,7 +154,8 @@ function answerMachine(
     cpus: [...new Set(points.baseline.map(({ cpus }) => cpus))],
     curves: curvesOf(points, variants, measures),
     sweeps,
-    places: measures[0] === undefined ? [] : bestAt(points, variants, measures[0]),
+    ...judgementsOf(families, variants, view),
+    places: bestAt(points, variants, measures),
     virtualMs: virtualMs > 0 ? virtualMs : null,
     caveats: caveat === null ? [] : [caveat],
     main: {
@@ -127,7 +163,7 @@ function answerMachine(
       at: main?.at ?? new Map(),
       variants: variants.flatMap((variant) => {
         const rows = main?.variants.get(variant.id);
-        return rows === undefined ? [] : [detailOf(variant, rows, { view, measures, work, parameters })];
+        return rows === undefined ? [] : [detailOf(variant, rows, { view, measures, work })];
       }),
     },
     sensitivities: measures[0] === undefined ? [] : sensitivitiesOf(points, variants, measures[0], roles.reference),

@@ -95,12 +95,10 @@ export function detailOf(
     view,
     measures,
     work,
-    parameters,
   }: {
     readonly view: View;
     readonly measures: readonly Measure[];
     readonly work: Work | null;
-    readonly parameters: ReadonlyMap<string, string>;
   },
 ): Detail {
   const fetched = rows.labelled(simulated, "fetched");
@@ -110,7 +108,7 @@ export function detailOf(
     ...variant,
     values: measures.map(({ read }) => read(rows)),
     virtualNs: readValue(rows, "virtual-ns"),
-    remark: view.remarkOf?.(rows, parameters) ?? null,
+    decidingNs: view.decidingOperation === undefined ? null : (latencyOf(rows, view.decidingOperation)?.p50Ns ?? null),
     done: work?.read(rows) ?? null,
     own: view.columns.map(({ read }) => read(rows)),
     utilisation: readValue(rows, "utilisation"),

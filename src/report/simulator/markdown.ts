@@ -7,6 +7,7 @@ import type { Table } from "../tables.ts";
 import { renderFitting, wrapText } from "../terminal.ts";
 import { crossoverSentence, crossoversOf } from "./crossovers.ts";
 import { lawCountsMin } from "./curves.ts";
+import type { Held } from "./held.ts";
 import { isDescribed, lawTable, residualMax } from "./law-table.ts";
 import {
   type Curve,
@@ -22,13 +23,22 @@ import { cpusText, placeOf } from "./places.ts";
 import { cpuTable, latencyTable, lineTable, machineTable, profileTable } from "./point-tables.ts";
 import { placeText } from "./points.ts";
 import { ordersTable, orderText, sensitivityTable, verdictText } from "./sensitivity-table.ts";
-import { costTable, curveTable, growthErrorMax, growthTable, mapTable, parameterTable } from "./sweep-tables.ts";
-import { type Faults, factorsText, mainSensitivity, verdictOf } from "./verdict.ts";
+import {
+  behindMark,
+  costTable,
+  curveTable,
+  growthErrorMax,
+  growthTable,
+  heldMark,
+  mapTable,
+  parameterTable,
+} from "./sweep-tables.ts";
+import { factorsText, mainSensitivity, upperFirst, verdictOf } from "./verdict.ts";
 import type { Measure } from "./view.ts";
 
 /** How to read everything that was simulated; to be said once. */
 export const howToRead =
-  "What is headed _simulated_ happened in virtual time, on a model of the machine that it names and not on this one. It is exact, so every host gives the same numbers, but a model has only what was put into it: hold these numbers against each other, and against native ones at most by their ratios. What the model does is in [docs/simulator.md](../docs/simulator.md), where the costs of each machine come from in [docs/machines.md](../docs/machines.md), and how close it comes to what others published in [docs/fidelity.md](../docs/fidelity.md). In tables by CPUs and by parameters, brackets hold the ratio to the reference, and bold is the best with what is level with it: within 1 %. What is chosen here goes by these rates and times alone; constraints are judged by what was measured and counted, and what breaks one there is not chosen here.";
+  "What is headed _simulated_ happened in virtual time, on a model of the machine that it names and not on this one. It is exact, so every host gives the same numbers, but a model has only what was put into it: hold these numbers against each other, and against native ones at most by their ratios. What the model does is in [docs/simulator.md](../docs/simulator.md), where the costs of each machine come from in [docs/machines.md](../docs/machines.md), and how close it comes to what others published in [docs/fidelity.md](../docs/fidelity.md). In tables by CPUs and by parameters, brackets hold the ratio to the reference, and bold is the best with what is level with it: within 1 %. What is chosen here goes by these rates and times; constraints are judged by what was measured and counted, some by what was simulated, too, and what breaks one in any workload of the run is not chosen here.";
 
 const inPercent = `${100 * levelTolerance} %`;
 
@@ -152,16 +162,25 @@ function sentences(...texts: readonly string[]): string {
 }
 
 /** Who is best where both CPUs and a parameter were swept. */
-function mapLines(answers: SimulatedAnswers): string[] {
+function mapLines(answers: SimulatedAnswers, held: Held): string[] {
   const { axes, curves, measures } = answers;
   if (curves.length < 2) return [];
-  return axes.flatMap((axis) =>
-    withTable(
+  return axes.flatMap((axis) => {
+    const table = mapTable(axis, answers, held);
+    const has = (mark: string): boolean => table.some((row) => row.some((cell) => cell.includes(mark)));
+    const others = measures.slice(1).map(({ name, better }) => {
+      return better === "higher" ? `less than half of the most ${name}` : `more than twice the least ${name}`;
+    });
+    return withTable(
       `#### Best by CPUs and ${axis.key}`,
-      `By ${measures[0]!.name}; in brackets: ratio to the reference. What is within ${inPercent} of the best is alike.`,
-      mapTable(axis, answers),
-    ),
-  );
+      sentences(
+        `By ${measures[0]!.name}; in brackets: ratio to the reference. What is within ${inPercent} of the best is alike.`,
+        has(heldMark) ? `${heldMark}: something is held against it; behind it the best without.` : "",
+        has(behindMark) ? `${behindMark}: far behind by another measure: ${others.join(" or ")}.` : "",
+      ),
+      table,
+    );
+  });
 }
 
 function pointLines(answers: SimulatedAnswers): string[] {
@@ -300,7 +319,7 @@ function casesText({ machine, cpus, parameters }: SimulatedAnswers): string {
   return `Virtual time, exact, on a model of \`${machine}\`: ${countsText(cpus)}${parameters === "" ? "" : `, \`${parameters}\``}.`;
 }
 
-function machineLines(answers: SimulatedAnswers, faults: Faults): string[] {
+function machineLines(answers: SimulatedAnswers, held: Held): string[] {
   const head = [`### Simulated on ${answers.machine}`, "", casesText(answers), ""];
   const hasValue = answers.main.variants.some((one) => isRanked(one) && one.values[0] != null);
   if (!hasValue)
@@ -308,12 +327,12 @@ function machineLines(answers: SimulatedAnswers, faults: Faults): string[] {
   const curve = mainCurve(answers);
   return [
     ...head,
-    `${upperFirst(verdictOf(answers, faults))}.`,
+    `${upperFirst(verdictOf(answers, held))}.`,
     "",
     ...voidLines(answers),
     ...missingLines(answers),
     ...answers.caveats.flatMap((text) => [`${text}.`, ""]),
-    ...mapLines(answers),
+    ...mapLines(answers, held),
     // Curves of other values of what was swept would say the same again; the map has who is best there.
     ...(curve === undefined ? [] : curveLines(curve, answers)),
     ...answers.sweeps.flatMap((sweep) => sweepLines(sweep, answers)),
@@ -342,13 +361,9 @@ function missingLines({ main, variants }: SimulatedAnswers): string[] {
   return [`Without a value on ${placeOf(main)}: ${listed(missing)}; the failed cases say why, where one failed.`, ""];
 }
 
-function upperFirst(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
-}
-
 /** Markdown of what was simulated of a workload, its headings below those of the workload; empty without any. */
-export function simulatedMarkdown(machines: readonly SimulatedAnswers[], faults: Faults): string {
-  const lines = machines.flatMap((answers) => machineLines(answers, faults));
+export function simulatedMarkdown(machines: readonly SimulatedAnswers[], held: Held): string {
+  const lines = machines.flatMap((answers) => machineLines(answers, held));
   lines.push(
     ...withTable(
       "### Simulated machines side by side",
@@ -360,14 +375,12 @@ export function simulatedMarkdown(machines: readonly SimulatedAnswers[], faults:
 }
 
 /** Sentences of the verdict on a workload, one for each machine. */
-export function simulatedVerdicts(workload: string, machines: readonly SimulatedAnswers[], faults: Faults): string[] {
-  return machines.map(
-    (answers) => `- **${workload}**, simulated on ${answers.machine}: ${verdictOf(answers, faults)}.`,
-  );
+export function simulatedVerdicts(workload: string, machines: readonly SimulatedAnswers[], held: Held): string[] {
+  return machines.map((answers) => `- **${workload}**, simulated on ${answers.machine}: ${verdictOf(answers, held)}.`);
 }
 
 /** The short answer for a terminal; empty without any. */
-export function simulatedTerminal(workload: string, machines: readonly SimulatedAnswers[], faults: Faults): string {
+export function simulatedTerminal(workload: string, machines: readonly SimulatedAnswers[], held: Held): string {
   const parts = machines.flatMap((answers) => {
     const { machine, cpus, parameters } = answers;
     const table = overviewTable(answers);
@@ -375,7 +388,7 @@ export function simulatedTerminal(workload: string, machines: readonly Simulated
     return [
       wrapText(`${workload}, simulated on ${machine}  (virtual time; ${use})`),
       ...(table === null ? [] : [renderFitting(table)]),
-      wrapText(verdictOf(answers, faults).replaceAll("`", "")),
+      wrapText(verdictOf(answers, held).replaceAll("`", "")),
       "",
     ];
   });

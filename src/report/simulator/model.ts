@@ -117,8 +117,8 @@ export interface Detail extends SimulatedVariant {
   readonly values: readonly (number | null)[];
   /** Virtual time from the beginning of the measured part to the end of its last task. */
   readonly virtualNs: number | null;
-  /** What a reader has to know if it is best. */
-  readonly remark: string | null;
+  /** What its callers wait for the deciding operation at the median; null without one, or where nobody called it. */
+  readonly decidingNs: number | null;
   /** How many bogo-ops, or else visits, it did; null where nobody did any. */
   readonly done: number | null;
   /** The problem's own columns. */
@@ -146,8 +146,22 @@ export interface Detail extends SimulatedVariant {
   readonly lines: readonly HotLines[];
 }
 
+/** A constraint that a simulated case shows to be broken. */
+export interface Objection {
+  readonly variant: string;
+  readonly constraint: string;
+  /** How it is broken: `gives 3.00 % of its visits up`. */
+  readonly text: string;
+  readonly cpus: number;
+  /** Values of what was swept. */
+  readonly at: ReadonlyMap<string, string>;
+}
+
 export interface SimulatedAnswers {
+  readonly workload: string;
   readonly machine: string;
+  /** Whether the run was stopped before all cases of the workload were simulated. */
+  readonly isIncomplete: boolean;
   /** Parameters that are not at their defaults, and were the same in all cases. */
   readonly parameters: string;
   readonly boundToCpus: readonly string[];
@@ -165,6 +179,10 @@ export interface SimulatedAnswers {
   /** Empty with one count of CPUs. */
   readonly curves: readonly Curve[];
   readonly sweeps: readonly Sweep[];
+  /** What cases show against variants that are ranked, at the machine's own costs; places in their order. */
+  readonly objections: readonly Objection[];
+  /** Ids of the variants of which some case could show a constraint to be kept or broken, by its name. */
+  readonly judged: ReadonlyMap<string, readonly string[]>;
   /** Who is best by the foremost measure at each place that all variants were to be simulated at. */
   readonly places: readonly Place[];
   /** For how long repeatable workloads were repeated; null where they were not, or the rows do not say. */
@@ -188,6 +206,10 @@ export interface Place {
   readonly at: ReadonlyMap<string, string>;
   /** Ids of those that nobody is ahead of. */
   readonly best: readonly string[];
+  /** Values of those that take part in rankings, by the foremost measure. */
+  readonly values: ReadonlyMap<string, number>;
+  /** Other measures by which some of the best are far behind others, by id. */
+  readonly behind: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What changes of the machine's costs do to a ranking. */

@@ -67,6 +67,35 @@ export function isLevel(one: number, other: number, tolerance: number = levelTol
   return Math.abs(one - other) <= tolerance * Math.max(Math.abs(one), Math.abs(other));
 }
 
+/** Far behind is less than this share of the most, or a time of which the least is less than this share. */
+const farBehind = 0.5;
+
+/**
+ * Of some variants those that are far behind the best by another measure than the foremost, and by which.
+ *
+ * @param values by measure, the foremost first
+ */
+export function behindOf<X>(
+  ids: readonly string[],
+  values: readonly Values<X>[],
+  x: X,
+  variants: readonly SimulatedVariant[],
+  measures: readonly Measure[],
+): Map<string, readonly string[]> {
+  const ranked = variants.filter(isRanked);
+  const found = ids.map((id) => {
+    const names = measures.flatMap(({ name, better }, place) => {
+      const all = ranked.flatMap((one) => values[place]?.get(one.id)?.get(x) ?? []);
+      const own = values[place]?.get(id)?.get(x);
+      if (place === 0 || own === undefined) return [];
+      const isBehind = better === "higher" ? own < farBehind * Math.max(...all) : own * farBehind > Math.min(...all);
+      return isBehind ? [name] : [];
+    });
+    return [id, names] as const;
+  });
+  return new Map(found.filter(([, names]) => names.length > 0));
+}
+
 /** Ids of those that nobody is ahead of; empty without values. */
 export function leadersOf<X>(
   values: Values<X>,

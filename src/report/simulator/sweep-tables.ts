@@ -2,6 +2,7 @@
 
 import { formatNs, formatNumber, formatRatio, ratioOf } from "../format.ts";
 import { type Table, variantCell, withoutEmptyColumns } from "../tables.ts";
+import { type Held, isHeld } from "./held.ts";
 import {
   type Cost,
   type Curve,
@@ -14,7 +15,7 @@ import {
 } from "./model.ts";
 import { cpusText } from "./places.ts";
 import type { Axis } from "./points.ts";
-import { commonOf, leadersOf } from "./series.ts";
+import { behindOf, commonOf, leadersOf } from "./series.ts";
 import type { Measure } from "./view.ts";
 
 const none = "–";
@@ -116,8 +117,16 @@ export function growthTable({ others }: Sweep, variants: readonly SimulatedVaria
   ]);
 }
 
-/** Who is best by count of CPUs and value of an axis, the other axes as they are at the main point. */
-export function mapTable(axis: Axis, { curves, cpus, main, variants, measures }: SimulatedAnswers): Table {
+/** Behind the best that something is held against, and behind those that are far behind by another measure. */
+export const heldMark = "\\*";
+export const behindMark = "†";
+
+/**
+ * Who is best by count of CPUs and value of an axis, the other axes as they are at the main point; where something is
+ * held against all of the best, also the best of the others.
+ */
+export function mapTable(axis: Axis, answers: SimulatedAnswers, held: Held): Table {
+  const { curves, cpus, main, variants, measures } = answers;
   const alike = curves.filter(({ at }) =>
     [...at].every(([key, value]) => key === axis.key || main.at.get(key) === value),
   );
@@ -128,13 +137,23 @@ export function mapTable(axis: Axis, { curves, cpus, main, variants, measures }:
       .filter((count) => alike.some(({ common }) => common.includes(count)))
       .map((count) => [
         formatNumber(count),
-        ...alike.map(({ values: [foremost = new Map() as Values<number>] }) => {
-          const leaders = leadersOf(foremost, count, variants, measures[0]!);
-          const [best] = leaders;
-          if (best === undefined) return none;
-          const others = leaders.length === 1 ? "" : ` and ${leaders.length - 1} alike`;
-          const ratio = ratioOf(foremost.get(best)?.get(count), foremost.get(reference)?.get(count));
-          return `${best}${others} (${formatRatio(ratio)})`;
+        ...alike.map(({ values }) => {
+          const [foremost = new Map() as Values<number>] = values;
+          const cell = (among: readonly SimulatedVariant[]): string | null => {
+            const leaders = leadersOf(foremost, count, among, measures[0]!);
+            const behind = behindOf(leaders, values, count, variants, measures);
+            const marked = (id: string): boolean => isHeld(id, held) || behind.has(id);
+            const best = leaders.find((id) => !marked(id)) ?? leaders.find((id) => !isHeld(id, held)) ?? leaders[0];
+            if (best === undefined) return null;
+            const marks = `${isHeld(best, held) ? heldMark : ""}${behind.has(best) ? behindMark : ""}`;
+            const others = leaders.length === 1 ? "" : ` and ${leaders.length - 1} alike`;
+            const ratio = ratioOf(foremost.get(best)?.get(count), foremost.get(reference)?.get(count));
+            return `${best}${marks}${others} (${formatRatio(ratio)})`;
+          };
+          const best = cell(variants);
+          if (best === null) return none;
+          const without = best.includes(heldMark) ? cell(variants.filter(({ id }) => !isHeld(id, held))) : null;
+          return without === null ? best : `${best}, else ${without}`;
         }),
       ]),
   ];

@@ -3,6 +3,7 @@
 import type { Crossover, PairCrossovers } from "../../statistics/crossover.ts";
 import { formatNs, formatNumber, formatRatio, ratioOf } from "../format.ts";
 import { crossoverText } from "./crossovers.ts";
+import { type Held, isHeld, textsAgainst } from "./held.ts";
 import {
   type Detail,
   isRanked,
@@ -14,24 +15,17 @@ import {
 import { cpusText, placeOf } from "./places.ts";
 import { changesText } from "./sensitivity-table.ts";
 import { leadersOf } from "./series.ts";
-
-/** What is known of variants that the simulator does not tell: constraints that each breaks, by id. */
-export type Faults = ReadonlyMap<string, readonly string[]>;
+import type { Measure } from "./view.ts";
 
 function named(ids: readonly string[]): string {
   return ids.map((id) => `\`${id}\``).join(", ");
 }
 
-/** With what a reader has to know of them. */
-function namedInFull(ids: readonly string[], { main }: SimulatedAnswers, faults: Faults): string {
+/** With what is held against them. */
+function namedInFull(ids: readonly string[], answers: SimulatedAnswers, held: Held): string {
   return ids
     .map((id) => {
-      const broken = faults.get(id) ?? [];
-      const remark = main.variants.find((one) => one.id === id)?.remark ?? null;
-      const texts = [
-        ...(broken.length === 0 ? [] : [`which breaks: ${broken.join(", ")}`]),
-        ...(remark === null ? [] : [remark]),
-      ];
+      const texts = textsAgainst(id, answers, held);
       return texts.length === 0 ? `\`${id}\`` : `\`${id}\` (${texts.join("; ")})`;
     })
     .join(", ");
@@ -61,27 +55,36 @@ function bestOf(
 const choiceTolerance = 0.1;
 
 /**
- * What to choose at the main point: the best by the foremost measure of those that nothing is known against. Of several
+ * What to choose at the main point: the best by the foremost measure of those that nothing is held against. Of several
  * that are within a tenth of it the next measure decides, and where that does not either, the reference stays, or else
- * the best by the foremost.
+ * the best of them by the foremost; of those with the same value, the one whose callers wait least for the deciding
+ * operation.
  */
-function choiceOf(answers: SimulatedAnswers, faults: Faults): string | null {
+function choiceOf(answers: SimulatedAnswers, held: Held): string | null {
   const { main, measures } = answers;
-  let among = main.variants.filter(({ id, remark }) => remark === null && (faults.get(id) ?? []).length === 0);
+  let among: readonly Detail[] = main.variants.filter(({ id }) => !isHeld(id, held));
   for (const place of measures.keys()) {
     const best = bestOf(answers, among, place, choiceTolerance);
     if (place === 0 && best.length === 0) return null;
     if (best.length > 0) among = among.filter(({ id }) => best.includes(id));
   }
-  const [first] = bestOf(answers, among, 0);
-  return among.find(({ role }) => role === "reference")?.id ?? first ?? null;
+  const reference = among.find(({ role }) => role === "reference");
+  return (reference ?? [...among].sort((one, other) => compare(one, other, measures[0]!))[0])?.id ?? null;
+}
+
+/** The better first. */
+function compare(one: Detail, other: Detail, { better }: Measure): number {
+  const difference = (one.values[0] ?? 0) - (other.values[0] ?? 0);
+  if (difference !== 0) return better === "higher" ? -difference : difference;
+  const [wait, ofOther] = [one, other].map(({ decidingNs }) => decidingNs ?? Number.POSITIVE_INFINITY);
+  return wait === ofOther ? 0 : wait! - ofOther!;
 }
 
 /** Variants that are held one by one against the best by another measure. */
 const othersNamed = 3;
 
 /** Who is best by the other measures, where that is not true of all that are best by the foremost. */
-function othersText(answers: SimulatedAnswers, leaders: readonly string[], faults: Faults): string[] {
+function othersText(answers: SimulatedAnswers, leaders: readonly string[], held: Held): string[] {
   const { main, measures } = answers;
   const reference = main.variants.find(({ role }) => role === "reference");
   return measures.slice(1).flatMap(({ name }, index) => {
@@ -98,7 +101,7 @@ function othersText(answers: SimulatedAnswers, leaders: readonly string[], fault
         return `\`${id}\` has ${formatRatio(ratioOf(own, value))} of that`;
       });
     const behind = others.length > othersNamed ? [] : others;
-    return [[`by ${name} it is ${namedInFull(best, answers, faults)}${times}`, ...behind].join(", ")];
+    return [[`by ${name} it is ${namedInFull(best, answers, held)}${times}`, ...behind].join(", ")];
   });
 }
 
@@ -157,7 +160,8 @@ function robustnessText(answers: SimulatedAnswers, subject: string, leaders: rea
   if (sensitivity === undefined) return "no cost of the machine was changed to see what hangs on it";
   const { pairs, ranking } = sensitivity.found;
   const factors = factorsText(sensitivity.factors);
-  if (ranking.verdict === "robust") return `the order of all is robust: no cost of the machine, ${factors}, changes it`;
+  if (ranking.verdict === "robust")
+    return `the order of all is robust at this place: no cost of the machine, ${factors}, changes it`;
   const name = `\`${subject}\``;
   const own = pairs.filter(
     ({ variants }) => variants.some((id) => id === subject) && !variants.every((id) => leaders.includes(id)),
@@ -168,19 +172,21 @@ function robustnessText(answers: SimulatedAnswers, subject: string, leaders: rea
       const other = variants.find((id) => id !== subject)!;
       return `\`${other}\` ${ahead === subject ? "passes it" : "falls behind it"} with ${changesText(flippedBy)}`;
     });
-    return `the place of ${name} is not robust: ${texts.slice(0, crossoversNamed).join("; ")}`;
+    return `the rank of ${name} at this place is not robust: ${texts.slice(0, crossoversNamed).join("; ")}`;
   }
-  if (own.some(({ verdict }) => verdict === "unknown")) return `whether the place of ${name} is robust is not known`;
+  if (own.some(({ verdict }) => verdict === "unknown"))
+    return `whether the rank of ${name} at this place is robust is not known`;
   if (own.some(({ verdict }) => verdict === "not separated"))
-    return `with some cost of the machine, ${factors}, another draws level with ${name}, but none passes it`;
-  return `the place of ${name} is robust: no cost of the machine, ${factors}, puts another ahead of it or level with it`;
+    return `with some cost of the machine, ${factors}, another draws level with ${name} at this place, but none passes it`;
+  return `the rank of ${name} at this place is robust: no cost of the machine, ${factors}, puts another ahead of it or level with it`;
 }
 
 /** Bogo-ops or visits that a rate should rest on: of fewer, one more or less is 3 %. */
 const doneMin = 30;
 
 /** What the numbers at the main point rest on. */
-function restText({ main, work, measures, places }: SimulatedAnswers, choice: string | null): string[] {
+function restText(answers: SimulatedAnswers, choice: string | null, held: Held): string[] {
+  const { main, work, measures } = answers;
   const ranked = main.variants.filter((one) => isRanked(one) && one.values[0] != null);
   const times = ranked.flatMap(({ virtualNs }) => (virtualNs === null ? [] : [virtualNs]));
   const time = times.length === 0 ? "" : ` of ${span(times, formatNs)} of virtual time`;
@@ -188,15 +194,43 @@ function restText({ main, work, measures, places }: SimulatedAnswers, choice: st
   const amount = work === null || done.length === 0 ? "" : `, ${span(done, formatNumber)} ${work.name}s`;
   const few = ranked.filter(({ done: one }) => one !== null && one < doneMin).map(({ id }) => id);
   const isRate = measures[0]?.better === "higher";
-  const known = places.filter(({ best }) => best.length > 0);
-  const first = choice === null ? [] : known.filter(({ best }) => best.includes(choice));
   return [
     `It rests on one run of each variant${time}${amount}`,
-    ...(known.length < 2 || choice === null || first.length === 0
-      ? []
-      : [`of ${formatNumber(known.length)} places simulated \`${choice}\` is best at ${formatNumber(first.length)}`]),
+    ...(choice === null ? [] : placesText(answers, choice, held)),
     ...(isRate && few.length > 0 ? [`too few for a rate of ${named(few)}: fewer than ${doneMin} ${work?.name}s`] : []),
   ];
+}
+
+/** At how many places a choice is the best, and what of that is to be taken with care. */
+function placesText({ places, measures, variants }: SimulatedAnswers, choice: string, held: Held): string[] {
+  const known = places.filter(({ best }) => best.length > 0);
+  if (known.length < 2) return [];
+  const best = known.filter((one) => one.best.includes(choice));
+  const unheld = variants.filter(({ id }) => !isHeld(id, held));
+  const bestOfUnheld = known.filter(({ values }) => {
+    const atPlace = new Map([...values].map(([id, value]) => [id, new Map([[0, value]])] as const));
+    return leadersOf(atPlace, 0, unheld, measures[0]!).includes(choice);
+  });
+  const behind = measures.slice(1).flatMap(({ name }) => {
+    const count = best.filter((one) => one.behind.get(choice)?.includes(name)).length;
+    return count === 0 ? [] : [`far behind by ${name} at ${formatNumber(count)} of these`];
+  });
+  return [
+    [
+      `of ${formatNumber(known.length)} places simulated \`${choice}\` is best at ${formatNumber(best.length)}`,
+      ...behind,
+      ...(bestOfUnheld.length === best.length
+        ? []
+        : [`and at ${formatNumber(bestOfUnheld.length)} of those that nothing is held against`]),
+    ].join(", "),
+  ];
+}
+
+/** Constraints that nothing in the run could show a choice to keep or break. */
+function unjudgedText(choice: string | null, { unjudged }: Held): string[] {
+  const open = choice === null ? [] : (unjudged.get(choice) ?? []);
+  if (open.length === 0) return [];
+  return [`${open.join(" and ")} ${open.length === 1 ? "was" : "were"} not judged, because nothing here shows it`];
 }
 
 /** The least and the most. */
@@ -211,19 +245,36 @@ export function factorsText(factors: readonly number[]): string {
   return `times ${factors.map((factor) => formatNumber(factor)).join(" or ")}`;
 }
 
+/** What comes before a verdict on what is there of a stopped run. */
+const incompleteText =
+  "incomplete: the run was stopped before all of its cases were simulated, and what follows is of those that were";
+
+/** Those of several that something is held against, as an afterthought. */
+function heldText(ids: readonly string[], answers: SimulatedAnswers, held: Held): string {
+  const known = ids.filter((id) => isHeld(id, held));
+  return known.length === 0 ? "" : `; held against some: ${namedInFull(known, answers, held)}`;
+}
+
 /** A sentence or a few, the last without a full stop. */
-export function verdictOf(answers: SimulatedAnswers, faults: Faults): string {
+export function verdictOf(answers: SimulatedAnswers, held: Held): string {
+  const sentences = [...(answers.isIncomplete ? [incompleteText] : []), ...sentencesOf(answers, held)];
+  return sentences.map((text, index) => (index === 0 ? text : upperFirst(text))).join(". ");
+}
+
+function sentencesOf(answers: SimulatedAnswers, held: Held): string[] {
   const { main, measures } = answers;
   const [measure] = measures;
   const place = `on ${placeOf(main)}`;
   const leaders = leadersAtMain(answers);
   const best = main.variants.find(({ id }) => id === leaders[0]);
-  if (measure === undefined || best === undefined) return "nothing came of it that could be ranked";
+  if (measure === undefined || best === undefined) return ["nothing came of it that could be ranked"];
   const ranked = main.variants.filter((one) => isRanked(one) && one.values[0] !== null);
   const reference = main.variants.find(({ role }) => role === "reference");
   const isRate = measure.better === "higher";
   if (ranked.length === 1)
-    return `${place} only ${named(leaders)} was simulated: ${valueText(best.values[0], measure)}`;
+    return [
+      `${place} only ${namedInFull(leaders, answers, held)} was simulated: ${valueText(best.values[0], measure)}`,
+    ];
   const ratio = ratioOf(best.values[0], reference?.values[0]);
   const isCompared = best.role !== "reference" && ratio !== null;
   const most = isRate
@@ -236,34 +287,41 @@ export function verdictOf(answers: SimulatedAnswers, faults: Faults): string {
     best.role === "reference" && next !== undefined
       ? [`next is ${named([next.id])} with ${formatRatio(ratioOf(next.values[0], best.values[0]))}`]
       : [];
-  const choice = choiceOf(answers, faults);
+  const choice = choiceOf(answers, held);
   const who =
     leaders.length === ranked.length
-      ? `all are level, within ${100 * levelTolerance} %, by ${measure.name}`
+      ? `all are level, within ${100 * levelTolerance} %, by ${measure.name}${heldText(leaders, answers, held)}`
       : leaders.length > 1
-        ? `${namedInFull(leaders, answers, faults)} are level, and ${isRate ? "get" : "have"} ${most}`
-        : `${choice === leaders[0] ? "it" : namedInFull(leaders, answers, faults)} ${isRate ? "gets" : "has"} ${most}`;
+        ? `${namedInFull(leaders, answers, held)} are level, and ${isRate ? "get" : "have"} ${most}`
+        : `${choice === leaders[0] ? "it" : namedInFull(leaders, answers, held)} ${isRate ? "gets" : "has"} ${most}`;
   const changes = changesOfPlaces(answers, leaders);
   return [
-    [`${place} ${choiceText(choice, answers, leaders)}${who}`, ...behind, ...othersText(answers, leaders, faults)],
+    [`${place} ${choiceText(choice, answers, leaders)}${who}`, ...behind, ...othersText(answers, leaders, held)],
     ...(changes.length === 0 ? [] : [[`Changes of places: ${changes[0]}`, ...changes.slice(1)]]),
-    [...restText(answers, choice), robustnessText(answers, choice ?? best.id, leaders)],
-  ]
-    .map((parts) => parts.join("; "))
-    .join(". ");
+    [
+      ...restText(answers, choice, held),
+      ...unjudgedText(choice, held),
+      robustnessText(answers, choice ?? best.id, leaders),
+    ],
+  ].map((parts) => parts.join("; "));
 }
 
 /** `choose X: `, and how it stands to the best where it is not one of them. */
 function choiceText(choice: string | null, answers: SimulatedAnswers, leaders: readonly string[]): string {
-  if (choice === null) return "nothing is chosen, because something is known against each: ";
+  if (choice === null) return "nothing is chosen, because something is held against each: ";
   if (leaders.includes(choice)) return `choose \`${choice}\`: `;
   const { main, measures } = answers;
   const foremostOf = (id: string | undefined): number | null | undefined =>
     main.variants.find((one) => one.id === id)?.values[0];
   const times = `${formatRatio(ratioOf(foremostOf(choice), foremostOf(leaders[0])))} the best one's ${measures[0]!.name}`;
   const isNear = bestOf(answers, main.variants, 0, choiceTolerance).includes(choice);
-  const why = isNear ? "within a tenth of the best" : "the best of those that nothing is known against";
+  const why = isNear ? "within a tenth of the best" : "the best of those that nothing is held against";
   return `choose \`${choice}\`, ${why} (${times}): `;
+}
+
+/** With a capital. */
+export function upperFirst(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 function valueText(value: number | null | undefined, measure: SimulatedAnswers["measures"][number]): string {

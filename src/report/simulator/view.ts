@@ -25,6 +25,15 @@ export interface Work {
   readonly read: (rows: VariantRows) => number | null;
 }
 
+/** A constraint that simulated cases can show to be broken. */
+export interface Judge {
+  readonly constraint: string;
+  /** How a variant breaks it with these parameters of the case: `gives 3.00 % of its visits up`; null when it does not. */
+  readonly objectionOf: (rows: VariantRows, parameters: ReadonlyMap<string, string>) => string | null;
+  /** Whether such a case can show it; absent: nobody is told where none does. */
+  readonly isJudged?: (rows: VariantRows, parameters: ReadonlyMap<string, string>) => boolean;
+}
+
 /** What a problem goes by. */
 export interface View {
   /** What the cases of a workload may be ranked by, the foremost first. Those that nobody has are left out. */
@@ -35,11 +44,10 @@ export interface View {
   readonly costs: readonly Quantity[];
   /** Columns of its own beside what the machine did. */
   readonly columns: readonly Quantity[];
-  /**
-   * What is known against a variant with these parameters of the case: `gives 3.00 % of its visits up`; null when nothing.
-   * It is not chosen then.
-   */
-  readonly remarkOf?: (rows: VariantRows, parameters: ReadonlyMap<string, string>) => string | null;
+  /** Constraints; a variant that breaks one in any case of a run is not chosen. */
+  readonly judges?: readonly Judge[];
+  /** Of variants that are equal by the foremost measure, the one whose callers wait less for this operation is chosen. */
+  readonly decidingOperation?: string;
   /** What a reader has to know of all numbers with these parameters: a sentence; null when nothing. */
   readonly caveatOf?: (parameters: ReadonlyMap<string, string>) => string | null;
   /** Operations of which the report shows how long callers wait, in this order; absent: all that were recorded. */

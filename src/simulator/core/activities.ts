@@ -33,6 +33,7 @@ export function newActivity(
   doing.symbol = symbol;
   doing.transfer = 0;
   doing.ranFor = 0;
+  doing.quietPauses = 0;
   doing.operation = operationNone;
   doing.symbolDepth = 0;
   doing.lockCount = 0;
@@ -65,6 +66,8 @@ export function setActivity(index: u32, which: u32, none: bool): void {
     const doing = changetype<Activity>(one.activity);
     doing.computingSince = one.clock;
     doing.boundary = one.clock - doing.ranFor;
+    // The handling of an interrupt begins with interrupts off.
+    if (doing.isBegun === 0 && doing.irqDepth > 0) one.irqOffSince = one.clock;
   }
   store<u32>(idleTable + index * 4, none ? 1 : 0);
 }
@@ -158,6 +161,11 @@ export function complete(which: u32, result: u32): void {
   const doing = changetype<Activity>(activityAt(which));
   doing.operation = operationNone;
   doing.result = result;
+}
+
+/** The cell that an activity looked at before its last pause. */
+export function lookedAtOf(which: u32): u32 {
+  return changetype<Activity>(activityAt(which)).lookedAt;
 }
 
 /** The symbols that an activity is in: that of a depth, or 0. */

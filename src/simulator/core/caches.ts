@@ -94,11 +94,14 @@ export function fromBelow(line: u32): f64 {
   return costMemoryRemote;
 }
 
-/** Latency of a line that another core has to give away, or several. */
-export function fromOthers(clusters: u32, holder: u32): f64 {
+/** Bit of the cluster of a core, which is given plus one. */
+export function clusterBitOf(holder: u32): u32 {
+  return 1 << load<u32>(coreClusters + (holder - 1) * 4);
+}
+
+/** Latency of a line that a core in one of these clusters has to give away, or several have. */
+export function fromOthers(where: u32): f64 {
   const one = changetype<Cpu>(cpu);
-  let where = clusters;
-  if (holder !== 0) where = 1 << load<u32>(coreClusters + (holder - 1) * 4);
   if ((where & ~one.socketBits) !== 0) {
     count(fromOtherSocket);
     return costTransferCross;

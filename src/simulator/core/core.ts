@@ -9,6 +9,7 @@ export {
   complete,
   irqDepthOf,
   isReady,
+  lookedAtOf,
   newActivity,
   operand,
   operationOf,
@@ -48,9 +49,11 @@ export {
   irqOffMax,
   lineSize,
   lineTable,
-  preemptOffMax,
   symbolCalls,
+  symbolOffset,
   symbolTime,
+  transfersOffset,
+  waitedOffset,
 } from "./statistics";
 export { activityAt, bytesNeeded, lay, placeCpu, setCaches, setCosts } from "./tables";
 export { beginUntimed, endUntimed, setStatistics } from "./untimed";

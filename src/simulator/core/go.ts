@@ -5,6 +5,7 @@
 
 import { first, firstIsLater, heapSize, pop, secondClock } from "./heap";
 import { Activity, Cpu, never } from "./layout";
+import { irqOffEnded } from "./marks";
 import {
   operationCompute,
   operationNone,
@@ -14,10 +15,12 @@ import {
   outcomeOperation,
   outcomePaused,
   outcomeReschedule,
+  outcomeSpinning,
   outcomeStuck,
   outcomeTimer,
 } from "./protocol";
 import { activity, clock, cpu, lowerLimit, resume, setLimit, turnTo } from "./running";
+import { areAllSpinning } from "./spinning";
 import { cpuAt, heap, lookahead, notInHeap } from "./tables";
 
 let nextTimer: f64 = never;
@@ -77,7 +80,11 @@ export function go(resumptionsMax: u32): u32 {
     findLimit();
     const isSuspended = resume();
     one.clock = clock;
-    if (!isSuspended) return leaveWith(outcomeEnded);
+    if (!isSuspended) {
+      if (doing.irqDepth > 0) irqOffEnded(one);
+      return leaveWith(outcomeEnded);
+    }
+    if (areAllSpinning(nextTimer)) return leaveWith(outcomeSpinning);
     firstIsLater();
   }
   return outcomePaused;

@@ -14,6 +14,9 @@ export class Cpu {
   sliceEnd: f64 = 0;
   /** When all stores of the store buffer will have been performed. */
   storesDone: f64 = 0;
+  /** When each of the last `storesBuffered` stores will have been, in a ring; `oldestStore` is the next to be replaced. */
+  stores: usize = 0;
+  oldestStore: u32 = 0;
   /** Up to when the CPU's time was charged to symbols. */
   charged: f64 = 0;
   /** Since when interrupts are off, and the longest such time. */
@@ -77,8 +80,11 @@ export class Activity {
   span: f64 = 0;
   /** Since when the present piece is computed. */
   computingSince: f64 = 0;
-  preemptOffSince: f64 = 0;
-  preemptOffMax: f64 = 0;
+  /** Pauses since somebody changed anything, and the number of changes then. */
+  quietPauses: u32 = 0;
+  seenChanges: u32 = 0;
+  /** The cell that was looked at before the last pause. */
+  lookedAt: u32 = 0;
   /** Its CPU's time when it was last at an event boundary or slept, put forward by the time that others had the CPU since. */
   boundary: f64 = 0;
   /** While it is not on its CPU: time that it had the CPU since then. */
@@ -120,6 +126,10 @@ export class Line {
   arrivesAt: f64 = 0;
   /** When it sets out to the next core that has sent for it, or 0. */
   setsOutAt: f64 = 0;
+  /** When it is, or was, there at the core of `presentTo`, which has its tag already. */
+  presentAt: f64 = 0;
+  /** When the first of several readers has it, and others may copy it. */
+  copyAt: f64 = 0;
   /** Time that accesses waited for the transfers before theirs. */
   waited: f64 = 0;
   /** Grows whenever a core's write makes the copies of all others invalid. Part of a cache's tag. */
@@ -128,8 +138,14 @@ export class Line {
   transfers: u32 = 0;
   /** Clusters in which a core may have it. */
   clusters: u32 = 0;
+  /** Bit of the cluster that sent for it last; 0 when it came from a last-level cache or memory. */
+  lastTo: u32 = 0;
   /** The core that has it alone, plus one. */
   holder: u16 = 0;
+  /** The CPU that it came to last. */
+  presentTo: u16 = 0;
+  /** Of its words, those that this CPU stored to while it was on its way, and finds in its store buffer. */
+  buffered: u16 = 0;
   /** One of `line...`, and `lineIsRead`. */
   state: u8 = 0;
   /** Symbol of the last transfer. */

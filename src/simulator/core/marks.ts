@@ -3,6 +3,7 @@
 import { lockHeld, noted, symbolEnded } from "./host";
 import { Activity, Cpu, Held, locksMax, locksOffset, Scope, scopesOffset, symbolDepthMax } from "./layout";
 import { activity, clock, cpu, cpuIndex, innermost, lowerLimit } from "./running";
+import { countChange } from "./spinning";
 import { callsOfSymbol, watched } from "./tables";
 import { forgetPauses, isTimed, untimedCpu } from "./untimed";
 
@@ -50,18 +51,13 @@ export function leave(): void {
 }
 
 export function preemptOff(): void {
-  if (!isTimed) return;
-  const doing = changetype<Activity>(activity);
-  if (doing.preemptDepth++ === 0) doing.preemptOffSince = clock;
+  if (isTimed) changetype<Activity>(activity).preemptDepth++;
 }
 
 export function preemptOn(): void {
   if (!isTimed) return;
   const doing = changetype<Activity>(activity);
-  if (--doing.preemptDepth > 0) return;
-  const span = clock - doing.preemptOffSince;
-  if (span > doing.preemptOffMax) doing.preemptOffMax = span;
-  lowerLimit(changetype<Cpu>(cpu), doing);
+  if (--doing.preemptDepth === 0) lowerLimit(changetype<Cpu>(cpu), doing);
 }
 
 export function irqOff(): void {
@@ -74,9 +70,14 @@ export function irqOn(): void {
   const doing = changetype<Activity>(activity);
   if (--doing.irqDepth > 0) return;
   const one = changetype<Cpu>(cpu);
+  irqOffEnded(one);
+  lowerLimit(one, doing);
+}
+
+/** Interrupts of the running CPU are on again: at the end of a section, or of the handling of one. */
+export function irqOffEnded(one: Cpu): void {
   const span = clock - one.irqOffSince;
   if (span > one.irqOffMax) one.irqOffMax = span;
-  lowerLimit(one, doing);
 }
 
 let boundaries: f64 = 0;
@@ -92,6 +93,7 @@ export function quiescent(): void {
   else {
     changetype<Activity>(activity).boundary = clock;
     boundaries++;
+    countChange();
   }
 }
 

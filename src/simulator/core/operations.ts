@@ -3,6 +3,7 @@
 import { performUntimed } from "./host";
 import { Activity } from "./layout";
 import { activity, advance, clock, hasResumed, suspend } from "./running";
+import { countChange } from "./spinning";
 import { costL1, idleTable, onCpuTable } from "./tables";
 import { forgetPauses, isTimed, untimedCpu, untimedPage } from "./untimed";
 
@@ -11,6 +12,7 @@ export function request(operation: u32, a: u32, b: u32, c: u32): u32 {
   if (!isTimed) return performUntimed(operation, a, b, c, 0);
   const doing = changetype<Activity>(activity);
   if (hasResumed()) return doing.result;
+  countChange();
   doing.operation = operation;
   doing.operands0 = a;
   doing.operands1 = b;
@@ -28,6 +30,7 @@ export function requestSpan(operation: u32, ns: f64): void {
   }
   if (hasResumed()) return;
   const doing = changetype<Activity>(activity);
+  countChange();
   doing.operation = operation;
   doing.span = Math.round(ns * 10);
   doing.computingSince = clock;

@@ -43,6 +43,8 @@ export const outcomeIdle = 5;
 export const outcomePaused = 6;
 /** The CPU was at no event boundary for too long. */
 export const outcomeStuck = 7;
+/** All CPUs that do anything spin, and nobody can end it. */
+export const outcomeSpinning = 8;
 
 /** Symbols of the simulator's own, beside those of `src/kernel/symbols.ts`. */
 export const otherSymbol = 0;

@@ -2,11 +2,11 @@
 
 import { forgetAccesses } from "./access";
 import { fetched } from "./caches";
-import { Activity, Cpu, Line } from "./layout";
+import { Cpu, Line } from "./layout";
 import { forgetHolds } from "./marks";
 import { symbolCount } from "./protocol";
 import { forgetSuspensions } from "./running";
-import { activityAt, callsOfSymbol, cpuAt, lineCount, lines } from "./tables";
+import { callsOfSymbol, cpuAt, lineCount, lines } from "./tables";
 
 export function symbolTime(index: u32, symbol: u32): f64 {
   return load<f64>(changetype<Cpu>(cpuAt(index)).symbolTimes + usize(symbol) * 8);
@@ -24,16 +24,24 @@ export function irqOffMax(index: u32): f64 {
   return changetype<Cpu>(cpuAt(index)).irqOffMax;
 }
 
-export function preemptOffMax(which: u32): f64 {
-  return changetype<Activity>(activityAt(which)).preemptOffMax;
-}
-
 export function lineTable(): usize {
   return lines;
 }
 
 export function lineSize(): u32 {
   return offsetof<Line>() as u32;
+}
+
+export function transfersOffset(): u32 {
+  return offsetof<Line>("transfers") as u32;
+}
+
+export function waitedOffset(): u32 {
+  return offsetof<Line>("waited") as u32;
+}
+
+export function symbolOffset(): u32 {
+  return offsetof<Line>("symbol") as u32;
 }
 
 /** Forgets what was counted so far, of CPUs below `cpus`; the caches keep what they have. */

@@ -56,9 +56,15 @@ export function activityAt(index: u32): usize {
   return activityTable + usize(index) * activitySize;
 }
 
+/** Stores that a core's store buffer holds (Skylake). */
+export const storesBuffered: usize = 56;
+
 /** Bytes that {@link lay} takes for what does not depend on caches and memory, generously. */
 function fixedBytes(): usize {
-  return usize(cpusMax) * (offsetof<Cpu>() + usize(symbolCount) * 8 + 32) + usize(activitiesMax) * (activitySize + 4);
+  return (
+    usize(cpusMax) * (offsetof<Cpu>() + usize(symbolCount) * 8 + storesBuffered * 8 + 192) +
+    usize(activitiesMax) * (activitySize + 4)
+  );
 }
 
 let next: usize = 0;
@@ -177,6 +183,7 @@ export function placeCpu(
   one.interruptAt = never;
   one.sliceEnd = never;
   one.symbolTimes = take(symbolCount * 8);
+  one.stores = take(storesBuffered * 8);
   one.core = core;
   one.cluster = cluster;
   one.socket = socket;
