@@ -54,11 +54,16 @@ function voidsOf(run: Run, problem: string): Set<string> {
   return new Set(failed.map(({ id }) => parseCase(id)).flatMap((one) => (one.problem === problem ? one.variant : [])));
 }
 
-/** Workloads of a problem that have timed cases to come; those for a law of growth play no part in a choice. */
-function incompleteOf(run: Run, problem: string): Set<string> {
+/** Timed cases that a choice goes by; those for a law of growth play no part in it. */
+const timedStage = /^timed(?: cpus=\d+)?$/;
+const simulatedStage = /^simulated /;
+
+/** Workloads of a problem that have cases of a stage to come. */
+function pendingOf(run: Run, problem: string, stage: RegExp): Set<string> {
   const pending = run.cases.filter(({ state }) => state === "pending").map(({ id }) => parseCase(id));
-  const timed = pending.filter((one) => one.problem === problem && /^timed(?: cpus=\d+)?$/.test(one.stage));
-  return new Set(timed.map(({ workload }) => workload));
+  return new Set(
+    pending.filter((one) => one.problem === problem && stage.test(one.stage)).map(({ workload }) => workload),
+  );
 }
 
 function subjectOf(run: Run, suite: Suite): Subject {
@@ -72,7 +77,8 @@ function subjectOf(run: Run, suite: Suite): Subject {
     order: [...new Set(variants)],
     questions: new Map(suite.workloads.map((one) => [one.name, one.question])),
     voids: voidsOf(run, problem),
-    incomplete: incompleteOf(run, problem),
+    incomplete: pendingOf(run, problem, timedStage),
+    unsimulated: pendingOf(run, problem, simulatedStage),
   };
 }
 

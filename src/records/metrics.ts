@@ -242,8 +242,16 @@ export const metrics = defineMetrics([
     "exact",
     "CPU time of rounds of passes only, idle time left out, per visit",
   ],
-  ...distribution("virtual-register-latency-ns", "exact", "Virtual time of registering one shrinker in the measured part"),
-  ...distribution("virtual-unregister-latency-ns", "exact", "Virtual time of unregistering one shrinker in the measured part"),
+  ...distribution(
+    "virtual-register-latency-ns",
+    "exact",
+    "Virtual time of registering one shrinker in the measured part",
+  ),
+  ...distribution(
+    "virtual-unregister-latency-ns",
+    "exact",
+    "Virtual time of unregistering one shrinker in the measured part",
+  ),
   ...distribution("virtual-pass-latency-ns", "exact", "Virtual time of one reclaim pass over its whole tree"),
   ["virtual-passes", "passes", "", "exact", "Reclaim passes"],
   ["virtual-visits", "visits", "", "exact", "Visits to one cgroup's shrinkers, those given up included"],

@@ -21,5 +21,8 @@ export function placed({ variant, cpus, profile }: Place, what: string): string 
 
 /** The outcome of a job that nothing was heard of for so long. */
 export function hung(place: Place, patienceMs: number): JobOutcome {
-  return { kind: "violation", message: placed(place, `hung: nobody got on for ${patienceMs / 1000} s of the host's time`) };
+  return {
+    kind: "violation",
+    message: placed(place, `hung: nobody got on for ${patienceMs / 1000} s of the host's time`),
+  };
 }

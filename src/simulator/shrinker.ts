@@ -139,7 +139,7 @@ export async function simulateShrinker(one: SimulatedCase): Promise<SimulatedShr
   /** Lines of descriptors that are there. */
   const descriptors = new Set<number>();
   const gracePeriods = { rcu: 0, srcu: 0 };
-  /** Whether a measured round runs: what is counted and timed of events is of these, too. */
+  /** Whether a measured round runs: counts and durations of events are of these, too. */
   let isTimed = false;
   const nameOf = (address: number): string => {
     const { layout } = running;

@@ -51,7 +51,9 @@ describe("a simulated sweep", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     const out = newOut();
     const { code, stderr } = await simulate(out, [...options, "--workers", "2"]);
-    const tooShort = expect.stringMatching(/--virtual-ms 1: 4 tasks of 'container-start' share 1 CPU, .* 60 is the least/);
+    const tooShort = expect.stringMatching(
+      /--virtual-ms 1: 4 tasks of 'container-start' share 1 CPU, .* 60 is the least/,
+    );
     expect([code, complaints(stderr)]).toEqual([0, [expect.stringMatching(/^run /), tooShort]]);
     whole = await leftIn(out);
   }, 120_000);

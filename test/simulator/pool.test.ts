@@ -1,7 +1,11 @@
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { compileModule, compileSimulatorCore } from "../../src/build/compile.ts";
 import { StoppedError } from "../../src/errors.ts";
-import type { SimulationJob } from "../../src/simulator/job.ts";
+import { packageRoot } from "../../src/package-root.ts";
+import { performJob, type SimulationJob } from "../../src/simulator/job.ts";
 import { type PooledJob, SimulationPool } from "../../src/simulator/pool.ts";
 import { loadProfile } from "../../src/simulator/profile.ts";
 
@@ -107,6 +111,62 @@ test("a stop ends the jobs that run and those that wait, and none begins afterwa
   const late = pool.run(jobs[2]!).outcome;
   for (const outcome of [...running, late]) await expect(outcome).rejects.toThrow(StoppedError);
   expect(began).toEqual([1]);
+});
+
+describe("a variant that hangs without virtual time passing for anybody else", { timeout: 120_000 }, () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-hung-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** The job with a loop at the head of `unregister`. */
+  async function hanging(name: string, loop: string): Promise<SimulationJob> {
+    const text = readFileSync(path.join(packageRoot, "src", "kernel", "shrinker", "refcount-rcu.ts"), "utf8");
+    const head = "export function unregister(shrinker: usize): void {\n";
+    expect(text).toContain(head);
+    const variantFile = path.join(folder, `${name}.ts`);
+    const imports = 'import { load32 as look, taskStack as own } from "../machine/impl";\n';
+    writeFileSync(variantFile, `${imports}${text.replace(head, `${head}${loop}\n`)}`);
+    const source = { problem: "shrinker", variant: name, variantFile, machine: "simulated", entry: "harness" } as const;
+    return {
+      ...job,
+      variant: { ...job.variant, id: name },
+      compiled: await compileModule({ ...source, constants: { LAB_HZ: 1000 } }),
+    };
+  }
+
+  test.each([
+    ["in a loop without any access", "no-access", "  while (true) {}", 2],
+    ["in a loop that touches its own lines only", "own-lines", "  while (look(own()) + 1 !== 0) {}", 1],
+  ])("%s is void, and the others go on", async (_, name, loop, cpus) => {
+    const pool = new SimulationPool({
+      workers: 1,
+      bytesMax: 100,
+      signal: new AbortController().signal,
+      patienceMs: 4000,
+    });
+    pools.push(pool);
+    const jobs = [{ ...(await hanging(name, loop)), cpus }, job];
+    const [first, second] = jobs.map((one) => pool.run({ job: one, bytes: 1, isWanted: () => true }).outcome);
+    expect(await first).toEqual({
+      kind: "violation",
+      message: `variant '${name}': on ${cpus} ${cpus === 1 ? "CPU" : "CPUs"} of xeon-24-1s: hung: nobody got on for 4 s of the host's time`,
+    });
+    expect((await second)?.kind).toBe("done");
+  });
+});
+
+test.each([1, 2])("on %i virtual CPUs a case is heard of at every event and every cgroup of a walk", async (cpus) => {
+  let heard = 0;
+  const outcome = await performJob(
+    { ...job, cpus, virtualMs: 20 },
+    () => {},
+    () => {
+      heard++;
+    },
+  );
+  if (outcome.kind !== "done") throw new Error(outcome.message);
+  const visits = outcome.samples.find(({ metric }) => metric === "virtual-visits")!.value;
+  expect(visits).toBeGreaterThan(100);
+  expect(heard).toBeGreaterThan(visits);
 });
 
 test("who waits for a job of a pool that is closed hears of it", async () => {

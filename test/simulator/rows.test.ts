@@ -3,10 +3,12 @@ import * as symbols from "../../src/kernel/symbols.ts";
 import { Histogram } from "../../src/records/histogram.ts";
 import { metricOf } from "../../src/records/metrics.ts";
 import { idleSymbol, scheduleSymbol } from "../../src/simulator/core/protocol.ts";
+import { performJob } from "../../src/simulator/job.ts";
 import type { SimulatedQuarantine } from "../../src/simulator/quarantine.ts";
 import { quarantineSamples, type Sample, shrinkerSamples } from "../../src/simulator/rows.ts";
 import type { SimulatedShrinker } from "../../src/simulator/shrinker.ts";
 import type { SimulatedRun } from "../../src/simulator/simulation.ts";
+import { jobOf } from "./small-jobs.ts";
 
 function histogramOf(...durations: readonly number[]): Histogram {
   const histogram = new Histogram();
@@ -190,4 +192,23 @@ test("what a case has none of has no row, and is not 0", () => {
   const idle = shrinkerSamples({ ...shrinker, ns: 0, longestHold: { lock: "", ns: 0 } }, few);
   expect(valueAt(idle, "utilisation")).toBe(undefined);
   expect(valuesOf(idle, "virtual-lock-hold-ns-max")).toEqual({});
+});
+
+test("grace periods of the set-up, and of what is left at the end, do not count: no more end than shrinkers are unregistered", async () => {
+  const one = {
+    problem: "shrinker",
+    workload: "container-start",
+    parameters: { cgroups: 40, mounters: 1, reclaimers: 1 },
+    machine: "xeon-24-1s",
+    cpus: 2,
+    virtualMs: 1,
+  } as const;
+  const outcome = await performJob(await jobOf(one, "refcount-rcu"), () => {});
+  if (outcome.kind !== "done") throw new Error(outcome.message);
+  const unregistered = valueAt(outcome.samples, "virtual-unregistered")!;
+  expect(valuesOf(outcome.samples, "grace-periods")["[rcu]"]).toBeGreaterThan(unregistered / 2);
+  expect(valuesOf(outcome.samples, "grace-periods")["[rcu]"]).toBeLessThanOrEqual(unregistered);
+  // Each was timed, and no other.
+  const timed = outcome.samples.filter(({ metric }) => metric.startsWith("virtual-unregister-latency-ns["));
+  expect(timed.reduce((sum, { value }) => sum + value, 0)).toBe(unregistered);
 });

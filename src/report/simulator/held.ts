@@ -90,5 +90,10 @@ export function heldLines({ shown }: Held): string[] {
     nearest(objections, null).map((one) => `- \`${id}\`, _${one.constraint}_: ${textOf(one, null)}.`),
   );
   if (lines.length === 0) return [];
-  return ["What was simulated shows these constraints broken, and who breaks one is chosen nowhere:", "", ...lines, ""];
+  return [
+    "What was simulated shows these constraints broken; a variant that breaks one is not chosen for any workload:",
+    "",
+    ...lines,
+    "",
+  ];
 }

@@ -211,26 +211,21 @@ function placesText({ places, measures, variants }: SimulatedAnswers, choice: st
     const atPlace = new Map([...values].map(([id, value]) => [id, new Map([[0, value]])] as const));
     return leadersOf(atPlace, 0, unheld, measures[0]!).includes(choice);
   });
+  const [all, first, without] = [known, best, bestOfUnheld].map(({ length }) => formatNumber(length));
   const behind = measures.slice(1).flatMap(({ name }) => {
     const count = best.filter((one) => one.behind.get(choice)?.includes(name)).length;
-    return count === 0 ? [] : [`far behind by ${name} at ${formatNumber(count)} of these`];
+    return count === 0 ? [] : [`at ${formatNumber(count)} of the ${first} it is far behind by ${name}`];
   });
-  return [
-    [
-      `of ${formatNumber(known.length)} places simulated \`${choice}\` is best at ${formatNumber(best.length)}`,
-      ...behind,
-      ...(bestOfUnheld.length === best.length
-        ? []
-        : [`and at ${formatNumber(bestOfUnheld.length)} of those that nothing is held against`]),
-    ].join(", "),
-  ];
+  const orWithout = without === first ? "" : `, or at ${without} without those that something is held against`;
+  return [`of ${all} places simulated \`${choice}\` is best at ${first}${orWithout}`, ...behind];
 }
 
 /** Constraints that nothing in the run could show a choice to keep or break. */
 function unjudgedText(choice: string | null, { unjudged }: Held): string[] {
   const open = choice === null ? [] : (unjudged.get(choice) ?? []);
   if (open.length === 0) return [];
-  return [`${open.join(" and ")} ${open.length === 1 ? "was" : "were"} not judged, because nothing here shows it`];
+  const [verb, them] = open.length === 1 ? ["was", "it"] : ["were", "them"];
+  return [`${open.join(" and ")} ${verb} not judged, because no simulated case shows ${them}`];
 }
 
 /** The least and the most. */

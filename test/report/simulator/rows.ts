@@ -5,7 +5,9 @@ import type { MeasuredRow } from "../../../src/records/record.ts";
 import type { Roles } from "../../../src/report/part.ts";
 import { shrinkerView } from "../../../src/report/shrinker/simulated.ts";
 import { answerSimulated } from "../../../src/report/simulator/answers.ts";
+import { type Faults, type Held, uniteHeld } from "../../../src/report/simulator/held.ts";
 import type { SimulatedAnswers } from "../../../src/report/simulator/model.ts";
+import { verdictOf } from "../../../src/report/simulator/verdict.ts";
 import type { View } from "../../../src/report/simulator/view.ts";
 import { uslThroughput } from "../../../src/statistics/usl.ts";
 import { collect, rowsOfCase, type Values } from "../rows.ts";
@@ -94,6 +96,16 @@ export function answer(rows: readonly MeasuredRow[], some: Partial<Roles> = {}, 
   const [only, ...others] = answerAll(rows, some, view);
   if (only === undefined || others.length > 0) throw new Error("the rows are not of one machine");
   return only;
+}
+
+/** What is held against variants by some answers, and by what was measured; null: nothing was. */
+export function heldOf(faults: Faults | null, ...all: readonly SimulatedAnswers[]): Held {
+  return uniteHeld(all, faults);
+}
+
+/** The verdict of a run with no other answers. */
+export function verdictAlone(answers: SimulatedAnswers, faults: Faults | null = new Map()): string {
+  return verdictOf(answers, heldOf(faults, answers));
 }
 
 /** Scaling of the made-up variants. */

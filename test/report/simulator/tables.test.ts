@@ -4,11 +4,10 @@ import { simulatedMarkdown } from "../../../src/report/simulator/markdown.ts";
 import { mainCurve } from "../../../src/report/simulator/model.ts";
 import { cpuTable, profileTable } from "../../../src/report/simulator/point-tables.ts";
 import { costTable, growthTable } from "../../../src/report/simulator/sweep-tables.ts";
-import { answer, labelled, latencies, rates, reference, rowsOf } from "./rows.ts";
+import { answer, heldOf, labelled, latencies, rates, reference, rowsOf } from "./rows.ts";
 
-const faults = new Map<string, readonly string[]>();
-
-const text = (...given: Parameters<typeof answer>): string => simulatedMarkdown([answer(...given)], faults);
+const text = (...given: Parameters<typeof answer>): string =>
+  simulatedMarkdown([answer(...given)], heldOf(new Map(), answer(...given)));
 
 describe("laws of scalability", () => {
   const curve = (...values: readonly number[]) =>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { quarantineView } from "../../../src/report/quarantine/simulated.ts";
 import { verdictOf } from "../../../src/report/simulator/verdict.ts";
-import { answer, rates, reference, rowsOf } from "./rows.ts";
+import { answer, floor, heldOf, latencies, rates, reference, rowsOf, verdictAlone } from "./rows.ts";
 
 const none = new Map<string, readonly string[]>();
 
@@ -13,7 +13,7 @@ const both = (variant: string, ops: number, visits: number, more: Readonly<Recor
 const givingUp = { "virtual-visits": 100, "virtual-visits-given-up": 40 };
 
 describe("what is chosen", () => {
-  const verdict = (rows: ReturnType<typeof both>, faults = none): string => verdictOf(answer(rows), faults);
+  const verdict = (rows: ReturnType<typeof both>, faults = none): string => verdictAlone(answer(rows), faults);
 
   test("is the best by the foremost measure", () => {
     const text = verdict([...both(reference, 100, 9), ...both("srcu", 150, 1), ...both("refcount-rcu", 200, 9)]);
@@ -41,13 +41,37 @@ describe("what is chosen", () => {
   test("is nothing that breaks a constraint or gives up", () => {
     const rows = [...both(reference, 200, 9, givingUp), ...both("srcu", 100, 9), ...both("refcount-rcu", 50, 9)];
     expect(verdict(rows)).toContain(
-      "choose `srcu`, the best of those that nothing is known against (0.500× the best one's bogo-ops/s): `rwsem` (gives 40.00 % of its visits up) gets most done",
+      "choose `srcu`, the best of those that nothing is held against (0.500× the best one's bogo-ops/s): `rwsem` (gives 40.00 % of its visits up) gets most done",
     );
     const faults = new Map([["srcu", ["quick registration"]]]);
     expect(verdict(rows, faults)).toContain("choose `refcount-rcu`, ");
     expect(verdict(rows, new Map([...faults, ["refcount-rcu", ["little memory"]]]))).toContain(
-      "nothing is chosen, because something is known against each: `rwsem` (gives",
+      "nothing is chosen, because something is held against each: `rwsem` (gives",
     );
+  });
+
+  test("is of those with the same value the one that unregisters quickest, and never goes by the order of the list", () => {
+    const waiting = (variant: string, ops: number, ns: number | null) =>
+      both(variant, ops, 9, ns === null ? {} : latencies("unregister", ns));
+    const slow = both(reference, 50, 9);
+    expect(verdict([...slow, ...waiting("srcu", 100, 900), ...waiting("refcount-rcu", 100, 300)])).toContain(
+      "choose `refcount-rcu`: ",
+    );
+    expect(verdict([...slow, ...waiting("srcu", 100, 300), ...waiting("refcount-rcu", 100, 900)])).toContain(
+      "choose `srcu`: ",
+    );
+    expect(verdict([...slow, ...waiting("srcu", 100, null), ...waiting("refcount-rcu", 100, 900)])).toContain(
+      "choose `refcount-rcu`: ",
+    );
+    // Level, but not the same.
+    expect(verdict([...slow, ...waiting("srcu", 100, 300), ...waiting("refcount-rcu", 100.5, 900)])).toContain(
+      "choose `refcount-rcu`: ",
+    );
+  });
+
+  test("is by the least of a time, where time is what variants are ranked by", () => {
+    const times = { [reference]: 300, srcu: 100.5, "refcount-rcu": 100 };
+    expect(verdict(rates({}, times, "virtual-ns"))).toContain("choose `refcount-rcu`: ");
   });
 
   test("is no quarantine whose removals had not ended", () => {
@@ -63,7 +87,7 @@ describe("what is chosen", () => {
         },
       );
     const rows = [...removing(reference, 900, 9), ...removing("srcu", 90, 9), ...removing("refcount-rcu", 1, 2)];
-    expect(verdictOf(answer(rows, {}, quarantineView), none)).toContain("choose `srcu`, the best of those");
+    expect(verdictAlone(answer(rows, {}, quarantineView), none)).toContain("choose `srcu`, the best of those");
   });
 });
 
@@ -71,20 +95,122 @@ describe("what a verdict rests on", () => {
   test("is said: runs, virtual time, what was done in it, and what is too little for a rate", () => {
     const times = (variant: string, ns: number, ops: number, rate: number) =>
       rowsOf(variant, {}, { "virtual-bogo-ops-per-s": rate, "virtual-bogo-ops": ops, "virtual-ns": ns });
-    const text = verdictOf(answer([...times(reference, 2e6, 30, 90), ...times("srcu", 4e6, 29, 9)]), none);
+    const text = verdictAlone(answer([...times(reference, 2e6, 30, 90), ...times("srcu", 4e6, 29, 9)]), none);
     expect(text).toContain("It rests on one run of each variant of 2 ms to 4 ms of virtual time, 29 to 30 bogo-ops; ");
     expect(text).toContain("too few for a rate of `srcu`: fewer than 30 bogo-ops");
   });
 
   test("is at how many places it holds", () => {
     const rows = [1, 2, 4].flatMap((cpus) => rates({ cpus }, { [reference]: 3, srcu: cpus }));
-    expect(verdictOf(answer(rows), none)).toContain("of 3 places simulated `srcu` is best at 1");
+    expect(verdictAlone(answer(rows), none)).toContain("of 3 places simulated `srcu` is best at 1");
   });
 
   test("are costs that were not changed, or were", () => {
     const rows = rates({}, { [reference]: 100, srcu: 200 });
-    expect(verdictOf(answer(rows), none)).toMatch(/no cost of the machine was changed to see what hangs on it$/);
+    expect(verdictAlone(answer(rows), none)).toMatch(/no cost of the machine was changed to see what hangs on it$/);
     const changed = [...rows, ...rates({ scaled: "l3*2" }, { [reference]: 100, srcu: 200 })];
-    expect(verdictOf(answer(changed), none)).toMatch(/the order of all is robust: no cost of the machine, times 2, /);
+    expect(verdictAlone(answer(changed), none)).toMatch(
+      /the order of all is robust at this place: no cost of the machine, times 2, /,
+    );
   });
+});
+
+describe("what is held against a variant", () => {
+  const walking = (cpus = 8) => rates({ cpus }, { [reference]: 10, srcu: 90, "refcount-rcu": 50 });
+  const waiting = (cpus: number, ns: number) =>
+    rowsOf(
+      "srcu",
+      { workload: "container-start", cpus },
+      { "virtual-bogo-ops-per-s": 5, ...latencies("unregister", ns) },
+    );
+
+  test("counts in every workload, and the verdict names the one where it shows", () => {
+    const [walks, starts] = [answer(walking()), answer([...waiting(2, 600), ...waiting(4, 2_000_000)])];
+    expect(verdictOf(walks, heldOf(null, walks))).toContain("choose `srcu`: ");
+    const held = heldOf(null, walks, starts);
+    expect(verdictOf(walks, held)).toMatch(
+      /choose `refcount-rcu`, the best of those that nothing is held against .*: `srcu` \(takes \S+ jiffies \(\S+ ms\) for unregistering at the median, in container-start on 4 CPUs of box\) gets most done/,
+    );
+    expect(heldOf(null, starts, walks).shown).toEqual(held.shown);
+  });
+
+  test("counts at every place of a sweep, and is told without a place where the verdict speaks of that very one", () => {
+    const rows = (cpus: number, ns: number) => [
+      ...rowsOf("srcu", { cpus }, { "virtual-visits-per-s": 90, ...latencies("unregister", ns) }),
+      ...rates({ cpus }, { [reference]: 10 }),
+    ];
+    expect(verdictAlone(answer([...rows(2, 2_000_000), ...rows(8, 600)]), null)).toMatch(
+      /choose `rwsem`.* at the median, on 2 CPUs\)/,
+    );
+    expect(verdictAlone(answer([...rows(2, 2_000_000), ...rows(8, 2_000_000)]), null)).toMatch(
+      /choose `rwsem`.* for unregistering at the median\) gets most done/,
+    );
+  });
+
+  test("is nothing that shows only when a cost of the machine is changed, and nothing of the floor", () => {
+    const slow = { "virtual-visits-per-s": 5, ...latencies("unregister", 2_000_000) };
+    const { objections } = answer([
+      ...walking(),
+      ...rowsOf("srcu", { scaled: "l3*2" }, slow),
+      ...rowsOf(floor, {}, slow),
+    ]);
+    expect(objections).toEqual([]);
+  });
+
+  test("is named where all are level", () => {
+    const rows = [...both("srcu", 100, 9), ...both(reference, 100, 9, givingUp)];
+    expect(verdictAlone(answer(rows))).toContain(
+      "choose `srcu`: all are level, within 1 %, by bogo-ops/s; held against some: `rwsem` (gives 40.00 % of its visits up)",
+    );
+  });
+
+  test("is not known where nothing registers, which is said, unless something was measured", () => {
+    const walks = answer(walking());
+    expect(verdictAlone(walks, null)).toContain(
+      "; reclaim goes on and quick registration were not judged, because no simulated case shows them; ",
+    );
+    expect(verdictAlone(walks, none)).not.toContain("not judged");
+    const quick = answer([...waiting(2, 600), ...rates({ workload: "container-start", cpus: 2 }, { [reference]: 1 })]);
+    expect(verdictOf(walks, heldOf(null, walks, quick))).toContain("choose `srcu`: ");
+    expect(verdictOf(walks, heldOf(null, walks, quick))).toContain("reclaim goes on was not judged");
+    expect(verdictOf(walks, heldOf(null, walks, quick))).not.toContain("quick registration");
+  });
+});
+
+describe("places at which a choice is best", () => {
+  const at = (cpus: number, ops: Readonly<Record<string, number>>, visits: Readonly<Record<string, number>>) =>
+    Object.entries(ops).flatMap(([variant, rate]) =>
+      rowsOf(
+        variant,
+        { cpus },
+        {
+          "virtual-bogo-ops-per-s": rate,
+          "virtual-visits-per-s": visits[variant]!,
+          ...(variant === reference ? givingUp : {}),
+        },
+      ),
+    );
+
+  test("are told apart from those at which another that is held is ahead, or it is far behind by another measure", () => {
+    const rows = [
+      ...at(1, { [reference]: 90, srcu: 50, "refcount-rcu": 10 }, { [reference]: 9, srcu: 9, "refcount-rcu": 9 }),
+      ...at(2, { [reference]: 10, srcu: 50, "refcount-rcu": 10 }, { [reference]: 9, srcu: 1, "refcount-rcu": 411 }),
+      ...at(4, { [reference]: 10, srcu: 50, "refcount-rcu": 10 }, { [reference]: 9, srcu: 9, "refcount-rcu": 9 }),
+    ];
+    const [, , ...others] = answer(rows).places;
+    expect(others.map(({ behind }) => behind.size)).toEqual([0]);
+    expect(verdictAlone(answer(rows))).toContain(
+      "of 3 places simulated `srcu` is best at 2, or at 3 without those that something is held against; at 1 of the 2 it is far behind by visits/s without those given up",
+    );
+  });
+});
+
+test("a verdict on a run that was stopped says that it is incomplete", () => {
+  const rows = rates({}, { [reference]: 100, srcu: 200 });
+  expect(verdictAlone(answer(rows, { unsimulated: new Set(["cgroups-4000"]) }))).toMatch(
+    /^incomplete: the run was stopped before all of its cases were simulated, and what follows is of those that were\. On 8 CPUs choose `srcu`: /,
+  );
+  expect(verdictAlone(answer(rows, { unsimulated: new Set(["container-start"]) }))).toMatch(/^on 8 CPUs choose/);
+  const nothing = answer(rates({}, { [floor]: 1 }), { unsimulated: new Set(["cgroups-4000"]) });
+  expect(verdictAlone(nothing)).toMatch(/^incomplete: .*\. Nothing came of it/);
 });
