@@ -84,6 +84,7 @@ export const shrinkerView: View = {
     },
     {
       constraint: "quick registration",
+      withOwnCpus: true,
       objectionOf: (rows, parameters) => longestWaitOf(rows, Number(parameters.get("hz"))),
       isJudged: (rows, parameters) => isRegistering(rows) && Number(parameters.get("hz")) > 0,
     },

@@ -61,12 +61,14 @@ function judgementsOf(
     judges.flatMap(({ constraint, isJudged }) => (isJudged === undefined ? [] : [[constraint, new Set<string>()]])),
   );
   for (const { baseline, fixed } of families) {
-    for (const { cpus, at, variants: cases } of baseline) {
+    for (const { cpus, at, tasks, variants: cases } of baseline) {
+      const sharing = tasks !== null && tasks > cpus;
       const parameters = new Map([...fixed, ...at]);
       for (const { id } of variants.filter(isRanked)) {
         const rows = cases.get(id);
         if (rows === undefined) continue;
-        for (const { constraint, objectionOf, isJudged } of judges) {
+        for (const { constraint, objectionOf, isJudged, withOwnCpus = false } of judges) {
+          if (withOwnCpus && sharing) continue;
           const text = objectionOf(rows, parameters);
           if (text !== null) objections.push({ variant: id, constraint, text, cpus, at });
           if (isJudged?.(rows, parameters) === true) judged.get(constraint)!.add(id);

@@ -28,6 +28,8 @@ export interface Work {
 /** A constraint that simulated cases can show to be broken. */
 export interface Judge {
   readonly constraint: string;
+  /** Only cases count in which no two tasks share a CPU: with others, who waits for a task also waits for its turn. */
+  readonly withOwnCpus?: boolean;
   /** How a variant breaks it with these parameters of the case: `gives 3.00 % of its visits up`; null when it does not. */
   readonly objectionOf: (rows: VariantRows, parameters: ReadonlyMap<string, string>) => string | null;
   /** Whether such a case can show it; absent: nobody is told where none does. */

@@ -26,7 +26,7 @@ export interface Place {
   readonly machine?: string;
   /** Parameters of the workload. @default "reclaimers=64" */
   readonly parameters?: string;
-  /** @default 64 */
+  /** @default as many as CPUs */
   readonly tasks?: number;
   /** A changed cost: `l3*2`. */
   readonly scaled?: string;
@@ -38,7 +38,7 @@ export interface Place {
 
 /** The rows of one simulated case. */
 export function rowsOf(variant: string, place: Place, metrics: Readonly<Record<string, number>>): MeasuredRow[] {
-  const { cpus = 8, workload = "cgroups-4000", machine = "box", tasks = 64, purpose = "answers" } = place;
+  const { cpus = 8, workload = "cgroups-4000", machine = "box", tasks = cpus, purpose = "answers" } = place;
   const { parameters = "reclaimers=64", scaled, virtualMs = 0 } = place;
   const marks = [`machine=${machine}`, `tasks=${tasks}`, `purpose=${purpose}`, "hz=1000", `virtual-ms=${virtualMs}`];
   const values: Values = Object.fromEntries(Object.entries(metrics).map(([metric, value]) => [metric, [value]]));
