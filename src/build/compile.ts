@@ -14,6 +14,7 @@ import {
   type MachineForm,
   neverInlined,
   suspendableOperations,
+  suspendingCheckedImports,
   suspendingSimulatedImports,
 } from "./flags.ts";
 
@@ -41,10 +42,11 @@ export interface CompiledModule {
 }
 
 /** How a module's calls can be suspended, if at all. */
-export type Suspension = "none" | "by its host" | "by the simulator's core";
+export type Suspension = "none" | "by its host" | "by the simulator's core" | "by the checker's core";
 
 function suspensionOf(source: ModuleSource): Suspension {
   if (source.machine === "simulated") return "by the simulator's core";
+  if (source.machine === "checked") return "by the checker's core";
   return source.fibers === true ? "by its host" : "none";
 }
 
@@ -52,6 +54,7 @@ const suspendingImports: Readonly<Record<Suspension, readonly string[]>> = {
   none: [],
   "by its host": suspendableOperations.map((name) => `traced.${name}`),
   "by the simulator's core": suspendingSimulatedImports.map((name) => `simulated.${name}`),
+  "by the checker's core": suspendingCheckedImports.map((name) => `checked.${name}`),
 };
 
 /** Where the code under test lies. */
@@ -80,7 +83,7 @@ function asyncifyTransform(suspension: Suspension): unknown {
     afterCompile(module: { runPasses(passes: string[]): void }): void {
       this.binaryen.setPassArgument("asyncify-imports", suspendingImports[suspension].join(","));
       // The core's instance has the two globals for the instances of all CPUs.
-      if (suspension === "by the simulator's core") this.binaryen.setPassArgument("asyncify-import-globals", "1");
+      if (suspension !== "by its host") this.binaryen.setPassArgument("asyncify-import-globals", "1");
       module.runPasses(["asyncify"]);
       this.binaryen.clearPassArguments();
     }
@@ -253,15 +256,16 @@ function contractHint(source: ModuleSource): string {
   return `the contract is in src/kernel/${source.problem}/contract.ts`;
 }
 
-/** Where the simulator's core lies. */
-const coreFolder = path.join(packageRoot, "src", "simulator", "core");
+/** Instruments whose core is Wasm of its own. */
+type CoreOwner = "simulator" | "checker";
 
-/** Compiles the simulator's core, or takes it from the cache. */
-export async function compileSimulatorCore(): Promise<CompiledModule> {
-  const flags = coreFlags();
+/** Compiles an instrument's core, or takes it from the cache. */
+async function compileCore(owner: CoreOwner): Promise<CompiledModule> {
+  const folder = path.join(packageRoot, "src", owner, "core");
+  const flags = coreFlags(owner === "checker");
   const hash = createHash("sha256").update(JSON.stringify([compilerVersion, asc.version, flags]));
-  for (const file of readdirSync(coreFolder).sort()) {
-    if (file.endsWith(".ts")) hash.update(`${file}\0${readFileSync(path.join(coreFolder, file), "utf8")}\0`);
+  for (const file of readdirSync(folder).sort()) {
+    if (file.endsWith(".ts")) hash.update(`${file}\0${readFileSync(path.join(folder, file), "utf8")}\0`);
   }
   const key = hash.digest("hex");
   const kept = readKept(key);
@@ -270,7 +274,7 @@ export async function compileSimulatorCore(): Promise<CompiledModule> {
   let wasm: Uint8Array<ArrayBuffer> | undefined;
   const { error } = await asc.main(["core.ts", "--outFile", "module.wasm", ...flags], {
     readFile: (name) => {
-      const file = path.join(coreFolder, path.posix.normalize(name));
+      const file = path.join(folder, path.posix.normalize(name));
       return existsSync(file) ? readFileSync(file, "utf8") : null;
     },
     writeFile: (_name, contents) => {
@@ -285,8 +289,18 @@ export async function compileSimulatorCore(): Promise<CompiledModule> {
     stderr: { write: () => {} },
   });
   if (error !== null || wasm === undefined || problems.length > 0) {
-    throw new Error(`the simulator's core does not compile: ${problems.join("; ") || error?.message}`);
+    throw new Error(`the ${owner}'s core does not compile: ${problems.join("; ") || error?.message}`);
   }
   keep(key, wasm);
   return compiled(wasm, flags);
+}
+
+/** Compiles the simulator's core, or takes it from the cache. */
+export function compileSimulatorCore(): Promise<CompiledModule> {
+  return compileCore("simulator");
+}
+
+/** Compiles the checker's core, or takes it from the cache. */
+export function compileCheckerCore(): Promise<CompiledModule> {
+  return compileCore("checker");
 }

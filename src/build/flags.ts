@@ -1,7 +1,7 @@
 // Every flag that the AssemblyScript compiler gets, in one place. They are stored with each result.
 
 /** Form of the machine that a module is bound to. */
-export type MachineForm = "native" | "instrumented" | "profiled" | "traced" | "simulated";
+export type MachineForm = "native" | "instrumented" | "profiled" | "traced" | "simulated" | "checked";
 
 /** The only version that the canary test has looked into (`test/build/canary.test.ts`). */
 export const compilerVersion = "0.28.20";
@@ -46,9 +46,15 @@ export function compilerFlags(constants: Constants): string[] {
   return flags;
 }
 
-/** Flags for the simulator's core. It runs in one thread, on a memory of its own, and calls functions of a shared table. */
-export function coreFlags(): string[] {
-  return ["-O3", "--runtime", "stub", "--noAssert", "--importMemory", "--noExportMemory", "--importTable"];
+/**
+ * Flags for an instrument's core. It runs in one thread and calls functions of a shared table.
+ *
+ * @param sharesMemory whether it works on the memory of the code under test, which is made to be shared between threads
+ */
+export function coreFlags(sharesMemory: boolean): string[] {
+  const flags = ["-O3", "--runtime", "stub", "--noAssert", "--importMemory", "--noExportMemory", "--importTable"];
+  if (!sharesMemory) return flags;
+  return [...flags, "--enable", "threads", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536"];
 }
 
 /**
@@ -89,3 +95,32 @@ export type SuspendableOperation = (typeof suspendableOperations)[number];
 
 /** Imports of the simulated form at which a fiber can be suspended. */
 export const suspendingSimulatedImports = ["access", "request", "requestSpan"] as const;
+
+/** Imports of the checked form at which a fiber can be suspended. */
+export const suspendingCheckedImports = [
+  "load32",
+  "load64",
+  "storeRelaxed32",
+  "storeRelaxed64",
+  "store32",
+  "store64",
+  "exchange32",
+  "exchange64",
+  "compareExchange32",
+  "compareExchange64",
+  "add32",
+  "add64",
+  "barrier",
+  "pause",
+  "wait",
+  "wake",
+  "interrupt",
+  "sleep",
+  "preemptOff",
+  "preemptOn",
+  "irqOff",
+  "irqOn",
+  "now",
+  "isRunning",
+  "isIdle",
+] as const;

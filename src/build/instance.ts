@@ -21,6 +21,12 @@ export interface HarnessExports {
 /** Functions that a form of the machine imports, by the name of the file that declares them. */
 export type MachineImports = Readonly<Record<string, WebAssembly.ModuleImports>>;
 
+/**
+ * Makes the imports of a machine that lives in the case's own memory. Called twice: first with the small memory of an
+ * instance that only tells what the case needs and performs nothing, then with the real one.
+ */
+export type MakeMachine = (memory: WebAssembly.Memory, layout: MemoryLayout) => MachineImports;
+
 /** A module on memory of its own. Instances of other CPUs, also in other threads, can be made from it. */
 export interface RunningModule<Exports extends HarnessExports> {
   readonly module: WebAssembly.Module;
@@ -42,13 +48,15 @@ export interface StartOptions {
   /** The harness's own imports. */
   readonly harness: (layout: MemoryLayout) => Readonly<Record<string, number>>;
   /** Imports of the machine, for CPU 0. */
-  readonly machine: MachineImports;
+  readonly machine: MachineImports | MakeMachine;
   /** Steps of `compute` in a microsecond. @default 1000 */
   readonly spinsPerMicrosecond?: number;
   /** What to do when the memory cannot be had. */
   readonly advice: string;
   /** Bytes for fibers; if there are any, all CPUs find their events in one buffer, each at indices of its own. @default 0 */
   readonly fiberBytes?: number;
+  /** Bytes of the arena at most; see {@link layOutMemory}. */
+  readonly arenaBytesMax?: number;
 }
 
 function layoutGlobals(
@@ -112,7 +120,8 @@ export function start<Exports extends HarnessExports>(options: StartOptions): Ru
       harness: options.harness(layout),
     });
     const own = importsOf(0);
-    const instance = new WebAssembly.Instance(module, { ...own, ...machine, env: { ...own.env, ...machine.env } });
+    const bound = typeof machine === "function" ? machine(memory, layout) : machine;
+    const instance = new WebAssembly.Instance(module, { ...own, ...bound, env: { ...own.env, ...bound.env } });
     const exports = instance.exports as unknown as Exports;
     if (exports.heapBase() > layout.cpuBlocks) {
       throw new Error(`the module's constants reach to ${exports.heapBase()}, above ${layout.cpuBlocks}`);
@@ -128,6 +137,7 @@ export function start<Exports extends HarnessExports>(options: StartOptions): Ru
       heldBytesMax: options.heldBytesMax,
       ...(sharesEventBuffer ? { eventBuffers: 1 } : {}),
       fiberBytes,
+      ...(options.arenaBytesMax === undefined ? {} : { arenaBytesMax: options.arenaBytesMax }),
     }),
   );
 }

@@ -31,6 +31,8 @@ export interface MemoryNeeds {
   readonly eventBuffers?: number;
   /** Bytes for fibers, behind everything else. @default 0 */
   readonly fiberBytes?: number;
+  /** Bytes of the arena at most, for a case that is known to need less than its limits say. @default as much as fits */
+  readonly arenaBytesMax?: number;
 }
 
 /** The addresses that are passed to a module as immutable globals (`src/kernel/layout.ts`), and the memory's size. */
@@ -67,7 +69,7 @@ function roundUp(bytes: number, to: number): number {
  * @throws {InputError} when the tables alone do not fit into 4 GiB
  */
 export function layOutMemory(needs: MemoryNeeds): MemoryLayout {
-  const { cpus, limits, eventBuffers = cpus, fiberBytes = 0 } = needs;
+  const { cpus, limits, eventBuffers = cpus, fiberBytes = 0, arenaBytesMax = memoryBytesMax } = needs;
   let next = staticBytes;
   const take = (bytes: number, alignment: number): number => {
     const address = roundUp(next, alignment);
@@ -93,7 +95,7 @@ export function layOutMemory(needs: MemoryNeeds): MemoryLayout {
   const wanted = Math.ceil((2 * (limits.slabBytesMax + needs.heldBytesMax) + 64 * 1024 * 1024) / pageBytes);
   const needed = Math.ceil((limits.slabBytesMax + 1.05 * needs.heldBytesMax) / pageBytes);
   const trueSize = needed <= pagesLeft;
-  const pages = Math.min(wanted, pagesLeft);
+  const pages = Math.min(wanted, pagesLeft, Math.floor(arenaBytesMax / pageBytes));
   const arenaBase = roundUp(tableBase + pages * pageDescriptorBytes, pageBytes);
   const arenaEnd = arenaBase + pages * pageBytes;
   return {

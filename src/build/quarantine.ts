@@ -2,7 +2,7 @@
 
 import type { WorkloadLimits } from "../workloads/workload.ts";
 import type { CompiledModule } from "./compile.ts";
-import { type HarnessExports, type MachineImports, type RunningModule, start } from "./instance.ts";
+import { type HarnessExports, type MachineImports, type MakeMachine, type RunningModule, start } from "./instance.ts";
 
 /** What the quarantine's harness exports (`src/kernel/quarantine/harness.ts`). All integers are 32 bits wide. */
 export interface QuarantineExports extends HarnessExports {
@@ -39,6 +39,13 @@ export interface QuarantineSizes {
   readonly skipWhenEmpty: boolean;
   /** Bytes for fibers; see {@link start}. */
   readonly fiberBytes?: number;
+  /** Bytes of the arena at most; see {@link start}. */
+  readonly arenaBytesMax?: number;
+  /**
+   * RAM, in pages of 4 KiB, for a module whose CPU queues and batches are not those of Linux, so that nothing follows
+   * from `quarantineBytes`. @default as many as `quarantineBytes` needs
+   */
+  readonly ramPages?: number;
 }
 
 /** Bytes of a CPU's queue in Linux; what the CPUs' queues may hold comes on top of the global quarantine. */
@@ -61,7 +68,7 @@ export function startQuarantine(
   compiled: CompiledModule,
   limits: WorkloadLimits,
   sizes: QuarantineSizes,
-  machine: MachineImports,
+  machine: MachineImports | MakeMachine,
   attach: (running: RunningModule<QuarantineExports>) => void = () => {},
 ): RunningModule<QuarantineExports> {
   const running = start<QuarantineExports>({
@@ -73,9 +80,10 @@ export function startQuarantine(
     harness: (layout) => ({ skipWhenEmpty: sizes.skipWhenEmpty ? 1 : 0, trueSize: layout.trueSize ? 1 : 0 }),
     machine,
     fiberBytes: sizes.fiberBytes ?? 0,
+    ...(sizes.arenaBytesMax === undefined ? {} : { arenaBytesMax: sizes.arenaBytesMax }),
     advice: "use a smaller 'quarantine-bytes' or free memory",
   });
   attach(running);
-  running.exports.initialise(ramPagesFor(sizes.quarantineBytes, sizes.cpus), sizes.cpus);
+  running.exports.initialise(sizes.ramPages ?? ramPagesFor(sizes.quarantineBytes, sizes.cpus), sizes.cpus);
   return running;
 }

@@ -13,7 +13,7 @@ import {
 } from "../kernel/events.ts";
 import type { WorkloadLimits } from "../workloads/workload.ts";
 import type { CompiledModule } from "./compile.ts";
-import { type HarnessExports, type MachineImports, type RunningModule, start } from "./instance.ts";
+import { type HarnessExports, type MachineImports, type MakeMachine, type RunningModule, start } from "./instance.ts";
 
 /** What the shrinker's harness exports (`src/kernel/shrinker/harness.ts`). Integers are 32 bits wide unless said otherwise. */
 export interface ShrinkerExports extends HarnessExports {
@@ -52,6 +52,8 @@ export interface ShrinkerSizes {
   readonly spinsPerMicrosecond?: number;
   /** Bytes for fibers; see {@link start}. */
   readonly fiberBytes?: number;
+  /** Bytes of the arena at most, for a case that is known to need less; see {@link start}. */
+  readonly arenaBytesMax?: number;
 }
 
 /** Kinds of events that the shrinker acts on or counts; its harness skips all others. */
@@ -120,17 +122,17 @@ export function shrinkerArenaBytes(limits: WorkloadLimits, nodes: number): numbe
  * @param attach called before the module touches its memory, for machines that act on it themselves
  * @throws {InputError} when the memory that the case needs cannot be had
  */
-export function startShrinker(
+export function startShrinker<Exports extends ShrinkerExports = ShrinkerExports>(
   compiled: CompiledModule,
   limits: WorkloadLimits,
   sizes: ShrinkerSizes,
-  machine: MachineImports,
-  attach: (running: RunningModule<ShrinkerExports>) => void = () => {},
-): RunningModule<ShrinkerExports> {
-  const { cpus, nodes, spinsPerMicrosecond, fiberBytes = 0 } = sizes;
+  machine: MachineImports | MakeMachine,
+  attach: (running: RunningModule<Exports>) => void = () => {},
+): RunningModule<Exports> {
+  const { cpus, nodes, spinsPerMicrosecond, fiberBytes = 0, arenaBytesMax } = sizes;
   const globals = { cgroupCount: limits.cgroups, superblockCount: limits.superblocks, nodeCount: nodes };
   const arenaBytes = shrinkerArenaBytes(limits, nodes);
-  const running = start<ShrinkerExports>({
+  const running = start<Exports>({
     compiled,
     cpus,
     // Events of slab objects are the quarantine's.
@@ -140,6 +142,7 @@ export function startShrinker(
     machine,
     ...(spinsPerMicrosecond === undefined ? {} : { spinsPerMicrosecond }),
     fiberBytes,
+    ...(arenaBytesMax === undefined ? {} : { arenaBytesMax }),
     advice: "use fewer cgroups, superblocks or nodes, or free memory",
   });
   const { arenaBase, arenaEnd } = running.layout;

@@ -63,8 +63,12 @@ export interface Model {
   enabled(): number;
   /** Whether every task has ended and nothing is pending. */
   isOver(): boolean;
-  /** Agents whose next steps do not commute with the next step of this one, itself included, as a mask. */
-  dependents(agent: number): number;
+  /**
+   * Agents whose next steps do not commute with the next step of this one, itself included, as a mask.
+   *
+   * @param among the only ones that the caller wants to know of @default all
+   */
+  dependents(agent: number, among?: number): number;
   /** The agent performs its next noticeable operation and runs up to the one after it. It must be enabled. */
   step(agent: number): void;
   /** Operations that the last step performed. */

@@ -1,15 +1,17 @@
-// Carries out planned units one after the other, simulated ones of a workload together.
+// Carries out the short check, then planned units one after the other, simulated ones of a workload together.
 
 import { StoppedError } from "../errors.ts";
 import { caseId, type Unit, unitText } from "../plan/unit.ts";
 import type { Environment } from "../records/environment.ts";
 import type { Run } from "../records/run-file.ts";
 import { workloadHash } from "../workloads/index.ts";
+import type { CheckCase } from "./check-plan.ts";
 import type { Machines } from "./machines.ts";
 import type { Modules } from "./modules.ts";
 import { runQuarantineUnit } from "./quarantine-unit.ts";
-import { parameterText } from "./run-records.ts";
+import { checkId, parameterText } from "./run-records.ts";
 import { type Execution, RunState } from "./run-state.ts";
+import { performShortChecks } from "./short-check.ts";
 import { runShrinkerUnit } from "./shrinker-unit.ts";
 import { Simulations } from "./simulations.ts";
 import type { UnitFailures, UnitRun } from "./unit.ts";
@@ -88,6 +90,8 @@ export async function execute(execution: Execution): Promise<{ readonly run: Run
   const simulations = new Simulations();
   const state = await RunState.open(execution, (row) => simulations.add(row));
   try {
+    // First, and to its end: what is void need not be measured, and threads that check would disturb what is timed.
+    await performShortChecks(state);
     for (const batch of batchesOf(execution.units)) {
       if (execution.signal.aborted) break;
       const [first] = batch;
@@ -105,6 +109,7 @@ export async function execute(execution: Execution): Promise<{ readonly run: Run
 /** A run that has not begun. */
 export function newRun(
   units: readonly Unit[],
+  checks: readonly CheckCase[],
   modules: Modules,
   machines: Machines,
   about: {
@@ -141,9 +146,10 @@ export function newRun(
       ? {}
       : { simulator: { coreWasmSha256: modules.core.sha256, machines: machines.describe(simulated) } }),
     workloads: [...workloads.values()],
-    cases: units.flatMap((unit) =>
-      unit.variants.map((variant) => ({ id: caseId(unit, variant), state: "pending" as const })),
-    ),
+    cases: [
+      ...checks.map(checkId),
+      ...units.flatMap((unit) => unit.variants.map((variant) => caseId(unit, variant))),
+    ].map((id) => ({ id, state: "pending" as const })),
     warnings: [...about.warnings],
     rssBytesMax: 0,
   };

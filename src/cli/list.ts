@@ -5,6 +5,7 @@ import { skipWhenEmptyName } from "../plan/variant.ts";
 import { renderColumns } from "../report/terminal.ts";
 import { cpusOf, loadProfile, profileNames } from "../simulator/profile.ts";
 import { workloadTypes } from "../workloads/index.ts";
+import { problemCheckOf } from "./check-plan.ts";
 import type { Io } from "./io.ts";
 
 /** Everything that `run` can be told, as data. */
@@ -17,6 +18,14 @@ function catalogue() {
       variants,
       lines,
       workloads: workloads.map(({ name, scales }) => ({ name, scales })),
+      scenarios: problemCheckOf(problem).scenarios.map(({ name, description, size, cpus, isShort, isForTso }) => ({
+        name,
+        description,
+        size,
+        cpus,
+        isShort,
+        isForTso,
+      })),
     })),
     workloads: workloadTypes.map(({ name, summary, parameters }) => ({ name, summary, parameters })),
     machines: profileNames.map((name) => {
@@ -50,6 +59,11 @@ export function list(options: { readonly json: boolean }, io: Io): number {
     }
     io.write(`${renderColumns(rows)}\n\n`);
     io.write(`run when none are chosen\n${suite.lines.map((line) => `  ${line}\n`).join("")}\n`);
+    const scenarios = problemCheckOf(suite.problem).scenarios.map(({ name, size, description }) => [
+      `  ${name}`,
+      `${description} (${size})`,
+    ]);
+    io.write(`scenarios to check\n${renderColumns(scenarios)}\n\n`);
   }
   for (const { name, summary, parameters } of workloadTypes) {
     const rows = Object.entries(parameters).map(([key, { default: value, unit, meaning }]) => [

@@ -5,19 +5,23 @@ import path from "node:path";
 import { Command, CommanderError } from "commander";
 import { InputError } from "../errors.ts";
 import { packageRoot } from "../package-root.ts";
+import { checkFormats } from "../report/check/formats.ts";
 import { type CalibrateOptions, calibrate } from "./calibrate.ts";
+import { checkCommand } from "./check.ts";
+import { type CheckOptions, defaults, schedulerNames } from "./check-options.ts";
 import { doctor } from "./doctor.ts";
 import { type FidelityOptions, fidelity } from "./fidelity.ts";
 import type { Io } from "./io.ts";
 import { list } from "./list.ts";
 import type { RunOptions } from "./options.ts";
+import { type ReplayOptions, replayCommand } from "./replay.ts";
 import { makeReport, showReport } from "./report.ts";
 import { runCommand } from "./run.ts";
 import { save } from "./save.ts";
 
 const exitCodes = `
-Exit codes: 0 done; 1 regression; 2 wrong use or bad input; 3 this machine cannot answer; 4 correctness violation;
-5 the harness itself failed; 130 stopped by the user, and can be resumed.`;
+Exit codes: 0 done; 1 regression; 2 wrong use or bad input; 3 this machine cannot answer, or nothing to see in a replay;
+4 correctness violation; 5 the harness itself failed; 130 stopped by the user; a run can be resumed.`;
 
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
@@ -70,7 +74,8 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .option("--hz <number>", "jiffies per second (CONFIG_HZ): 100, 250, 300 or 1000")
     .option("--sensitivity", "simulate with each cost of the machine halved and doubled, too", false)
     .option("--refine", "bisect between simulated CPU counts where two variants change places", false)
-    .option("--workers <count>", "threads that simulate; as many as there are CPUs unless given")
+    .option("--workers <count>", "threads that check and simulate; as many as there are CPUs unless given")
+    .option("--no-check", "leave out the short check of interleavings before the measurements")
     .option("--seed <number>", "seed of the workloads, from 0 to 4294967295", "1")
     .option("--quick", "small sizes, about two minutes for all problems", false)
     .option("--full", "the sizes that were reported, hours", false)
@@ -80,6 +85,39 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .action(async (problems: string[], options: RunOptions) =>
       exit(await runCommand(problems, options, commandText(argv), io, signal)),
     );
+
+  program
+    .command("check")
+    .description("explore the interleavings of variants in small scenarios, until all are or a bound is reached")
+    .argument("[names...]", "problems, or variants with their parameters; all when none is named")
+    .option("--problem <name>", "problem; repeatable", collect, [])
+    .option("--variant-file <file>", "a variant of your own, to be checked alone; repeatable", collect, [])
+    .option("--scenario <name>", "scenario, as --list shows them; repeatable", collect, [])
+    .option("--memory-model <names>", "sc, tso (x86); repeatable, as the scenario says when none is named", collect, [])
+    .option("--scheduler <name>", schedulerNames.join(", "), defaults.scheduler)
+    .option("--preemptions <number>", "most preemptions of 'bounded', change points of 'pct'")
+    .option("--executions <number>", "executions of 'pct' and 'random'")
+    .option("--seed <number>", "seed of 'pct' and 'random', from 0 to 4294967295")
+    .option("--no-reduction", "take every operation for one that others notice; with 'exhaustive'")
+    .option("--states-max <number>", "most states of a case", defaults.statesMax)
+    .option("--steps-max <number>", "most steps of an execution; more are a livelock", defaults.stepsMax)
+    .option("--seconds-max <number>", "most time of a case", defaults.secondsMax)
+    .option("--workers <count>", "threads that check; as many as there are CPUs unless given")
+    .option("--format <names>", `${Object.keys(checkFormats).join(", ")}; repeatable with --out`, collect, [])
+    .option("--out <place>", "file, or folder for a file of each format")
+    .option("--list", "show the cases and check nothing", false)
+    .action(async (names: string[], options: CheckOptions) =>
+      exit(await checkCommand(names, options, { command: commandText(argv), version: version() }, io, signal)),
+    );
+
+  program
+    .command("replay")
+    .description("perform the schedule of a token, as 'check' prints it, and draw what happens")
+    .argument("<token>", "the token")
+    .option("--variant-file <file>", "the variant, where it is one of your own")
+    .option("--all", "draw every operation, also those that no other task notices", false)
+    .option("--step", "wait for Enter before each row", false)
+    .action(async (token: string, options: ReplayOptions) => exit(await replayCommand(token, options, io, signal)));
 
   program
     .command("report")

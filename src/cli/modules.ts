@@ -6,6 +6,7 @@ import { setFlagsFromString } from "node:v8";
 import { Piscina } from "piscina";
 import {
   type CompiledModule,
+  compileCheckerCore,
   compileModule,
   compileSimulatorCore,
   isKept,
@@ -17,6 +18,7 @@ import { packageRoot } from "../package-root.ts";
 import type { Unit } from "../plan/unit.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import type { Run } from "../records/run-file.ts";
+import { type CheckCase, checkedSource } from "./check-plan.ts";
 import type { Compilation } from "./compile-worker.ts";
 import type { Io } from "./io.ts";
 import { Progress } from "./progress.ts";
@@ -45,8 +47,12 @@ function moduleKey(problem: string, variant: PlannedVariant, machine: MachineFor
   return `${problem} ${variant.id}, ${machine}`;
 }
 
-/** Modules of some units by key, in their order. */
-function wantedBy(units: readonly Unit[]): Map<string, WantedModule> {
+function checkKey(check: CheckCase): string {
+  return `${moduleKey(check.problem, check.variant, "checked")} ${check.scenario.name}`;
+}
+
+/** Modules of some units and checks by key, in their order. */
+function wantedBy(units: readonly Unit[], checks: readonly CheckCase[]): Map<string, WantedModule> {
   const wanted = new Map<string, WantedModule>();
   for (const { problem, stage, variants } of units) {
     const machine = machineOfStage[stage];
@@ -61,6 +67,10 @@ function wantedBy(units: readonly Unit[]): Map<string, WantedModule> {
       wanted.set(moduleKey(problem, variant, machine), { problem, machine, variant, source });
     }
   }
+  for (const check of checks) {
+    const { problem, variant } = check;
+    wanted.set(checkKey(check), { problem, machine: "checked", variant, source: checkedSource(check) });
+  }
   return wanted;
 }
 
@@ -69,18 +79,29 @@ export class Modules {
   readonly #modules: ReadonlyMap<string, WantedModule & { readonly compiled: CompiledModule }>;
   /** The simulator's core; null when nothing is simulated. */
   readonly core: CompiledModule | null;
+  /** The checker's core; null when nothing is checked. */
+  readonly checkerCore: CompiledModule | null;
 
   constructor(
     modules: ReadonlyMap<string, WantedModule & { readonly compiled: CompiledModule }>,
     core: CompiledModule | null,
+    checkerCore: CompiledModule | null,
   ) {
     this.#modules = modules;
     this.core = core;
+    this.checkerCore = checkerCore;
   }
 
   get({ problem, stage }: Unit, variant: PlannedVariant): CompiledModule {
     const found = this.#modules.get(moduleKey(problem, variant, machineOfStage[stage]));
     if (found === undefined) throw new Error(`${variant.id} was not compiled for ${stage}`);
+    return found.compiled;
+  }
+
+  /** The module of a case of the check. */
+  checked(check: CheckCase): CompiledModule {
+    const found = this.#modules.get(checkKey(check));
+    if (found === undefined) throw new Error(`${check.variant.id} was not compiled for ${check.scenario.name}`);
     return found.compiled;
   }
 
@@ -149,29 +170,66 @@ async function compileMissing(
 }
 
 /**
- * Compiles everything that the units need.
+ * Compiles modules, each once, several at a time; what is kept from before is taken from there.
  *
- * @throws {InputError} when a variant does not compile; nothing was written by then
+ * @param onDone called after each that had to be compiled
+ * @returns gives the module of a source
+ * @throws {InputError} for the first source that does not compile
  */
-export async function compileUnits(units: readonly Unit[], io: Io): Promise<Modules> {
-  setFlagsFromString(v8Flags);
-  const wanted = wantedBy(units);
-  const sources = new Map([...wanted.values()].map(({ source }) => [sourceKey(source), source]));
-  const missing = [...sources.values()].filter((source) => !isKept(source));
-  const isSimulated = units.some(({ simulation }) => simulation !== null);
+async function compileSources(
+  wanted: readonly ModuleSource[],
+  missing: readonly ModuleSource[],
+  onDone: () => void,
+): Promise<(source: ModuleSource) => CompiledModule> {
+  // One alone is not worth a thread.
+  const compiled = missing.length > 1 ? await compileMissing(missing, onDone) : new Map<string, CompiledModule>();
+  for (const source of wanted) {
+    const key = sourceKey(source);
+    if (!compiled.has(key)) compiled.set(key, await compileModule(source));
+  }
+  return (source) => {
+    const found = compiled.get(sourceKey(source));
+    if (found === undefined) throw new Error(`${source.variant} was not compiled for the ${source.machine} form`);
+    return found;
+  };
+}
+
+/**
+ * Compiles modules as {@link compileSources} does, and tells how far it is.
+ *
+ * @throws {InputError} for the first source that does not compile
+ */
+export async function compileAll(
+  sources: readonly ModuleSource[],
+  io: Io,
+): Promise<(source: ModuleSource) => CompiledModule> {
+  const distinct = [...new Map(sources.map((source) => [sourceKey(source), source])).values()];
+  const missing = distinct.filter((source) => !isKept(source));
   const progress = new Progress(io, { unitsTotal: missing.length + 1 });
   progress.begin(`compile ${missing.length} modules`);
   try {
-    // One alone is not worth a thread.
-    const fresh =
-      missing.length > 1 ? await compileMissing(missing, () => progress.finish(1)) : new Map<string, CompiledModule>();
-    const modules = new Map<string, WantedModule & { readonly compiled: CompiledModule }>();
-    for (const [key, one] of wanted) {
-      const compiled = fresh.get(sourceKey(one.source)) ?? (await compileModule(one.source));
-      modules.set(key, { ...one, compiled });
-    }
-    return new Modules(modules, isSimulated ? await compileSimulatorCore() : null);
+    return await compileSources(distinct, missing, () => progress.finish(1));
   } finally {
     progress.clear();
   }
+}
+
+/**
+ * Compiles everything that the units and the check before them need.
+ *
+ * @throws {InputError} when a variant does not compile; nothing was written by then
+ */
+export async function compileUnits(units: readonly Unit[], checks: readonly CheckCase[], io: Io): Promise<Modules> {
+  setFlagsFromString(v8Flags);
+  const wanted = wantedBy(units, checks);
+  const moduleOf = await compileAll(
+    [...wanted.values()].map(({ source }) => source),
+    io,
+  );
+  const isSimulated = units.some(({ simulation }) => simulation !== null);
+  return new Modules(
+    new Map([...wanted].map(([key, one]) => [key, { ...one, compiled: moduleOf(one.source) }])),
+    isSimulated ? await compileSimulatorCore() : null,
+    checks.length > 0 ? await compileCheckerCore() : null,
+  );
 }

@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly sensitivity: boolean;
   readonly refine: boolean;
   readonly workers?: string;
+  /** False for `--no-check`. */
+  readonly check: boolean;
   readonly seed: string;
   readonly quick: boolean;
   readonly full: boolean;
@@ -45,17 +47,20 @@ export interface RunOptions {
 
 const instruments: readonly Instrument[] = ["native", "traced", "simulator"];
 
-/** Most threads that simulate; more than any host has CPUs to gain from. */
-const workersMax = 1024;
+/** Exit code of a command that the user stopped: 128 and the number of SIGINT. */
+export const stoppedCode = 130;
+
+/** Most threads that simulate or check; more than any host has CPUs to gain from. */
+export const workersMax = 1024;
 /** A day. */
 const virtualMsMax = 86_400_000;
 
-function integerOf(option: string, text: string): number {
+export function integerOf(option: string, text: string): number {
   if (!/^\d+$/.test(text)) throw new InputError(`${option}: must be a whole number, got '${text}'`);
   return Number(text);
 }
 
-function withinBounds(option: string, text: string, max: number): number {
+export function withinBounds(option: string, text: string, max: number): number {
   const value = integerOf(option, text);
   if (value < 1 || value > max) throw new InputError(`${option}: must be from 1 to ${max}, got ${text}`);
   return value;
@@ -104,7 +109,7 @@ function readSweeps(pairs: readonly string[]): Map<string, readonly number[]> {
 }
 
 /** Values of an option that may stand several times and hold several values. */
-function listed(values: readonly string[]): string[] {
+export function listed(values: readonly string[]): string[] {
   return [...new Set(values.flatMap((value) => value.split(",")).map((value) => value.trim()))];
 }
 
@@ -119,7 +124,7 @@ function readInstruments(values: readonly string[]): Instrument[] {
 }
 
 /** Names of the user's variant files, by which they are shown. */
-function outsideVariants(chosen: readonly Suite[], files: readonly string[]): Map<string, string> {
+export function outsideVariants(chosen: readonly Suite[], files: readonly string[]): Map<string, string> {
   const found = new Map<string, string>();
   for (const file of files) {
     const name = path.basename(file, ".ts");
@@ -166,7 +171,7 @@ export function checkSimulatorOptions(options: RunOptions, units: readonly Unit[
     ["--virtual-ms", options.virtualMs !== undefined],
     ["--sensitivity", options.sensitivity],
     ["--refine", options.refine],
-    ["--workers", options.workers !== undefined],
+    ["--workers", options.workers !== undefined && !options.check],
   ];
   for (const [option, isGiven] of given) {
     if (isGiven) throw new InputError(`${option}: nothing is simulated; ask for it with --instrument simulator`);

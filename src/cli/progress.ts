@@ -50,8 +50,10 @@ export class Progress {
    * Redraws, if it is time to. Prints nothing without a terminal.
    *
    * @param units of the current case that are done
+   * @param name what to tell of it from now on; as before when it is left out
    */
-  update(units: number): void {
+  update(units: number, name: string = this.#case): void {
+    this.#case = name;
     this.#unitsInCase = units;
     if (this.#io.isTerminal) this.#print(redrawMs);
   }

@@ -8,6 +8,7 @@ import type { Suite } from "../plan/suite.ts";
 import { writeJsonFile, writeTextFile } from "../records/atomic-file.ts";
 import { readRecords, recordsFile } from "../records/csv.ts";
 import { type Run, readRun } from "../records/run-file.ts";
+import type { CheckViolation } from "../report/checked.ts";
 import { renderMarkdown } from "../report/markdown.ts";
 import type { Part, Subject } from "../report/part.ts";
 import { reporters } from "../report/problems.ts";
@@ -66,6 +67,19 @@ function pendingOf(run: Run, problem: string, stage: RegExp): Set<string> {
   );
 }
 
+/** Cases of the short check; pairs with `checkId` of `run-records.ts`. */
+const checkedStage = /^checked (\w+)$/;
+
+/** What the short check found wrong of a problem. */
+function violationsOf(run: Run, problem: string): CheckViolation[] {
+  return run.cases.flatMap(({ id, state }) => {
+    const one = parseCase(id);
+    const [, model] = checkedStage.exec(one.stage) ?? [];
+    if (state !== "failed" || one.problem !== problem || model === undefined) return [];
+    return { variant: one.variant, scenario: one.workload, model };
+  });
+}
+
 function subjectOf(run: Run, suite: Suite): Subject {
   const { problem, statement, reference, floor } = suite;
   const variants = run.modules.filter((one) => one.problem === problem).map((one) => one.variant);
@@ -79,6 +93,7 @@ function subjectOf(run: Run, suite: Suite): Subject {
     voids: voidsOf(run, problem),
     incomplete: pendingOf(run, problem, timedStage),
     unsimulated: pendingOf(run, problem, simulatedStage),
+    violations: violationsOf(run, problem),
   };
 }
 

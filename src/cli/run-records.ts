@@ -3,16 +3,20 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
+import type { CheckOutcome } from "../checker/outcome.ts";
 import { InputError } from "../errors.ts";
 import { isOversubscribed } from "../native/crew.ts";
 import { cpusText, instrumentOf, pointText, scaledText, type Unit } from "../plan/unit.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import { RecordWriter, readRecords, recordsFile } from "../records/csv.ts";
 import { environmentId } from "../records/environment.ts";
+import { labelledMetric } from "../records/labelled.ts";
 import { metricOf } from "../records/metrics.ts";
 import type { MeasuredRow } from "../records/record.ts";
 import type { Run } from "../records/run-file.ts";
+import { lastRung } from "../report/check/report.ts";
 import type { ParameterValue } from "../workloads/workload.ts";
+import type { CheckCase } from "./check-plan.ts";
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
 
@@ -111,6 +115,67 @@ export class UnitRecorder {
   }
 }
 
+/** A case's id; pairs with {@link caseOfRow}. The place of a workload has the scenario. */
+export function checkId({ problem, variant, scenario, model }: CheckCase): string {
+  return `${problem} / ${variant.id} / ${scenario.name} / checked ${model}`;
+}
+
+/** What is recorded of an outcome without a violation. What hangs on the host's speed is not exact. */
+function metricsOf(outcome: CheckOutcome): readonly (readonly [metric: string, value: number])[] {
+  const { states = 0, transitions = 0, executions = 0, depth = 0 } = lastRung(outcome)?.exploration ?? {};
+  const time = ["check-ms", outcome.ms] as const;
+  if (outcome.outcome === "bound") {
+    return [
+      ["check-exhausted", 0],
+      [labelledMetric("check-bound", outcome.bound.replaceAll(/[^A-Za-z0-9_.() -]/g, "").trim()), 1],
+      ["check-states-reached", states],
+      time,
+    ];
+  }
+  return [
+    ["check-exhausted", 1],
+    ["check-states", states],
+    ["check-transitions", transitions],
+    ["check-executions", executions],
+    ["check-depth", depth],
+    time,
+  ];
+}
+
+/** Rows of a case of the short check. */
+export function checkRows(run: Run, { variant, scenario }: CheckCase, outcome: CheckOutcome): MeasuredRow[] {
+  const { problem, model, scheduler, size } = outcome;
+  const parameters = parameterText({
+    ...variant.parameters,
+    stage: "checked",
+    "memory-model": model,
+    scheduler,
+    size,
+  });
+  return metricsOf(outcome).map(([metric, value]) => {
+    const { unit, better, assume } = metricOf(metric);
+    return {
+      run_id: run.runId,
+      commit: run.environment.commit,
+      problem,
+      variant: variant.id,
+      workload: scenario.name,
+      instrument: "checker",
+      cpus: scenario.cpus,
+      parameters,
+      process: 0,
+      round: 0,
+      metric,
+      unit,
+      better,
+      assume,
+      value,
+      seed: run.seed,
+      environment_id: environmentId(run.environment),
+    };
+  });
+}
+
 /**
  * Opens the records of a run, keeping the rows of cases that an earlier attempt has done.
  *
@@ -149,6 +214,7 @@ export function caseOfRow(row: MeasuredRow): string {
   const parameters = new Map(row.parameters.split(" ").map((pair) => pair.split("=") as [string, string]));
   const get = (key: string): string => parameters.get(key) ?? "";
   const head = `${row.problem} / ${row.variant} / ${row.workload}`;
+  if (row.instrument === "checker") return `${head} / checked ${get("memory-model")}`;
   if (row.instrument === "simulator") {
     const keys = (parameters.get("swept") ?? "").split(",").filter((key) => key !== "");
     const swept = Object.fromEntries(keys.map((key) => [key, get(key)]));

@@ -1,24 +1,28 @@
 // How far a run has come: its cases, its records, and what the user is told of it. Rows go to the records as cases end,
 // and run.json says which are done, so that a killed run can be resumed.
 
+import type { CheckOutcome } from "../checker/outcome.ts";
 import { InputError, ViolationError } from "../errors.ts";
 import { caseId, type Unit } from "../plan/unit.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import type { RecordWriter } from "../records/csv.ts";
 import type { MeasuredRow } from "../records/record.ts";
 import { type Run, writeRun } from "../records/run-file.ts";
+import type { CheckCase } from "./check-plan.ts";
 import type { Io } from "./io.ts";
 import type { Machines } from "./machines.ts";
 import type { Modules } from "./modules.ts";
 import { Progress } from "./progress.ts";
-import { openRecords, UnitRecorder } from "./run-records.ts";
+import { checkId, checkRows, openRecords, UnitRecorder } from "./run-records.ts";
 
 /** What a run needs besides its units. */
 export interface Execution {
   readonly units: readonly Unit[];
+  /** What is checked before anything is measured. */
+  readonly checks: readonly CheckCase[];
   readonly modules: Modules;
   readonly machines: Machines;
-  /** Threads that simulate at the same time. */
+  /** Threads that check or simulate at the same time. */
   readonly workers: number;
   /** Whether places where simulated variants change places are looked for between the CPUs asked for. */
   readonly refines: boolean;
@@ -86,13 +90,18 @@ export class RunState {
     return this.#cases.get(caseId(unit, variant))?.state === "done";
   }
 
+  /** Whether nothing was wrong in a case of the short check. */
+  isChecked(check: CheckCase): boolean {
+    return this.#cases.get(checkId(check))?.state === "done";
+  }
+
   /** Variants of a unit that are not done. */
   pending(unit: Unit): readonly PlannedVariant[] {
     return unit.variants.filter((variant) => !this.isDone(unit, variant));
   }
 
   /** Whether a variant did what none may do: what hung or trapped once is not waited for again. */
-  isVoid({ problem }: Unit, variant: PlannedVariant): boolean {
+  isVoid({ problem }: Pick<Unit, "problem">, variant: PlannedVariant): boolean {
     return this.#voided.has(`${problem} ${variant.id}`);
   }
 
@@ -126,12 +135,28 @@ export class RunState {
    * @throws the error itself when neither the user nor the variant has caused it
    */
   fail(unit: Unit, variant: PlannedVariant, error: Error): void {
-    const id = caseId(unit, variant);
+    this.#fail(caseId(unit, variant), unit.problem, variant, error);
+  }
+
+  #fail(id: string, problem: string, variant: PlannedVariant, error: Error): void {
     this.#cases.set(id, { id, state: "failed", error: error.message });
     if (!(error instanceof InputError || error instanceof ViolationError)) throw error;
-    if (error instanceof ViolationError) this.#voided.add(`${unit.problem} ${variant.id}`);
+    if (error instanceof ViolationError) this.#voided.add(`${problem} ${variant.id}`);
     this.progress.clear();
     this.execution.io.warn(`reclaim-bench: ${error.message}\n`);
+  }
+
+  /** A case of the short check ended without a violation. */
+  async settleCheck(check: CheckCase, outcome: CheckOutcome): Promise<void> {
+    for (const row of checkRows(this.execution.run, check, outcome)) await this.#writer.write(row);
+    await this.#writer.flush();
+    const id = checkId(check);
+    this.#cases.set(id, { id, state: "done" });
+  }
+
+  /** The short check found something wrong, so the variant is void. */
+  failCheck(check: CheckCase, error: ViolationError): void {
+    this.#fail(checkId(check), check.problem, check.variant, error);
   }
 
   #snapshot(state: Run["state"], finishedAt: string | null): Run {

@@ -1,26 +1,36 @@
 // `reclaim-bench run`: plans, measures, records and reports.
 
 import { existsSync } from "node:fs";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { InputError } from "../errors.ts";
 import { caseId, type Unit } from "../plan/unit.ts";
 import { readEnvironment } from "../records/environment.ts";
 import { newRunId, type Run, readRun } from "../records/run-file.ts";
+import type { CheckCase } from "./check-plan.ts";
 import { execute, newRun } from "./execute.ts";
 import type { Io } from "./io.ts";
 import { Machines } from "./machines.ts";
 import { compileUnits, type Modules, v8Flags } from "./modules.ts";
-import { checkSimulatorOptions, type RunOptions, readChoices, scaleOf, suitesOf, workersOf } from "./options.ts";
+import {
+  checkSimulatorOptions,
+  type RunOptions,
+  readChoices,
+  scaleOf,
+  stoppedCode,
+  suitesOf,
+  workersOf,
+} from "./options.ts";
 import { planAll, planWarnings } from "./plan-all.ts";
 import { makeReport, showReport } from "./report.ts";
-
-/** Exit code of a run that the user stopped: 128 and the number of SIGINT. */
-export const stoppedCode = 130;
+import { checkId } from "./run-records.ts";
+import { planShortChecks } from "./short-check.ts";
+import { checkWritable } from "./writable.ts";
 
 interface Prepared {
   readonly units: readonly Unit[];
+  readonly checks: readonly CheckCase[];
   readonly modules: Modules;
   readonly machines: Machines;
   readonly refines: boolean;
@@ -34,9 +44,10 @@ async function prepare(problems: readonly string[], options: RunOptions, command
   const choices = readChoices(options, chosen, machines);
   const units = planAll(chosen, choices);
   checkSimulatorOptions(options, units);
-  const modules = await compileUnits(units, io);
+  const checks = options.check ? planShortChecks(units) : [];
+  const modules = await compileUnits(units, checks, io);
   const startedAt = io.clock();
-  const run = newRun(units, modules, machines, {
+  const run = newRun(units, checks, modules, machines, {
     runId: newRunId(() => startedAt),
     command,
     startedAt: startedAt.toISOString(),
@@ -61,9 +72,10 @@ async function prepare(problems: readonly string[], options: RunOptions, command
       virtualMs: options.virtualMs ?? "",
       sensitivity: options.sensitivity,
       refine: options.refine,
+      check: options.check,
     },
   });
-  return { units, modules, machines, refines: options.refine, run };
+  return { units, checks, modules, machines, refines: options.refine, run };
 }
 
 /** The run to go on with: the one named, or the newest that is incomplete. */
@@ -107,6 +119,7 @@ function recordedOptions(before: Run, options: RunOptions): RunOptions {
     sweep: listOf(before, "sweeps"),
     sensitivity: before.parameters.sensitivity === true,
     refine: before.parameters.refine === true,
+    check: before.parameters.check === true,
     seed: String(before.seed),
     quick: text("scale") === "quick",
     full: text("scale") === "full",
@@ -132,14 +145,14 @@ async function prepareResumed(
   const lists = [problems, instrument, variant, variantFile, workload, set, machine, sweep];
   const { workloadFile, slabinfo, cpus, hz, virtualMs, sensitivity, refine } = options;
   const others = [workloadFile, slabinfo, cpus, hz, virtualMs].some((option) => option !== undefined);
-  if (others || sensitivity || refine || lists.some((list) => list.length > 0)) {
+  if (others || !options.check || sensitivity || refine || lists.some((list) => list.length > 0)) {
     throw new InputError(
-      "--resume: goes on with what the run was told; leave out problems, instruments, CPUs, machines, variants, workloads and parameters",
+      "--resume: goes on with what the run was told; leave out problems, instruments, CPUs, machines, variants, workloads, parameters and --no-check",
     );
   }
   const before = await findIncomplete(results, options.resume as string | true);
   const prepared = await prepare(listOf(before, "problems"), recordedOptions(before, options), before.command, io);
-  const { units, run } = prepared;
+  const { units, checks, run } = prepared;
   // Not by their text: a file's fields come in the order of the schema.
   const same = (key: "modules" | "workloads" | "simulator"): boolean => isDeepStrictEqual(before[key], run[key]);
   const begin = "begin a new run";
@@ -152,7 +165,10 @@ async function prepareResumed(
   if (before.environment.id !== run.environment.id) {
     throw new InputError(`run ${before.runId}: it was begun on another machine or Node.js; ${begin}`);
   }
-  const planned = new Set(units.flatMap((unit) => unit.variants.map((one) => caseId(unit, one))));
+  const planned = new Set([
+    ...checks.map(checkId),
+    ...units.flatMap((unit) => unit.variants.map((one) => caseId(unit, one))),
+  ]);
   const unplanned = before.cases.filter(({ id }) => !planned.has(id));
   // Those were found to be of interest when others were done.
   const isRefined = prepared.refines && unplanned.every(({ id }) => / \/ simulated [^/]*$/.test(id));
@@ -164,19 +180,6 @@ async function prepareResumed(
     return planned.has(one.id) ? [{ id: one.id, state: "pending" as const }] : [];
   });
   return { ...prepared, run: { ...before, cases } };
-}
-
-/** Refuses a folder that cannot be written before anything is measured. */
-async function checkWritable(folder: string): Promise<void> {
-  let existing = path.resolve(folder);
-  while (!existsSync(existing)) existing = path.dirname(existing);
-  try {
-    const probe = path.join(existing, `.reclaim-bench-${process.pid}`);
-    await writeFile(probe, "");
-    await rm(probe);
-  } catch (error) {
-    throw new InputError(`--out ${folder}: cannot write in ${existing} (${(error as NodeJS.ErrnoException).code})`);
-  }
 }
 
 /**

@@ -260,7 +260,8 @@ function numberOf(field: string): number | undefined {
 /** The usual four and their full-width forms, tab, carriage return, and the guard itself. */
 const formula = /^[=+\-@＝＋－＠\t\r']/;
 
-function guardFormula(value: string): string {
+/** Keeps a spreadsheet from running a text as a formula. */
+export function guardFormula(value: string): string {
   return formula.test(value) ? `'${value}` : value;
 }
 

@@ -318,6 +318,15 @@ export const metrics = defineMetrics([
     "exact",
     "Caches that were asked to go and are still there at the end",
   ],
+  // The short check of a scenario. What a check comes to within its time hangs on the host, what it exhausts does not.
+  ["check-exhausted", "boolean", "higher", "sampled", "1: every interleaving was explored; 0: it stopped at a bound"],
+  ["check-states", "states", "", "exact", "Distinct states of a scenario of which every interleaving was explored"],
+  ["check-transitions", "steps", "", "exact", "Steps taken until then"],
+  ["check-executions", "executions", "", "exact", "Executions from the beginning to an end until then"],
+  ["check-depth", "steps", "", "exact", "Steps of the longest of them"],
+  ["check-bound[]", "boolean", "", "sampled", "1: the check of the scenario stopped at this bound"],
+  ["check-states-reached", "states", "", "sampled", "Distinct states that were reached until then"],
+  ["check-ms", "ms", "lower", "sampled", "Time of the check when it was made; later runs need not make it again"],
 ]);
 
 /**

@@ -1,5 +1,7 @@
 // Puts a problem's part of a report together: its own answers, and those of the simulator, which are alike for all.
 
+import { CheckSummary } from "./checked.ts";
+import { renderTable } from "./markdown.ts";
 import { type Answered, type AnsweredWorkload, type Part, type Reporter, type Subject, voidsText } from "./part.ts";
 import type { ProblemRows } from "./rows.ts";
 import { answerSimulated } from "./simulator/answers.ts";
@@ -8,6 +10,7 @@ import { howToRead, simulatedMarkdown, simulatedTerminal, simulatedVerdicts } fr
 import type { SimulatedAnswers } from "./simulator/model.ts";
 import { leadersAtMain } from "./simulator/verdict.ts";
 import { defaultView, type View } from "./simulator/view.ts";
+import { wrapText } from "./terminal.ts";
 
 /** A workload with all that is known of it. */
 interface Composed {
@@ -39,12 +42,14 @@ function compose(answered: Answered, rows: ProblemRows, subject: Subject, view: 
     simulated: answerSimulated(name, rows.simulated, subject, view),
   }));
   const { native, counted } = answered;
+  const checked = new CheckSummary(rows.checked, subject.violations ?? [], subject.order);
   const held = uniteHeld(
     workloads.flatMap(({ simulated }) => simulated),
     own.length === 0 ? null : answered.faults,
   );
   return {
     subject,
+    checked,
     choices: answered.workloads.map(({ workload, variant, isIncomplete }) => ({ workload, variant, isIncomplete })),
     simulated: workloads.flatMap(({ name, simulated }) =>
       simulated.map((one) => {
@@ -59,8 +64,8 @@ function compose(answered: Answered, rows: ProblemRows, subject: Subject, view: 
         };
       }),
     ),
-    markdown: markdownOf(workloads, answered.remarks, held, subject),
-    terminal: terminalOf(workloads, held),
+    markdown: [markdownOf(workloads, answered.remarks, held, subject), ...checkedMarkdown(checked)].join("\n"),
+    terminal: `${terminalOf(workloads, held)}\n${wrapText(checked.line)}\n`,
     answers: workloads.map(({ name, simulated }, index) => {
       const one = answered.answers[index] ?? { name };
       return simulated.length === 0 ? one : { ...one, simulated };
@@ -89,6 +94,19 @@ function markdownOf(workloads: readonly Composed[], remarks: string, held: Held,
     if (simulated.length > 0) lines.push(simulatedMarkdown(simulated, held));
   }
   return lines.join("\n");
+}
+
+/** Which interleavings were explored. Where none were, the report's head says so. */
+function checkedMarkdown(checked: CheckSummary): string[] {
+  if (!checked.isChecked) return [];
+  return [
+    "## Checked",
+    "",
+    "Before anything was measured, the interleavings of each variant were explored in the short scenarios of the problem, under sequential consistency. _exhausted_: all of them; a bound: up to there nothing was wrong. `reclaim-bench check` has more scenarios, and x86-TSO.",
+    "",
+    renderTable(checked.table),
+    "",
+  ];
 }
 
 /** Name of a workload and what it asks. */

@@ -3,6 +3,7 @@
 
 import { markdownTable } from "markdown-table";
 import type { Run } from "../records/run-file.ts";
+import type { CheckSummary } from "./checked.ts";
 import { formatCpus, formatInstruments } from "./cpus.ts";
 import { formatBytes, formatNumber } from "./format.ts";
 import type { Choice, Part, SimulatedSummary } from "./part.ts";
@@ -44,8 +45,18 @@ function environmentTable(run: Run): string {
   return markdownTable(escapeCells(rows), { align: ["l", "l"] });
 }
 
+/** How far the variants can be trusted to be right. */
+function correctnessText(parts: readonly Part[]): string {
+  const unchecked = parts.filter(({ checked }) => !checked.isChecked).map(({ subject }) => subject.problem);
+  if (unchecked.length === parts.length) {
+    return "The variants' correctness is tested against a model; no interleavings were explored for this report.";
+  }
+  const but = unchecked.length === 0 ? "" : `, but none of ${unchecked.join(", ")}`;
+  return `The variants' correctness is tested against a model, and interleavings of short scenarios were explored${but}; see _Checked_.`;
+}
+
 /** What a reader must know before anything else. */
-function notices(run: Run): string[] {
+function notices(run: Run, parts: readonly Part[]): string[] {
   const lines: string[] = [];
   if (run.state === "incomplete") {
     lines.push(
@@ -53,10 +64,7 @@ function notices(run: Run): string[] {
       "",
     );
   }
-  lines.push(
-    "> The variants' correctness is tested against a model; no interleavings were explored for this report.",
-    "",
-  );
+  lines.push(`> ${correctnessText(parts)}`, "");
   const failed = run.cases.filter((one) => one.state === "failed");
   if (failed.length > 0) {
     lines.push("> **Failed cases:**", ...failed.map((one) => `> - ${one.id}: ${one.error}`), "");
@@ -68,7 +76,7 @@ function notices(run: Run): string[] {
 /** What to choose, over all problems, and who is best where it was simulated. */
 function shortAnswer(parts: readonly Part[]): string {
   const isSimulated = parts.some(({ simulated }) => simulated.length > 0);
-  const rows = parts.flatMap(({ subject, choices, simulated }) => {
+  const rows = parts.flatMap(({ subject, checked, choices, simulated }) => {
     const workloads = [...new Set([...choices, ...simulated].map(({ workload }) => workload))];
     return workloads.map((workload) => {
       const choice = choices.find((one) => one.workload === workload);
@@ -76,7 +84,7 @@ function shortAnswer(parts: readonly Part[]): string {
       return [
         subject.problem,
         workload,
-        choiceText(choice),
+        choiceText(choice, checked),
         ...(isSimulated ? [machines.length === 0 ? "–" : machines.map(bestText).join("; ")] : []),
       ];
     });
@@ -89,10 +97,14 @@ function shortAnswer(parts: readonly Part[]): string {
   return isHeld ? `${table}\n\n\\*: breaks a constraint somewhere in the run, and is not chosen.` : table;
 }
 
-function choiceText(choice: Choice | undefined): string {
+/** Which variant, and whether its interleavings were not all explored. */
+function choiceText(choice: Choice | undefined, checked: CheckSummary): string {
   if (choice === undefined) return "–";
   if (choice.isIncomplete) return "incomplete";
-  return choice.variant === null ? "nothing" : `\`${choice.variant}\``;
+  if (choice.variant === null) return "nothing";
+  const standing = checked.standingOf(choice.variant);
+  const mark = { exhausted: "", unchecked: " (unchecked)", violation: " (void)" } as const;
+  return `\`${choice.variant}\`${standing === "stopped at a bound" ? " (check stopped at a bound)" : mark[standing]}`;
 }
 
 /** Of several that are level the number, when it is large. */
@@ -122,9 +134,9 @@ export function renderMarkdown(run: Run, parts: readonly Part[]): string {
   const lines: string[] = [`# ${names.join(" and ")}: which variant to choose`, ""];
   if (parts.length === 1) {
     const { subject, markdown } = parts[0]!;
-    lines.push(subject.statement, "", ...notices(run), markdown);
+    lines.push(subject.statement, "", ...notices(run, parts), markdown);
   } else {
-    lines.push(...notices(run), shortAnswer(parts), "");
+    lines.push(...notices(run, parts), shortAnswer(parts), "");
     for (const { subject, markdown } of parts) {
       lines.push(`## ${subject.problem}`, "", subject.statement, "", lower(markdown));
     }

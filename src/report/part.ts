@@ -1,5 +1,6 @@
 // What a problem brings to a report. The report's frame, which is the same for all problems, knows no more of one.
 
+import type { CheckSummary, CheckViolation } from "./checked.ts";
 import type { CpuUse, ProblemRows } from "./rows.ts";
 import type { Faults } from "./simulator/held.ts";
 
@@ -22,6 +23,8 @@ export interface Subject {
   readonly incomplete: ReadonlySet<string>;
   /** Names of workloads whose simulated cases were not all tried before the run was stopped; absent: none. */
   readonly unsimulated?: ReadonlySet<string>;
+  /** What the short check found wrong; absent: nothing. */
+  readonly violations?: readonly CheckViolation[];
 }
 
 /** Who is who, for the answers. */
@@ -76,6 +79,8 @@ export interface SimulatedSummary {
 /** One problem's part of a report. */
 export interface Part {
   readonly subject: Subject;
+  /** What came of the short check. */
+  readonly checked: CheckSummary;
   /** Of the workloads that were measured or counted. */
   readonly choices: readonly Choice[];
   readonly simulated: readonly SimulatedSummary[];

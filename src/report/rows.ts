@@ -5,6 +5,7 @@ import { Histogram, parseBucketMetric } from "../records/histogram.ts";
 import { parseLabelledMetric } from "../records/labelled.ts";
 import type { MeasuredRow } from "../records/record.ts";
 import { type ParameterTable, workloadTypes } from "../workloads/index.ts";
+import { CheckedRows } from "./checked.ts";
 
 /** Values by round. */
 export type Series = Map<number, number>;
@@ -222,10 +223,11 @@ export class SimulatedRows {
   }
 }
 
-/** Rows of one problem in a run: those of the simulator, and apart from them all others. */
+/** Rows of one problem in a run: those of the simulator, those of the checker, and apart from them all others. */
 export class ProblemRows {
   /** What happened in virtual time. No other rows are. */
   readonly simulated = new SimulatedRows();
+  readonly checked = new CheckedRows();
   readonly #reference: string;
   readonly #workloads = new Map<string, WorkloadRows>();
 
@@ -237,6 +239,10 @@ export class ProblemRows {
   add(row: MeasuredRow): void {
     if (row.instrument === "simulator") {
       this.simulated.add(row);
+      return;
+    }
+    if (row.instrument === "checker") {
+      this.checked.add(row);
       return;
     }
     within(this.#workloads, row.workload, () => new WorkloadRows(row.workload)).add(

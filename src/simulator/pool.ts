@@ -1,157 +1,27 @@
-// Simulates cases in threads, several at a time. A case runs in one thread and shares nothing with others, so neither
-// their number nor their order has a part in any result.
-//
-// Piscina has the threads: it starts and ends them, hands over what is posted, and ends the one whose task is aborted.
-// Its queue stays empty, for ours is about what it cannot know: whether a case still fits into memory beside those that
-// run, and whether it is still wanted when its turn comes, after its variant may have become void.
+// Threads that simulate cases, several at a time. A case may not be wanted any more when its turn comes, as its variant
+// has become void meanwhile.
 
-import { existsSync } from "node:fs";
 import path from "node:path";
-import { Piscina } from "piscina";
-import { StoppedError } from "../errors.ts";
+import {
+  JobPool,
+  type PooledJob as PooledJobOf,
+  type PoolOptions,
+  type RunningJob as RunningJobOf,
+} from "../job-pool.ts";
 import { packageRoot } from "../package-root.ts";
 import type { SimulationJob } from "./job.ts";
 import { hung, type JobOutcome } from "./outcome.ts";
-import type { WorkerTask } from "./worker.ts";
+
+export type { PoolOptions } from "../job-pool.ts";
+export type PooledJob = PooledJobOf<SimulationJob>;
+export type RunningJob = RunningJobOf<JobOutcome>;
 
 /** Of the build, also where the sources run: Node.js 20 cannot load TypeScript into a thread. */
 const workerFile = path.join(packageRoot, "dist", "src", "simulator", "worker.js");
 
-/** A job with what the pool needs to know of it. */
-export interface PooledJob {
-  readonly job: SimulationJob;
-  /** Memory that it takes at most, roughly. */
-  readonly bytes: number;
-  /** Asked when its turn comes: false leaves it out. */
-  readonly isWanted: () => boolean;
-}
-
-export interface PoolOptions {
-  /** Threads, at least 1. */
-  readonly workers: number;
-  /** Jobs that run at the same time take no more than this together; one that takes more runs alone. */
-  readonly bytesMax: number;
-  readonly signal: AbortSignal;
-  /** How long a job may not be heard of before it counts as hung, in ms. @default 120000 */
-  readonly patienceMs?: number;
-}
-
-/** Times between two looks at a job, per patience. */
-const looksPerPatience = 8;
-
-/** A job that was given to the pool. */
-export interface RunningJob {
-  readonly outcome: Promise<JobOutcome | null>;
-  /** How far it is, from 0 to 1. */
-  readonly share: () => number;
-}
-
-/** A job that waits or runs. */
-interface Entry extends PooledJob {
-  readonly progress: Int32Array;
-  readonly resolve: (outcome: JobOutcome | null) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** Looks at a job now and then, and tells when it has not got on for too long. Looks count: while the host sleeps there are none. */
-function watch(progress: Int32Array, patienceMs: number, onQuiet: () => void): NodeJS.Timeout {
-  let seen = Atomics.load(progress, 1);
-  let quietLooks = 0;
-  return setInterval(() => {
-    const now = Atomics.load(progress, 1);
-    quietLooks = now === seen ? quietLooks + 1 : 0;
-    seen = now;
-    if (quietLooks >= looksPerPatience) onQuiet();
-  }, patienceMs / looksPerPatience);
-}
-
-/** Threads that simulate. End with {@link close}, also after an error. */
-export class SimulationPool {
-  readonly #options: PoolOptions;
-  readonly #threads: Piscina;
-  readonly #waiting: Entry[] = [];
-  readonly #running = new Set<Entry>();
-
+/** Threads that simulate. A job's outcome is a violation when it hung. End with `close`, also after an error. */
+export class SimulationPool extends JobPool<SimulationJob, JobOutcome> {
   constructor(options: PoolOptions) {
-    if (!existsSync(workerFile)) throw new Error(`${workerFile}: is missing; build first`);
-    this.#options = options;
-    this.#threads = new Piscina({
-      filename: workerFile,
-      minThreads: 0,
-      maxThreads: options.workers,
-      // Between jobs that take seconds, nothing is gained by threads that wait for the next one attentively.
-      atomics: "disabled",
-      idleTimeout: 1000,
-      recordTiming: false,
-    });
-    options.signal.addEventListener("abort", this.#stop);
-  }
-
-  /**
-   * Performs a job. Jobs begin in the order of the calls: one that has to wait for memory keeps those behind it waiting.
-   *
-   * Its outcome is null when it was not wanted any more, and a violation when it hung. It is rejected with a `StoppedError` when the signal was raised,
-   * and with another error when the harness failed or the thread died.
-   */
-  run(pooled: PooledJob): RunningJob {
-    const progress = new Int32Array(new SharedArrayBuffer(8));
-    let isDone = false;
-    const outcome = new Promise<JobOutcome | null>((resolve, reject) => {
-      this.#waiting.push({ ...pooled, progress, resolve, reject });
-    }).finally(() => {
-      isDone = true;
-    });
-    // Whoever asked may look at others first.
-    outcome.catch(() => {});
-    this.#beginMore();
-    return { outcome, share: () => (isDone ? 1 : Atomics.load(progress, 0) / 1e6) };
-  }
-
-  #beginMore(): void {
-    const { workers, bytesMax, signal } = this.#options;
-    if (signal.aborted) {
-      this.#stop();
-      return;
-    }
-    for (;;) {
-      const [next] = this.#waiting;
-      if (next === undefined || this.#running.size >= workers) return;
-      const bytes = [...this.#running].reduce((sum, entry) => sum + entry.bytes, next.bytes);
-      if (this.#running.size > 0 && bytes > bytesMax) return;
-      this.#waiting.shift();
-      if (next.isWanted()) void this.#perform(next);
-      else next.resolve(null);
-    }
-  }
-
-  async #perform(entry: Entry): Promise<void> {
-    this.#running.add(entry);
-    const task: WorkerTask = { job: entry.job, progress: entry.progress.buffer as SharedArrayBuffer };
-    const { signal, patienceMs = 120_000 } = this.#options;
-    const quiet = new AbortController();
-    const timer = watch(entry.progress, patienceMs, () => quiet.abort());
-    try {
-      const either = AbortSignal.any([signal, quiet.signal]);
-      entry.resolve((await this.#threads.run(task, { signal: either })) as JobOutcome);
-    } catch (error) {
-      if (signal.aborted) entry.reject(new StoppedError("stopped"));
-      else if (quiet.signal.aborted) entry.resolve(hung(entry.job, patienceMs));
-      else entry.reject(error);
-    } finally {
-      clearInterval(timer);
-      this.#running.delete(entry);
-      this.#beginMore();
-    }
-  }
-
-  readonly #stop = (): void => {
-    for (const { reject } of this.#waiting.splice(0)) reject(new StoppedError("stopped"));
-  };
-
-  /** Ends the threads, wherever they are. Who still waits for a job hears that it was stopped. */
-  async close(): Promise<void> {
-    this.#options.signal.removeEventListener("abort", this.#stop);
-    this.#stop();
-    await this.#threads.destroy();
+    super({ workerFile, hung }, options);
   }
 }

@@ -59,3 +59,9 @@ export const findingLivelock = 5;
 export const findingOverflow = 6;
 /** Nobody can go on in a part where nobody else runs. */
 export const findingStuck = 7;
+
+/** Exported functions of an instance, in the order in which the table has them; then `asyncify_stop_unwind`. */
+export const callRun = 0;
+export const callRunWork = 1;
+/** Entries of the table for each CPU. */
+export const callCount = 3;

@@ -24,6 +24,7 @@ import {
   cpu,
   enter,
   isWorkDue,
+  keep32,
   leave,
   load32,
   note,
@@ -128,7 +129,7 @@ export function run(first: u32, end: u32): u32 {
     if (kind === kindObjectAllocate) {
       const object = allocate(cacheAt(load<u32>(event, eventGroupOffset)));
       if (object === 0) return runOutOfMemory;
-      store<u32>(objectCell(load<u32>(event, eventObjectOffset)), object as u32);
+      keep32(objectCell(load<u32>(event, eventObjectOffset)), object as u32);
     } else if (kind === kindCacheCreate) {
       create(event);
     } else if (kind === kindCacheDestroy) {
@@ -151,7 +152,7 @@ function runFrees(first: u32, end: u32): u32 {
   while (event < stop && load<u16>(event, eventKindOffset) === kindObjectFree) {
     const object = load<u32>(objectCell(load<u32>(event, eventObjectOffset)));
     // For `settle` and `freeNow`; the index may belong to another object by then.
-    store<u32>(event, object, eventAOffset);
+    keep32(event + eventAOffset, object);
     free(event, cacheAt(load<u32>(event, eventGroupOffset)), object);
     boundary();
     event += eventSize;

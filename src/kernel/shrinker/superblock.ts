@@ -15,10 +15,12 @@ import {
   leave,
   load32,
   load64,
+  note,
   sleep,
   storeRelaxed32,
   storeRelaxed64,
 } from "../machine/impl";
+import { noteCallbackAfterFree } from "../notes";
 import { kfree, kmallocBytes, kzalloc } from "../slab/kmalloc";
 import {
   registerShrinker,
@@ -237,10 +239,15 @@ function isLate(shrinker: usize): bool {
   );
 }
 
+function countLate(shrinker: usize): void {
+  note(noteCallbackAfterFree, shrinker);
+  countAlways(counterCallbacksAfterFree);
+}
+
 /** What a callback does first. Returns the superblock, or 0 when the callback must not run. */
 function beginCallback(shrinker: usize): usize {
   if (isLate(shrinker)) {
-    countAlways(counterCallbacksAfterFree);
+    countLate(shrinker);
     return 0;
   }
   const superblock = superblockAt(load32(shrinker + offsetof<Shrinker>("owner")));
@@ -252,7 +259,7 @@ function beginCallback(shrinker: usize): usize {
 /** A callback that sleeps looks again when it wakes up: its owner may have gone. */
 function sleepInCallback(shrinker: usize, ns: u64): void {
   sleep(ns);
-  if (isLate(shrinker)) countAlways(counterCallbacksAfterFree);
+  if (isLate(shrinker)) countLate(shrinker);
 }
 
 /** Callback: objects of a cgroup on a node, 0 when they cannot be reclaimed yet, or `shrinkEmpty`. */

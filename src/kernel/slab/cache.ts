@@ -8,8 +8,19 @@
 // An object is at least one 64-byte line, so that no two begin in the same one.
 
 import { cacheTable, counterCell, counterFreed, counterLeftBehind, lineSize, pageSize } from "../layout";
-import { allocated, freed, load32, note, read32, storeRelaxed32 } from "../machine/impl";
-import { noteRemovalCompleted } from "../notes";
+import {
+  checksOff,
+  checksOn,
+  load32,
+  note,
+  objectAllocated,
+  objectFreed,
+  read32,
+  slabGone,
+  slabMade,
+  storeRelaxed32,
+} from "../machine/impl";
+import { noteLeftBehind, noteRemovalCompleted } from "../notes";
 import { acquireIrqOff, releaseIrqOn } from "../sync/spin-lock";
 import { addressOf, givePages, headPageOf, Page, takePages } from "./page";
 
@@ -152,7 +163,10 @@ export function destroyCache(cache: usize): void {
   // Under the lock, because whoever freed the last object may have counted it and not linked its slab yet.
   acquireIrqOff(cache + offsetof<Cache>("lock"));
   const left = load32(cache + offsetof<Cache>("usedCount"));
-  if (left !== 0) storeRelaxed32(counterCell(counterLeftBehind), load32(counterCell(counterLeftBehind)) + left);
+  if (left !== 0) {
+    note(noteLeftBehind, left);
+    storeRelaxed32(counterCell(counterLeftBehind), load32(counterCell(counterLeftBehind)) + left);
+  }
   let slab: usize = load32(cache + offsetof<Cache>("slabs"));
   while (slab !== 0) {
     const next = load32(slab + offsetof<Page>("nextSlab"));
@@ -168,7 +182,7 @@ export function destroyCache(cache: usize): void {
 }
 
 function releaseSlab(cache: usize, slab: usize): void {
-  freed(addressOf(slab), pageSize << load32(cache + offsetof<Cache>("order")));
+  slabGone(addressOf(slab), pageSize << load32(cache + offsetof<Cache>("order")));
   givePages(slab);
 }
 
@@ -195,15 +209,17 @@ function grow(cache: usize): usize {
   const slotSize = load32(cache + offsetof<Cache>("slotSize"));
   const count = load32(cache + offsetof<Cache>("objectsPerSlab"));
   const base = addressOf(slab);
-  allocated(base, pageSize << load32(cache + offsetof<Cache>("order")));
+  slabMade(base, pageSize << load32(cache + offsetof<Cache>("order")), slotSize);
   // Chained from the last to the first, so that objects are handed out in address order.
   let next: u32 = 0;
+  checksOff();
   for (let index = count; index > 0; index--) {
     const object = base + (index - 1) * slotSize;
     storeRelaxed32(object + offsetof<FreeObject>("next"), next);
     storeRelaxed32(object + offsetof<FreeObject>("state"), objectFree);
     next = object as u32;
   }
+  checksOn();
   storeRelaxed32(slab + offsetof<Page>("cache"), cache as u32);
   storeRelaxed32(slab + offsetof<Page>("freeObjects"), next);
   storeRelaxed32(slab + offsetof<Page>("usedCount"), 0);
@@ -242,6 +258,7 @@ export function allocateObject(cache: usize): usize {
     }
   }
   const object = load32(slab + offsetof<Page>("freeObjects"));
+  objectAllocated(object);
   const next = load32(object + offsetof<FreeObject>("next"));
   storeRelaxed32(slab + offsetof<Page>("freeObjects"), next);
   const used = load32(slab + offsetof<Page>("usedCount"));
@@ -260,8 +277,11 @@ export function freeObject(cache: usize, object: usize): void {
   const slab = headPageOf(object);
   acquireIrqOff(cache + offsetof<Cache>("lock"));
   const first = load32(slab + offsetof<Page>("freeObjects"));
+  objectFreed(object);
+  checksOff();
   storeRelaxed32(object + offsetof<FreeObject>("next"), first);
   storeRelaxed32(object + offsetof<FreeObject>("state"), objectFree);
+  checksOn();
   storeRelaxed32(slab + offsetof<Page>("freeObjects"), object as u32);
   const used = load32(slab + offsetof<Page>("usedCount")) - 1;
   storeRelaxed32(slab + offsetof<Page>("usedCount"), used);

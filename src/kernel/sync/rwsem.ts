@@ -30,7 +30,7 @@ import {
   storeRelaxed32,
   task,
 } from "../machine/impl";
-import { noteLockAcquired, noteLockReleased } from "../notes";
+import { noteLockAcquired, noteLockReleased, noteLockShared, noteLockUnshared } from "../notes";
 import { downRead, downReadTrylock, downWrite, upRead, upWrite } from "../symbols";
 import { hz, jiffyNs } from "./jiffies";
 import { allowSpinning, nobody, spinAsHeir, spinAsWriter } from "./rwsem-spin";
@@ -68,6 +68,7 @@ function enterAsReader(sem: usize, seen: u32): bool {
     const held = compareExchange32(sem, seen, seen + oneReader);
     if (held === seen) {
       setReaderOwner(sem, task());
+      note(noteLockShared, sem);
       isTaken = true;
       break;
     }
@@ -90,13 +91,17 @@ export function tryReadLock(sem: usize): bool {
 export function readLock(sem: usize): void {
   enter(downRead);
   // A guess stands for the kernel's addition, which does not look first either.
-  if (!enterAsReader(sem, 0)) readLockSlowly(sem);
+  if (!enterAsReader(sem, 0)) {
+    readLockSlowly(sem);
+    note(noteLockShared, sem);
+  }
   leave();
 }
 
 /** Gives the lock back as a reader. */
 export function readUnlock(sem: usize): void {
   enter(upRead);
+  note(noteLockUnshared, sem);
   // Guesses that there is no other reader.
   let seen: u32 = oneReader;
   let held = compareExchange32(sem, seen, seen - oneReader);

@@ -141,7 +141,7 @@ describe("a run that was measured and simulated", () => {
     });
     const all = renderMarkdown(run, [first, quarantine]);
     expect(all).toContain("| problem | workload | choose | best where simulated |");
-    expect(all).toContain("| shrinker | cgroups-4000 | `refcount-rcu` | `refcount-rcu` (16 CPUs of box) |");
+    expect(all).toContain("| shrinker | cgroups-4000 | `refcount-rcu` (unchecked) | `refcount-rcu` (16 CPUs of box) |");
     expect(all).toContain("`rwsem`\\* (8 CPUs of box)");
     expect(all).toContain("\n\\*: breaks a constraint somewhere in the run, and is not chosen.\n");
     const stopped = await part(fixedRows(), { unsimulated: new Set(["cgroups-4000"]) });

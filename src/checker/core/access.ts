@@ -1,0 +1,206 @@
+// Accesses. Each is performed at once when nobody can notice it; else the call stops before it, and performs it in its next step.
+
+import { isVisible, touch } from "./conflicts";
+import { performed } from "./host";
+import { put32, put64, putQuietly } from "./journal";
+import { Agent } from "./layout";
+import { seen, wrote } from "./looks";
+import {
+  operationAdd,
+  operationBarrier,
+  operationCompareExchange,
+  operationExchange,
+  operationLoad,
+  operationStore,
+  operationStoreOrdered,
+} from "./protocol";
+import {
+  agent,
+  agentIndex,
+  countOperation,
+  cpu,
+  hasResumed,
+  isCounted,
+  isSequential,
+  operations,
+  operationsMax,
+  suspend,
+} from "./running";
+import { check } from "./shadow";
+import { buffer, isTso, storeCount, valueOf } from "./stores";
+
+/** Whether the host hears of every operation. */
+export let isTraced: bool = false;
+/** Under TSO while operations are counted: whether the last one, if it is a store, stays in the buffer. */
+let buffersLast: bool = false;
+/** Whether the step's first operation went into the store buffer. */
+export let hasBuffered: bool = false;
+
+export function setTraced(is: bool): void {
+  isTraced = is;
+}
+
+export function expectBuffering(last: bool): void {
+  buffersLast = last;
+  hasBuffered = false;
+}
+
+/** Whether locked operations have to wait for the CPU's store buffer. */
+export function mustDrain(): bool {
+  return isTso && storeCount(cpu) !== 0;
+}
+
+/** Notes what the running call is about to do, and stops it. */
+export function stopBefore(operation: u32, cell: usize, bytes: u32): void {
+  // They follow from the frames, and are written anew whenever the agent stops.
+  putQuietly(agent + offsetof<Agent>("operation"), operation);
+  putQuietly(agent + offsetof<Agent>("cell"), cell as u32);
+  putQuietly(agent + offsetof<Agent>("bytes"), bytes);
+  suspend();
+}
+
+/** Whether the present access was scheduled: others can notice it. */
+let isScheduled: bool = false;
+
+/** Whether an access is to be performed now. If not, the call has been stopped. */
+function begins(operation: u32, cell: usize, bytes: u32, isLocked: bool): bool {
+  isScheduled = false;
+  if (!isSequential) {
+    if (hasResumed()) isScheduled = true;
+    else {
+      const stops = isCounted
+        ? operations >= operationsMax || (isLocked && mustDrain())
+        : (bytes !== 0 && isVisible(cell, bytes)) || (isLocked && mustDrain());
+      if (stops) {
+        stopBefore(operation, cell, bytes);
+        return false;
+      }
+    }
+    countOperation();
+  }
+  if (bytes !== 0) {
+    check(cell, bytes);
+    touch(cell, bytes, operation !== operationLoad);
+  }
+  return true;
+}
+
+function write(cell: usize, bytes: u32, value: u64): void {
+  if (bytes === 8) put64(cell, value);
+  else put32(cell, value as u32);
+}
+
+function trace(operation: u32, cell: usize, bytes: u32, before: u64, after: u64, isBuffered: bool): void {
+  performed(
+    agentIndex,
+    operation,
+    cell as u32,
+    bytes,
+    before as u32,
+    (before >> 32) as u32,
+    after as u32,
+    (after >> 32) as u32,
+    isBuffered ? 1 : 0,
+  );
+}
+
+function loadCell(cell: usize, bytes: u32): u64 {
+  if (!begins(operationLoad, cell, bytes, false)) return 0;
+  const value = valueOf(cpu, cell, bytes);
+  if (isScheduled || isCounted) seen(cell, bytes, value);
+  if (isTraced) trace(operationLoad, cell, bytes, value, value, false);
+  return value;
+}
+
+/** A plain store. One that nobody else can notice need not wait in the buffer: nobody sees a difference. */
+function storeCell(cell: usize, bytes: u32, value: u64): void {
+  if (!begins(operationStore, cell, bytes, false)) return;
+  const waits = isTso && !isSequential && (isCounted ? buffersLast && operations === operationsMax : isScheduled);
+  // While operations are counted nothing is known of what others can notice: then no store overtakes another one.
+  const follows = !waits && isCounted && mustDrain();
+  const buffers = waits || follows;
+  if (isTraced) trace(operationStore, cell, bytes, valueOf(cpu, cell, bytes), value, buffers);
+  if (buffers) {
+    buffer(cpu, cell, bytes, value, follows);
+    hasBuffered = waits;
+  } else {
+    write(cell, bytes, value);
+  }
+  if (isScheduled || isCounted) wrote(cell, bytes, value);
+}
+
+/** What a locked operation does with its cell. */
+function lockedCell(operation: u32, cell: usize, bytes: u32, value: u64, expected: u64): u64 {
+  if (!begins(operation, cell, bytes, true)) return 0;
+  const held: u64 = bytes === 8 ? load<u64>(cell) : u64(load<u32>(cell));
+  let next = value;
+  if (operation === operationAdd) next = bytes === 8 ? held + value : u64((held as u32) + (value as u32));
+  else if (operation === operationCompareExchange && held !== expected) next = held;
+  if (isTraced) trace(operation, cell, bytes, held, next, false);
+  write(cell, bytes, next);
+  if (isScheduled || isCounted) {
+    seen(cell, bytes, next);
+    if (operation !== operationCompareExchange || held === expected) wrote(cell, bytes, next);
+  }
+  return held;
+}
+
+export function load32(cell: usize): u32 {
+  return loadCell(cell, 4) as u32;
+}
+
+export function load64(cell: usize): u64 {
+  return loadCell(cell, 8);
+}
+
+export function storeRelaxed32(cell: usize, value: u32): void {
+  storeCell(cell, 4, value);
+}
+
+export function storeRelaxed64(cell: usize, value: u64): void {
+  storeCell(cell, 8, value);
+}
+
+export function store32(cell: usize, value: u32): void {
+  lockedCell(operationStoreOrdered, cell, 4, value, 0);
+}
+
+export function store64(cell: usize, value: u64): void {
+  lockedCell(operationStoreOrdered, cell, 8, value, 0);
+}
+
+export function exchange32(cell: usize, value: u32): u32 {
+  return lockedCell(operationExchange, cell, 4, value, 0) as u32;
+}
+
+export function exchange64(cell: usize, value: u64): u64 {
+  return lockedCell(operationExchange, cell, 8, value, 0);
+}
+
+export function compareExchange32(cell: usize, expected: u32, value: u32): u32 {
+  return lockedCell(operationCompareExchange, cell, 4, value, expected) as u32;
+}
+
+export function compareExchange64(cell: usize, expected: u64, value: u64): u64 {
+  return lockedCell(operationCompareExchange, cell, 8, value, expected);
+}
+
+export function add32(cell: usize, delta: u32): u32 {
+  return lockedCell(operationAdd, cell, 4, delta, 0) as u32;
+}
+
+export function add64(cell: usize, delta: u64): u64 {
+  return lockedCell(operationAdd, cell, 8, delta, 0);
+}
+
+export function barrier(): void {
+  if (!begins(operationBarrier, 0, 0, true)) return;
+  if (isTraced) trace(operationBarrier, 0, 0, 0, 0, false);
+}
+
+/** A cell of the harness's own. */
+export function keep32(cell: usize, value: u32): void {
+  put32(cell, value);
+}
+
+export { trace };

@@ -1,0 +1,376 @@
+// What the code under test asks of its machine besides accesses.
+
+import { isTraced, mustDrain, stopBefore, trace } from "./access";
+import { bitOfLock, irqBit, isVisibleWord, preemptBit, show, touch, touchContext } from "./conflicts";
+import { find } from "./findings";
+import { entered, left } from "./host";
+import { put32, put64, putQuietly } from "./journal";
+import {
+  Agent,
+  agentAt,
+  clock,
+  contextOf,
+  Cpu,
+  cpuAt,
+  cpuCount,
+  forcedCell,
+  mailOffset,
+  pendingMax,
+  runnersMax,
+  runsOf,
+  stateBlocked,
+  statePaused,
+  stateReady,
+  taskCount,
+  timeCell,
+  workOffset,
+} from "./layout";
+import { countPause, forgetRounds, lookAgain } from "./looks";
+import {
+  callRunWork,
+  findingInvariant,
+  findingOverflow,
+  findingStuck,
+  operationInterrupt,
+  operationIrqOff,
+  operationIrqOn,
+  operationIsIdle,
+  operationIsRunning,
+  operationNow,
+  operationPause,
+  operationPreemptOff,
+  operationPreemptOn,
+  operationSleep,
+  operationWait,
+  operationWake,
+} from "./protocol";
+import {
+  agent,
+  agentIndex,
+  countOperation,
+  cpu,
+  cpuIndex,
+  hasResumed,
+  isCounted,
+  isSequential,
+  moveTo,
+  operations,
+  operationsMax,
+} from "./running";
+import { check } from "./shadow";
+
+/** What a wait returned that is over: 1 when the cell held something else at once. */
+let waitResult: u32 = 0;
+/** What the running agent's last pause or sleep was, now that it goes on. */
+let hasWaited: bool = false;
+/** Rounds of loops that the runner made since anything else happened. */
+let sequentialRounds: u32 = 0;
+/** Notes by which the code under test reports that it broke a rule: a bit for each kind. */
+let violations: u32 = 0;
+
+const sequentialRoundsMax: u32 = 100_000;
+const noteLockAcquired: u32 = 1;
+const noteLockReleased: u32 = 2;
+const noteLockShared: u32 = 17;
+const noteLockUnshared: u32 = 18;
+
+export function setViolations(kinds: u32): void {
+  violations = kinds;
+}
+
+export function goOnAfterWait(waited: bool): void {
+  hasWaited = waited;
+}
+
+export function setWaitResult(result: u32): void {
+  waitResult = result;
+}
+
+/** Whether an operation is to be performed now, which others notice if `isNoticed`. If not, the call has been stopped. */
+function begins(operation: u32, cell: usize, isNoticed: bool): bool {
+  if (isSequential) return true;
+  if (!hasResumed() && (isCounted ? operations >= operationsMax : isNoticed)) {
+    stopBefore(operation, cell, 0);
+    return false;
+  }
+  countOperation();
+  return true;
+}
+
+function traceMark(operation: u32, cell: u32, before: u64, after: u64): void {
+  if (isTraced) trace(operation, usize(cell), 0, before, after, false);
+}
+
+/** Keeps preemption off. Turned on again at once with interrupts: nobody waits for that to happen at a certain moment. */
+export function preemptOff(): void {
+  const depth = changetype<Agent>(agent).preemptDepth;
+  const isOutermost = depth === 0;
+  if (!begins(operationPreemptOff, 0, isOutermost && isVisibleWord(contextOf(cpuIndex)))) return;
+  if (isSequential) return;
+  touchContext();
+  traceMark(operationPreemptOff, 0, depth, depth + 1);
+  put32(agent + offsetof<Agent>("preemptDepth"), depth + 1);
+  if (isOutermost && !isHandler()) hold(preemptBit(cpuIndex));
+}
+
+export function preemptOn(): void {
+  if (!begins(operationPreemptOn, 0, false)) return;
+  if (isSequential) return;
+  touchContext();
+  const depth = changetype<Agent>(agent).preemptDepth - 1;
+  traceMark(operationPreemptOn, 0, depth + 1, depth);
+  put32(agent + offsetof<Agent>("preemptDepth"), depth);
+  if (depth === 0 && changetype<Agent>(agent).irqDepth === 0) letGo(preemptBit(cpuIndex));
+}
+
+export function irqOff(): void {
+  const depth = changetype<Agent>(agent).irqDepth;
+  const isOutermost = depth === 0;
+  if (!begins(operationIrqOff, 0, isOutermost && isVisibleWord(contextOf(cpuIndex)))) return;
+  if (isSequential) return;
+  touchContext();
+  traceMark(operationIrqOff, 0, depth, depth + 1);
+  put32(agent + offsetof<Agent>("irqDepth"), depth + 1);
+  if (isOutermost && !isHandler()) hold(irqBit(cpuIndex) | preemptBit(cpuIndex));
+}
+
+export function irqOn(): void {
+  if (!begins(operationIrqOn, 0, false)) return;
+  if (isSequential) return;
+  touchContext();
+  const depth = changetype<Agent>(agent).irqDepth - 1;
+  traceMark(operationIrqOn, 0, depth + 1, depth);
+  put32(agent + offsetof<Agent>("irqDepth"), depth);
+  if (depth === 0 && !isHandler()) {
+    letGo(changetype<Agent>(agent).preemptDepth === 0 ? irqBit(cpuIndex) | preemptBit(cpuIndex) : irqBit(cpuIndex));
+  }
+}
+
+/** A handler has interrupts off from its beginning to its end. */
+function isHandler(): bool {
+  return agentIndex >= taskCount + cpuCount;
+}
+
+function hold(bits: u32): void {
+  putQuietly(agent + offsetof<Agent>("held"), changetype<Agent>(agent).held | bits);
+}
+
+function letGo(bits: u32): void {
+  putQuietly(agent + offsetof<Agent>("held"), changetype<Agent>(agent).held & ~bits);
+}
+
+function share(bits: u32): void {
+  putQuietly(agent + offsetof<Agent>("heldShared"), changetype<Agent>(agent).heldShared | bits);
+}
+
+/** Finds something when somebody else holds a lock that the running agent has just got. */
+function checkAlone(lock: usize, bit: u32, isShared: bool): void {
+  for (let index: u32 = 0; index < runnersMax; index++) {
+    if (index === agentIndex) continue;
+    const other = changetype<Agent>(agentAt(index));
+    const held = isShared ? other.held : other.held | other.heldShared;
+    if ((held & bit) !== 0) find(findingInvariant, lock, noteLockAcquired);
+  }
+}
+
+export function note(kind: u32, value: usize): void {
+  if (kind === noteLockAcquired || kind === noteLockShared) {
+    if (isSequential) return;
+    const bit = bitOfLock(value);
+    checkAlone(value, bit, kind === noteLockShared);
+    if (kind === noteLockAcquired) hold(bit);
+    else share(bit);
+  } else if (kind === noteLockReleased) letGo(isSequential ? 0 : bitOfLock(value));
+  else if (kind === noteLockUnshared) {
+    const shared = agent + offsetof<Agent>("heldShared");
+    if (!isSequential) putQuietly(shared, load<u32>(shared) & ~bitOfLock(value));
+  } else if (kind < 32 && (violations & (1 << kind)) !== 0) find(findingInvariant, value, kind);
+}
+
+export function checksOff(): void {
+  const depth = agent + offsetof<Agent>("unchecked");
+  put32(depth, load<u32>(depth) + 1);
+}
+
+export function checksOn(): void {
+  const depth = agent + offsetof<Agent>("unchecked");
+  put32(depth, load<u32>(depth) - 1);
+}
+
+export function enter(symbol: u32): void {
+  if (isTraced) entered(agentIndex, symbol);
+}
+
+export function leave(): void {
+  if (isTraced) left(agentIndex);
+}
+
+export function quiescent(): void {
+  sequentialRounds = 0;
+  if (!isSequential) forgetRounds();
+}
+
+export function task(): u32 {
+  return changetype<Agent>(agent).identity;
+}
+
+export function taskStack(): u32 {
+  return changetype<Agent>(agent).page;
+}
+
+function countSequentialRound(cell: usize): void {
+  if (++sequentialRounds > sequentialRoundsMax) find(findingStuck, cell, 0);
+}
+
+export function pause(): void {
+  if (isSequential) {
+    countSequentialRound(0);
+    return;
+  }
+  if (hasResumed()) {
+    if (hasWaited) {
+      lookAgain();
+      countOperation();
+      traceMark(operationPause, 0, 0, 0);
+      return;
+    }
+  } else if (isCounted && operations >= operationsMax) {
+    stopBefore(operationPause, 0, 0);
+    return;
+  }
+  if (changetype<Agent>(agent).isLooking === 0) {
+    countPause();
+    lookAgain();
+    countOperation();
+    traceMark(operationPause, 0, 0, 0);
+    return;
+  }
+  put32(agent + offsetof<Agent>("state"), statePaused);
+  stopBefore(operationPause, 0, 0);
+}
+
+export function wait(cell: usize, expected: u32): u32 {
+  if (isSequential) {
+    if (load<u32>(cell) !== expected) return 1;
+    find(findingStuck, cell, 0);
+  }
+  if (hasResumed()) return waitResult;
+  // Performed by `steps.ts`, for the call goes on only once the wait is over.
+  putQuietly(agent + offsetof<Agent>("due"), expected);
+  stopBefore(operationWait, cell, 4);
+  return 0;
+}
+
+export function wake(cell: usize, count: u32): u32 {
+  if (isSequential) return 0;
+  if (!hasResumed()) {
+    stopBefore(operationWake, cell, 4);
+    return 0;
+  }
+  countOperation();
+  let woken: u32 = 0;
+  for (let index: u32 = 0; index < taskCount + cpuCount && woken < count; index++) {
+    const other = changetype<Agent>(agentAt(index));
+    if (other.state !== stateBlocked || other.cell !== (cell as u32)) continue;
+    put32(agentAt(index) + offsetof<Agent>("state"), stateReady);
+    woken++;
+  }
+  traceMark(operationWake, cell as u32, 0, woken);
+  return woken;
+}
+
+export function interrupt(target: u32, work: u32, argument: usize): void {
+  if (isSequential) {
+    const from = cpuIndex;
+    const own = cpu;
+    moveTo(target);
+    call_indirect<void>(changetype<Cpu>(cpu).functions + callRunWork, work, argument);
+    if (own !== cpu) moveTo(from);
+    return;
+  }
+  if (!hasResumed()) {
+    stopBefore(operationInterrupt, usize(target), 0);
+    return;
+  }
+  countOperation();
+  const to = cpuAt(target);
+  const count = changetype<Cpu>(to).mailCount;
+  if (count === pendingMax) find(findingOverflow, 0, 0);
+  // The handler is somebody else on that CPU.
+  touch(contextOf(target), 4, true);
+  put32(to + mailOffset + usize(count) * 8, work);
+  put32(to + mailOffset + usize(count) * 8 + 4, argument as u32);
+  put32(to + offsetof<Cpu>("mailCount"), count + 1);
+  traceMark(operationInterrupt, target, 0, work);
+}
+
+export function deferAfter(work: u32, argument: usize): void {
+  const count = changetype<Cpu>(cpu).workCount;
+  if (count === pendingMax) find(findingOverflow, 0, 0);
+  put32(cpu + workOffset + usize(count) * 8, work);
+  put32(cpu + workOffset + usize(count) * 8 + 4, argument as u32);
+  put32(cpu + offsetof<Cpu>("workCount"), count + 1);
+}
+
+/** Times are part of the state only where somebody asks for the time. */
+export function putTime(cell: usize, ns: u64): void {
+  if (isVisibleWord(timeCell())) {
+    put64(cell, ns);
+    return;
+  }
+  putQuietly(cell, ns as u32);
+  putQuietly(cell + 4, (ns >> 32) as u32);
+}
+
+export function setTime(ns: u64): void {
+  putTime(clock, ns);
+}
+
+export function setDue(ns: u64): void {
+  putTime(agent + offsetof<Agent>("due"), ns);
+}
+
+/** Goes to sleep, and goes on when the sleep is over. */
+export function sleep(ns: u64): void {
+  if (isSequential) {
+    countSequentialRound(0);
+    setTime(load<u64>(clock) + ns);
+    return;
+  }
+  if (hasResumed()) {
+    lookAgain();
+    return;
+  }
+  // How long; `steps.ts` makes a moment of it.
+  setDue(ns);
+  stopBefore(operationSleep, 0, 0);
+}
+
+export function now(): u64 {
+  if (!begins(operationNow, timeCell(), isVisibleWord(timeCell()))) return 0;
+  if (!isSequential) touch(timeCell(), 4, false);
+  traceMark(operationNow, 0, 0, load<u64>(clock));
+  return load<u64>(clock);
+}
+
+/** The CPU that a task or worker belongs to. */
+export function isRunning(identity: u32): u32 {
+  if (isSequential) return identity === changetype<Agent>(agent).identity ? 1 : 0;
+  if (identity >= taskCount + cpuCount) return 0;
+  const home = changetype<Agent>(agentAt(identity)).cpu;
+  if (!begins(operationIsRunning, runsOf(home), isVisibleWord(runsOf(home)))) return 0;
+  touch(runsOf(home), 4, false);
+  const runs: u32 = changetype<Cpu>(cpuAt(home)).current === identity + 1 ? 1 : 0;
+  traceMark(operationIsRunning, identity, runs, runs);
+  return runs;
+}
+
+export function isIdle(target: u32): u32 {
+  if (isSequential) return target === cpuIndex ? 0 : 1;
+  if (target >= cpuCount) return 1;
+  if (!begins(operationIsIdle, runsOf(target), isVisibleWord(runsOf(target)))) return 0;
+  touch(runsOf(target), 4, false);
+  const idle: u32 = changetype<Cpu>(cpuAt(target)).current === 0 ? 1 : 0;
+  traceMark(operationIsIdle, target, idle, idle);
+  return idle;
+}

@@ -1,0 +1,113 @@
+// What of the arena is somebody's: a byte for each 8 bytes.
+//
+// Follows the idea of KASAN's shadow memory (mm/kasan/generic.c), without its partly accessible granules.
+
+import { changeHands } from "./conflicts";
+import { find } from "./findings";
+import { put32, putQuietly } from "./journal";
+import { Agent, arenaBase, arenaEnd, caseStart, liveCell, pages, pseudo, shadow, slots } from "./layout";
+import { findingDoubleFree, findingOutside, findingUseAfterFree } from "./protocol";
+import { agent } from "./running";
+
+/** Never handed out. */
+const isNone: u32 = 0;
+const isUsed: u32 = 1;
+const isFree: u32 = 2;
+
+function shadowOf(address: usize): usize {
+  return shadow + ((address - arenaBase) >> 3);
+}
+
+function fill(from: usize, bytes: usize, value: u32): void {
+  let at = shadowOf(from);
+  const end = shadowOf(from + bytes);
+  while (at < end) {
+    const word = at & ~3;
+    const shift = ((at & 3) as u32) << 3;
+    if (shift === 0 && at + 4 <= end) {
+      put32(word, value * 0x0101_0101);
+      at += 4;
+    } else {
+      put32(word, (load<u32>(word) & ~(0xff << shift)) | (value << shift));
+      at++;
+    }
+  }
+}
+
+/** Finds something if the code under test must not touch the cell. */
+export function check(cell: usize, bytes: u32): void {
+  if (cell >= arenaBase && cell < arenaEnd) {
+    if (changetype<Agent>(agent).unchecked !== 0) return;
+    const what: u32 = load<u8>(shadowOf(cell));
+    if (what === isUsed && (cell & usize(bytes - 1)) === 0) return;
+    find(what === isFree ? findingUseAfterFree : findingOutside, cell, bytes);
+  }
+  if (cell < caseStart || cell >= pseudo || (cell >= arenaEnd && cell < pages) || (cell & usize(bytes - 1)) !== 0) {
+    find(findingOutside, cell, bytes);
+  }
+}
+
+function countLive(by: u32): void {
+  putQuietly(liveCell(), load<u32>(liveCell()) + by);
+}
+
+function isWithin(address: usize, bytes: usize): bool {
+  return address >= arenaBase && address < arenaEnd && bytes <= arenaEnd - address;
+}
+
+function give(from: usize, bytes: usize): void {
+  if (!isWithin(from, bytes)) find(findingOutside, from, 0);
+  const what: u32 = load<u8>(shadowOf(from));
+  if (what !== isUsed) find(what === isFree ? findingDoubleFree : findingOutside, from, 0);
+  changeHands(from, bytes, true);
+  fill(from, bytes, isFree);
+  countLive(u32(-1));
+}
+
+function take(from: usize, bytes: usize): void {
+  if (!isWithin(from, bytes)) find(findingOutside, from, 0);
+  changeHands(from, bytes, false);
+  fill(from, bytes, isUsed);
+  countLive(1);
+}
+
+export function allocated(address: usize, bytes: usize): void {
+  take(address, bytes);
+}
+
+export function freed(address: usize, bytes: usize): void {
+  give(address, bytes);
+}
+
+function slotCell(object: usize): usize {
+  return slots + ((object - arenaBase) >> 12) * 4;
+}
+
+export function slabMade(block: usize, bytes: usize, slotBytes: usize): void {
+  if (!isWithin(block, bytes)) find(findingOutside, block, 0);
+  changeHands(block, bytes, false);
+  for (let page = block; page < block + bytes; page += 4096) putQuietly(slotCell(page), slotBytes as u32);
+  fill(block, bytes, isFree);
+}
+
+export function slabGone(block: usize, bytes: usize): void {
+  changeHands(block, bytes, true);
+}
+
+function bytesOf(object: usize): usize {
+  if (!isWithin(object, 8)) find(findingOutside, object, 0);
+  return load<u32>(slotCell(object));
+}
+
+export function objectAllocated(object: usize): void {
+  take(object, bytesOf(object));
+}
+
+export function objectFreed(object: usize): void {
+  give(object, bytesOf(object));
+}
+
+/** For messages: 0 never handed out, 1 in use, 2 free. */
+export function shadowAt(address: usize): u32 {
+  return isWithin(address, 8) ? load<u8>(shadowOf(address)) : isNone;
+}

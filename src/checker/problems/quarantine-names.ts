@@ -1,0 +1,87 @@
+// Names of what lies at the addresses of a quarantine's case, for timelines.
+
+import type { RunningModule } from "../../build/instance.ts";
+import type { MemoryLayout } from "../../build/memory.ts";
+import type { QuarantineExports } from "../../build/quarantine.ts";
+import { cpuBlockBytes } from "../../kernel/cpu-block.ts";
+import * as areas from "../../kernel/quarantine/areas.ts";
+
+const lineBytes = 64;
+const pageBytes = 4096;
+const pageDescriptorBytes = 64;
+const cacheBytes = 192;
+const slotBytes = 64;
+/** Where the cache of a page and its block's first page stand in its descriptor (`src/kernel/slab/page.ts`). */
+const pageCacheAt = 0;
+const pageHeadAt = 32;
+
+const cacheLines = ["sizes", "lock", "variant"] as const;
+
+/** Names of what the variant's structures hold, but for the CPUs' own parts. */
+const areaNames: Readonly<Record<number, string>> = {
+  [areas.areaGlobal]: "global quarantine",
+  [areas.areaSrcu]: "remove_cache_srcu",
+  [areas.areaBatches]: "batches",
+  [areas.areaDead]: "dead caches",
+};
+
+const at = (name: string, offset: number): string => (offset === 0 ? name : `${name} +${offset}`);
+
+/** The name of an address in one of several equal parts that lie one after the other. */
+function inParts(name: string, bytes: number, offset: number): string {
+  return at(`${name} ${Math.floor(offset / bytes)}`, offset % bytes);
+}
+
+/** An object: by the indices under which it was allocated, and its cache, also when that is gone. */
+function objectName({ memory, layout }: RunningModule<QuarantineExports>, address: number): string {
+  const words = new Uint32Array(memory.buffer);
+  const offset = address - layout.arenaBase;
+  const slot = address - (offset % slotBytes);
+  const table = words.subarray(layout.objectTable / 4, layout.cacheTable / 4);
+  const indices = [...table.keys()].filter((index) => table[index] === slot);
+  const page = layout.pageTable + Math.floor(offset / pageBytes) * pageDescriptorBytes;
+  const head = words[(page + pageHeadAt) / 4] as number;
+  const cache = head === 0 ? 0 : (words[(head + pageCacheAt) / 4] as number);
+  if (cache === 0) return inParts("page", pageBytes, offset);
+  const name = indices.length === 0 ? "an object" : `object ${indices.join("/")}`;
+  return at(`${name} of cache ${(cache - layout.cacheTable) / cacheBytes}`, address - slot);
+}
+
+/** Something of the variant's own. Where it lies in its area is found out by asking about its neighbours. */
+function variantName(exports: QuarantineExports, { cpus }: MemoryLayout, base: number, address: number): string {
+  const end = base + (exports.extraGlobalBytes() >>> 0);
+  const area = exports.areaAt(address | 0);
+  const isSame = (other: number): boolean => other >= base && other < end && exports.areaAt(other | 0) === area;
+  let begin = address & ~7;
+  while (isSame(begin - 8)) begin -= 8;
+  if (area !== areas.areaQueues) return at(areaNames[area] ?? "quarantine", address - begin);
+  let after = address;
+  while (isSame(after)) after += 8 - (after & 7);
+  const bytes = (after - begin) / cpus;
+  return Number.isInteger(bytes) ? inParts("queue of CPU", bytes, address - begin) : at("queues", address - begin);
+}
+
+/** What lies at an address outside of the fibers. */
+export function nameOf(running: RunningModule<QuarantineExports>, address: number): string {
+  const { layout, exports } = running;
+  if (address >= layout.arenaBase) return objectName(running, address);
+  if (address >= layout.pageTable) return inParts("struct page", pageDescriptorBytes, address - layout.pageTable);
+  const arenaState = layout.pageTable - lineBytes;
+  if (address >= arenaState) return at("page allocator", address - arenaState);
+  const variant = layout.problemBase + (exports.problemBytes() >>> 0) - (exports.extraGlobalBytes() >>> 0);
+  if (address >= variant) return variantName(exports, layout, variant, address);
+  const online = layout.problemBase + lineBytes;
+  if (address >= online) return inParts("online CPU", 4, address - online);
+  if (address >= layout.problemBase) return at("RAM and online CPUs", address - layout.problemBase);
+  if (address >= layout.cacheTable) {
+    const offset = address - layout.cacheTable;
+    const line = cacheLines[Math.floor((offset % cacheBytes) / lineBytes)];
+    return at(`cache ${Math.floor(offset / cacheBytes)} (${line})`, offset % lineBytes);
+  }
+  if (address >= layout.objectTable) return inParts("address of object", 4, address - layout.objectTable);
+  if (address >= layout.eventBuffer) return at("events", address - layout.eventBuffer);
+  if (address >= layout.roundCells) return at("rounds", address - layout.roundCells);
+  if (address >= layout.taskStacks) return inParts("stack of CPU", pageBytes, address - layout.taskStacks);
+  if (address >= layout.cpuBlocks) return inParts("block of CPU", cpuBlockBytes, address - layout.cpuBlocks);
+  return at("constants", address);
+}

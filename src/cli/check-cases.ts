@@ -1,0 +1,134 @@
+// Performs cases of a check in threads, and tells how far they are.
+
+import type { CompiledModule } from "../build/compile.ts";
+import type { CheckJob, CheckOutcome } from "../checker/outcome.ts";
+import type { Checking, CheckResult } from "../checker/pool.ts";
+import { InputError, StoppedError } from "../errors.ts";
+import type { RunningJob } from "../job-pool.ts";
+import { caseText } from "../report/check/report.ts";
+import { formatNumber } from "../report/format.ts";
+import type { CheckBounds } from "./check-options.ts";
+import { type CheckCase, checkedCase } from "./check-plan.ts";
+import type { Progress } from "./progress.ts";
+
+/** Memory of a case besides the tables that grow with its states: the arena, the journal and the instances of its CPUs. */
+const caseBytes = 512 * 2 ** 20;
+
+/** Times a second at which progress is looked at. */
+const lookMs = 200;
+
+/** What a thread is given for a case. */
+export function jobOf(
+  { problem, variant, scenario, model }: CheckCase,
+  { compiled, core }: { readonly compiled: CompiledModule; readonly core: CompiledModule },
+  bounds: CheckBounds,
+): CheckJob {
+  const { id, skipWhenEmpty } = variant;
+  return {
+    problem,
+    variant: { id, skipWhenEmpty },
+    scenario: scenario.name,
+    model,
+    ...bounds,
+    core: core.wasm,
+    compiled,
+  };
+}
+
+/** A case that was not heard of any more: whoever goes on without performing an operation ends nowhere. */
+function hungOutcome(one: CheckCase, job: CheckJob, message: string): CheckOutcome {
+  const exploration = { outcome: "violation", bound: "", states: 0, transitions: 0, executions: 0, depth: 0 } as const;
+  const finding = { kind: "livelock", invariant: "", message, agent: null } as const;
+  return {
+    ...checkedCase(one),
+    scheduler: job.scheduler.name,
+    outcome: "violation",
+    bound: "",
+    rungs: [{ name: "", exploration }],
+    ms: 0,
+    missProbability: 0,
+    counterexample: { finding, schedule: [], preemptions: 0, token: "", timeline: "", frames: [] },
+  };
+}
+
+function outcomeOf(one: CheckCase, job: CheckJob, result: CheckResult): CheckOutcome {
+  if (result.kind === "bad input") throw new InputError(result.message);
+  return result.kind === "hung" ? hungOutcome(one, job, result.message) : result.outcome;
+}
+
+/** Cases that run, and what they have explored. */
+class Watched {
+  readonly #cases: readonly CheckCase[];
+  readonly #running: readonly RunningJob<CheckResult>[];
+  readonly #isOver: readonly boolean[];
+  #states = 0;
+  #lookedMs = performance.now();
+
+  constructor(cases: readonly CheckCase[], running: readonly RunningJob<CheckResult>[], isOver: readonly boolean[]) {
+    this.#cases = cases;
+    this.#running = running;
+    this.#isOver = isOver;
+  }
+
+  /** Cases' worth of work that is done in those that are not over. */
+  get share(): number {
+    return this.#running.reduce((sum, { share }, index) => sum + (this.#isOver[index] ? 0 : share()), 0);
+  }
+
+  /** The first case that is not over, and the states that all explore in a second. */
+  get text(): string {
+    const index = this.#isOver.indexOf(false);
+    const one = this.#cases[index];
+    const states = this.#running.reduce((sum, { own }) => sum + own()[0], 0);
+    const nowMs = performance.now();
+    const rate = (1000 * (states - this.#states)) / Math.max(1, nowMs - this.#lookedMs);
+    this.#states = states;
+    this.#lookedMs = nowMs;
+    const percent = Math.floor(100 * (this.#running[index]?.share() ?? 0));
+    return `${formatNumber(Math.round(rate))} states/s  ${one === undefined ? "" : `${caseText(checkedCase(one))} ${percent}%`}`;
+  }
+}
+
+/**
+ * Performs cases, and closes the pool.
+ *
+ * @param jobs of the cases, in their order
+ * @param onOutcome called as a case ends
+ * @returns outcomes in the order of the cases; undefined for those that the user stopped
+ * @throws {InputError} when the memory of a case cannot be had
+ */
+export async function performCases(
+  cases: readonly CheckCase[],
+  jobs: readonly CheckJob[],
+  pool: Checking,
+  progress: Progress,
+  onOutcome: (outcome: CheckOutcome, index: number) => void = () => {},
+): Promise<(CheckOutcome | undefined)[]> {
+  const isOver = cases.map(() => false);
+  const running = jobs.map((job) => pool.run({ job, bytes: caseBytes, isWanted: () => true }));
+  const watched = new Watched(cases, running, isOver);
+  const timer = setInterval(() => progress.update(watched.share, watched.text), lookMs);
+  progress.begin(watched.text);
+  try {
+    return await Promise.all(
+      running.map(async ({ outcome: promised }, index) => {
+        try {
+          const result = await promised;
+          if (result === null) throw new Error("a case was left out that somebody waits for");
+          const outcome = outcomeOf(cases[index]!, jobs[index]!, result);
+          isOver[index] = true;
+          onOutcome(outcome, index);
+          progress.finish(1);
+          return outcome;
+        } catch (error) {
+          if (error instanceof StoppedError) return undefined;
+          throw error;
+        }
+      }),
+    );
+  } finally {
+    clearInterval(timer);
+    progress.clear();
+    await pool.close();
+  }
+}

@@ -1,0 +1,155 @@
+// `reclaim-bench replay`: performs the schedule of a token, and draws what happens.
+
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { createInterface } from "node:readline/promises";
+import { suites } from "../../bench/index.ts";
+import { type CompiledModule, compileCheckerCore, compileModule, type ModuleSource } from "../build/compile.ts";
+import type { Finding, Slice } from "../checker/model.ts";
+import type { CheckJob, SourceFrame } from "../checker/outcome.ts";
+import { decodeToken, type TokenContent } from "../checker/token.ts";
+import { InputError } from "../errors.ts";
+import { planVariant } from "../plan/variant.ts";
+import { sourceFile } from "../report/check/report.ts";
+import { jobOf } from "./check-cases.ts";
+import { defaults, tableBytesMax } from "./check-options.ts";
+import { type CheckCase, checkedSource, problemCheckOf } from "./check-plan.ts";
+import type { Io } from "./io.ts";
+import { stoppedCode } from "./options.ts";
+
+/** Options as the command line gives them. */
+export interface ReplayOptions {
+  readonly variantFile?: string;
+  /** Whether every operation is drawn. */
+  readonly all: boolean;
+  /** Whether each row waits for Enter. */
+  readonly step: boolean;
+}
+
+/** What a replay showed. */
+export interface ReplayedCase {
+  /** Lines above the first row. */
+  readonly head: readonly string[];
+  /** The drawing, a row each. */
+  readonly rows: readonly string[];
+  readonly finding?: Finding;
+  /** Where in the sources it was found, the innermost first; empty where nobody knows. */
+  readonly frames: readonly SourceFrame[];
+}
+
+/** Exit code of a replay in which nothing was found. */
+const nothingFoundCode = 3;
+
+/** What a replay needs of the world; tests bring their own. */
+export interface ReplayWorld {
+  readonly compile: (source: ModuleSource) => Promise<CompiledModule>;
+  readonly compileCore: () => Promise<CompiledModule>;
+  readonly replay: (
+    job: CheckJob,
+    schedule: readonly Slice[],
+    options: { readonly isWhole: boolean },
+  ) => Promise<ReplayedCase>;
+  /** Waits until the user wants to go on; false when the user wants to stop. Null where nobody can be asked. */
+  readonly pause: ((signal: AbortSignal) => Promise<boolean>) | null;
+}
+
+/** Waits for a line of standard input. */
+async function pauseForEnter(signal: AbortSignal): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    await lines.question("", { signal });
+    return true;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  } finally {
+    lines.close();
+  }
+}
+
+export const replayWorld: ReplayWorld = {
+  compile: compileModule,
+  compileCore: compileCheckerCore,
+  replay: () => Promise.reject(new Error("later")),
+  pause: process.stdin.isTTY ? pauseForEnter : null,
+};
+
+/** The case that a token belongs to. */
+function caseOf(token: TokenContent, variantFile: string | undefined): CheckCase {
+  const { problem, scenario: wanted, model, variant: id } = token;
+  const suite = suites.find((one) => one.problem === problem);
+  if (suite === undefined) throw new InputError(`token: problem '${problem}' is not known to this version`);
+  const [name = ""] = id.split(" ");
+  if (variantFile === undefined && !suite.variants.some((one) => one.name === name)) {
+    throw new InputError(
+      `token: '${name}' is no variant of problem '${problem}' in this version; if it is one of your own, name its file with --variant-file`,
+    );
+  }
+  if (variantFile !== undefined && !(variantFile.endsWith(".ts") && existsSync(variantFile))) {
+    throw new InputError(`--variant-file ${variantFile}: must be a .ts file that exists`);
+  }
+  // The file may have been renamed since.
+  const outside = new Map(variantFile === undefined ? [] : [[name, path.resolve(variantFile)]]);
+  const variant = planVariant(suite, id, outside);
+  const scenario = problemCheckOf(problem).scenarios.find((one) => one.name === wanted);
+  if (scenario === undefined) {
+    throw new InputError(`token: scenario '${wanted}' of problem '${problem}' is not known to this version`);
+  }
+  return { problem, variant, scenario, model };
+}
+
+/**
+ * Replays.
+ *
+ * @param signal raised when the user stops
+ * @returns 4 when the violation shows, 3 when nothing is wrong any more
+ * @throws {InputError} for a damaged token, or one of what this version does not have
+ */
+export async function replayCommand(
+  text: string,
+  options: ReplayOptions,
+  io: Io,
+  signal: AbortSignal,
+  world: ReplayWorld = replayWorld,
+): Promise<number> {
+  const token = decodeToken(text);
+  const one = caseOf(token, options.variantFile);
+  const compiled = await world.compile(checkedSource(one));
+  if (compiled.sha256 !== token.moduleHash) {
+    io.warn(
+      "reclaim-bench: the variant, or what it stands on, has changed since the token was made; the schedule is followed as far as it goes\n",
+    );
+  }
+  const job = jobOf(
+    one,
+    { compiled, core: await world.compileCore() },
+    {
+      scheduler: { name: "exhaustive", reduction: false },
+      statesMax: Number(defaults.statesMax),
+      stepsMax: Number(defaults.stepsMax),
+      msMax: 1000 * Number(defaults.secondsMax),
+      bytesMax: tableBytesMax,
+    },
+  );
+  const { head, rows, finding, frames } = await world.replay(job, token.schedule, { isWhole: options.all });
+  const { scenario, variant, problem, model } = one;
+  io.write(`${problem}: ${variant.id}, ${scenario.name} (${scenario.size}), ${model}: ${scenario.description}\n\n`);
+  io.write(head.map((line) => `${line}\n`).join(""));
+  const pause = options.step ? world.pause : null;
+  for (const row of rows) {
+    if (pause !== null && !(await pause(signal))) return stoppedCode;
+    io.write(`${row}\n`);
+  }
+  if (finding === undefined) {
+    io.write("\nnothing is wrong at the end of this schedule\n");
+    return nothingFoundCode;
+  }
+  const [frame] = frames;
+  const name = finding.invariant === "" ? finding.kind : `${finding.kind} (${finding.invariant})`;
+  io.write(`\n${name}: ${finding.message}\n`);
+  if (frame !== undefined) {
+    const symbol = frame.symbol === "" ? "" : `${frame.symbol}, `;
+    io.write(`at ${symbol}${sourceFile(frame)}:${frame.line}:${frame.column}\n`);
+  }
+  return 4;
+}

@@ -1,0 +1,44 @@
+// A check's report in Markdown.
+
+import type { CheckOutcome } from "../../checker/outcome.ts";
+import { renderTable } from "../markdown.ts";
+import { type CheckReport, caseText, findingName, placeText, replayText } from "./report.ts";
+import { groupBy, missText, rungTable, totalText, variantTable } from "./tables.ts";
+
+/** A fence that is longer than any in the text. */
+function fenced(text: string): string {
+  const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}text\n${text.trimEnd()}\n${fence}`;
+}
+
+function violationSection(outcome: CheckOutcome): string[] {
+  const { counterexample } = outcome;
+  if (counterexample === undefined) return [];
+  const place = placeText(outcome);
+  const replay = replayText(outcome);
+  return [
+    `### ${caseText(outcome)}`,
+    "",
+    `**${findingName(outcome)}**: ${counterexample.finding.message}${place === "" ? "" : `, at \`${place}\``}`,
+    "",
+    ...(counterexample.timeline === "" ? [] : [fenced(counterexample.timeline), ""]),
+    ...(replay === "" ? [] : [fenced(replay), ""]),
+  ];
+}
+
+export function renderCheckMarkdown(report: CheckReport): string {
+  const { outcomes, command, startedAt, version } = report;
+  const lines = ["# Interleavings explored", "", `${totalText(report)}.`, ""];
+  for (const [problem, group] of groupBy(outcomes, (one) => one.problem)) {
+    lines.push(`## ${problem}`, "", renderTable(variantTable(group)), "");
+    const rungs = rungTable(group);
+    if (rungs !== null) lines.push(renderTable(rungs), "");
+  }
+  const violations = outcomes.filter(({ outcome }) => outcome === "violation");
+  if (violations.length > 0) lines.push("## Violations", "", ...violations.flatMap(violationSection));
+  const miss = missText(outcomes);
+  lines.push("## How this was made", "", ...(miss === "" ? [] : [miss, ""]), fenced(command), "");
+  lines.push(`Begun ${startedAt}, version ${version}.`, "");
+  return lines.join("\n");
+}

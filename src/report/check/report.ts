@@ -1,0 +1,69 @@
+// What a check has to report, and how its cases and places are named in every format.
+
+import path from "node:path";
+import type { MemoryModel } from "../../checker/model.ts";
+import type { CheckedProblem, CheckOutcome, Rung, SourceFrame } from "../../checker/outcome.ts";
+
+/** What tells a case from the others of its check. */
+export interface CheckedCase {
+  readonly problem: CheckedProblem;
+  readonly variant: string;
+  readonly scenario: string;
+  /** Of the scenario: `3 tasks x 2 operations`. */
+  readonly size: string;
+  readonly model: MemoryModel;
+}
+
+export interface CheckReport {
+  /** The command line, without the program's own path. */
+  readonly command: string;
+  /** Version of the project. */
+  readonly version: string;
+  /** UTC, as ISO 8601. */
+  readonly startedAt: string;
+  /** In the order of the plan. */
+  readonly outcomes: readonly CheckOutcome[];
+  /** Cases without an outcome, as the user stopped the check. */
+  readonly unfinished: readonly CheckedCase[];
+}
+
+/** A case in words: `quarantine: single-list, put-and-remove (2 tasks x 2 operations), sc`. */
+export function caseText({ problem, variant, scenario, size, model }: CheckedCase): string {
+  return `${problem}: ${variant}, ${scenario} (${size}), ${model}`;
+}
+
+/** What was found, in words: `broken invariant (no object of a destroyed cache)`. */
+export function findingName({ counterexample }: CheckOutcome): string {
+  if (counterexample === undefined) return "";
+  const { kind, invariant } = counterexample.finding;
+  return invariant === "" ? kind : `${kind} (${invariant})`;
+}
+
+/** What shows a violation again; empty where it cannot be. */
+export function replayText({ counterexample }: CheckOutcome): string {
+  const token = counterexample?.token ?? "";
+  return token === "" ? "" : `reclaim-bench replay ${token}`;
+}
+
+/** The rung that went furthest, whose numbers stand for the case. */
+export function lastRung({ rungs }: CheckOutcome): Rung | undefined {
+  return rungs.at(-1);
+}
+
+/**
+ * A frame's file with slashes: from the project's root, or for a user's file from the present folder, if it lies in it.
+ */
+export function sourceFile({ file }: SourceFrame): string {
+  if (!path.isAbsolute(file)) return path.posix.join("src/kernel", file.split(path.sep).join("/"));
+  const relative = path.relative(process.cwd(), file);
+  const isInside = relative !== "" && !relative.startsWith("..") && !path.isAbsolute(relative);
+  return (isInside ? relative : file).split(path.sep).join("/");
+}
+
+/** Where it happened: `single_put, src/kernel/quarantine/single-list.ts:88:5`; empty where nobody knows. */
+export function placeText({ counterexample }: CheckOutcome): string {
+  const frame = counterexample?.frames[0];
+  if (frame === undefined) return "";
+  const place = `${sourceFile(frame)}:${frame.line}:${frame.column}`;
+  return frame.symbol === "" ? place : `${frame.symbol}, ${place}`;
+}

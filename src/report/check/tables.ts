@@ -1,0 +1,126 @@
+// The tables of a check, for terminals and Markdown alike.
+
+import type { CheckOutcome } from "../../checker/outcome.ts";
+import { formatNs, formatNumber } from "../format.ts";
+import type { Table } from "../tables.ts";
+import { type CheckReport, findingName, lastRung } from "./report.ts";
+
+/** How many cases ended how. */
+export interface Counts {
+  readonly exhausted: number;
+  readonly bound: number;
+  readonly violation: number;
+}
+
+export function countsOf(outcomes: readonly CheckOutcome[]): Counts {
+  const count = (wanted: CheckOutcome["outcome"]): number =>
+    outcomes.filter(({ outcome }) => outcome === wanted).length;
+  return { exhausted: count("exhausted"), bound: count("bound"), violation: count("violation") };
+}
+
+/** Outcomes in groups of one key each, in the order in which they first appeared. */
+export function groupBy(
+  outcomes: readonly CheckOutcome[],
+  keyOf: (outcome: CheckOutcome) => string,
+): Map<string, CheckOutcome[]> {
+  const groups = new Map<string, CheckOutcome[]>();
+  for (const outcome of outcomes) {
+    const key = keyOf(outcome);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [outcome]);
+    else group.push(outcome);
+  }
+  return groups;
+}
+
+/** How large a size such as `3 tasks x 1 to 2 operations` is: operations of all tasks, roughly. */
+function sizeOf(size: string): number {
+  const [tasks = 0, least = 1, most = least] = (size.match(/\d+/g) ?? []).map(Number);
+  return (tasks * (least + most)) / 2;
+}
+
+/** The largest size of the exhausted ones; `–` when none is. */
+export function largestExhausted(outcomes: readonly CheckOutcome[]): string {
+  const sizes = outcomes.flatMap(({ outcome, size }) => (outcome === "exhausted" ? [size] : []));
+  const [first, ...others] = sizes;
+  if (first === undefined) return "–";
+  return others.reduce((best, size) => (sizeOf(size) > sizeOf(best) ? size : best), first);
+}
+
+/** Unknown when it is 0 everywhere: there are schedulers that do not tell states apart. */
+function total(outcomes: readonly CheckOutcome[], key: "states" | "executions"): number | null {
+  const sum = outcomes.reduce((all, outcome) => all + (lastRung(outcome)?.exploration[key] ?? 0), 0);
+  return sum === 0 ? null : sum;
+}
+
+/** How the cases of a variant ended, in words. */
+function outcomeText(outcomes: readonly CheckOutcome[]): string {
+  const { exhausted, bound, violation } = countsOf(outcomes);
+  const scenarios = (of: readonly CheckOutcome[]): string => of.map(({ scenario }) => scenario).join(", ");
+  const texts: string[] = [];
+  if (violation > 0) {
+    const violated = outcomes.filter(({ outcome }) => outcome === "violation");
+    const found = groupBy(violated, findingName);
+    texts.push(`violation: ${[...found].map(([name, of]) => `${name} in ${scenarios(of)}`).join("; ")}`);
+  }
+  if (bound > 0) {
+    const stopped = groupBy(
+      outcomes.filter(({ outcome }) => outcome === "bound"),
+      (one) => one.bound,
+    );
+    texts.push(...[...stopped].map(([name, of]) => `stopped at ${name}: ${scenarios(of)}`));
+  }
+  if (exhausted > 0) texts.push(`exhausted: ${exhausted} of ${outcomes.length}`);
+  return texts.join("; ");
+}
+
+/** A row for each variant and memory model of one problem. */
+export function variantTable(outcomes: readonly CheckOutcome[]): Table {
+  const rows = [...groupBy(outcomes, ({ variant, model }) => `${variant}\n${model}`).values()].map((group) => [
+    group[0]!.variant,
+    group[0]!.model,
+    largestExhausted(group),
+    formatNumber(total(group, "states")),
+    formatNumber(total(group, "executions")),
+    formatNs(group.reduce((sum, { ms }) => sum + ms, 0) * 1e6),
+    outcomeText(group),
+  ]);
+  return [["variant", "model", "largest exhausted", "states", "executions", "time", "outcome"], ...rows];
+}
+
+/** A row for each rung of ladders of several rungs; empty where there is none. */
+export function rungTable(outcomes: readonly CheckOutcome[]): Table | null {
+  const rows = outcomes
+    .filter(({ rungs }) => rungs.length > 1)
+    .flatMap(({ variant, scenario, model, rungs }) =>
+      rungs.map(({ name, exploration }, index) => [
+        index === 0 ? `${variant}, ${scenario}, ${model}` : "",
+        formatNumber(exploration.states === 0 ? null : exploration.states),
+        formatNumber(exploration.executions),
+        exploration.outcome === "bound" && exploration.bound !== ""
+          ? `${name}: stopped at ${exploration.bound}`
+          : `${name}: ${exploration.outcome}`,
+      ]),
+    );
+  return rows.length === 0 ? null : [["case", "states", "executions", "rung"], ...rows];
+}
+
+/** `52 cases: 50 exhausted, 1 stopped at a bound, 1 violation`, and what was not reached. */
+export function totalText({ outcomes, unfinished }: CheckReport): string {
+  const { exhausted, bound, violation } = countsOf(outcomes);
+  const parts = [
+    `${exhausted} exhausted`,
+    ...(bound === 0 ? [] : [`${bound} stopped at a bound`]),
+    ...(violation === 0 ? [] : [`${violation} ${violation === 1 ? "violation" : "violations"}`]),
+    ...(unfinished.length === 0 ? [] : [`${unfinished.length} not checked, as the check was stopped`]),
+  ];
+  const cases = outcomes.length + unfinished.length;
+  return `${cases} ${cases === 1 ? "case" : "cases"}: ${parts.join(", ")}`;
+}
+
+/** What "exhausted" leaves open; empty where no states were told apart by hashes. */
+export function missText(outcomes: readonly CheckOutcome[]): string {
+  const probability = outcomes.reduce((sum, { missProbability }) => sum + missProbability, 0);
+  if (probability === 0) return "";
+  return `States are told apart by 64-bit hashes; that two had the same in any of these cases, so that one was left out, has a probability below ${probability.toExponential(0)}.`;
+}

@@ -1,0 +1,480 @@
+// Every scenario of the shrinker, its events in every order, each performed as a whole: nothing is found wrong, the
+// scenario meets what it is about, and an end that is wrong is found.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { shrinker } from "../../bench/shrinker.ts";
+import { type CompiledModule, compileModule } from "../../src/build/compile.ts";
+import type { RunningModule } from "../../src/build/instance.ts";
+import type { Finding } from "../../src/checker/model.ts";
+import { type EventRange, programOf } from "../../src/checker/problems/problem.ts";
+import { type ShrinkerCheckExports, shrinkerCheck } from "../../src/checker/problems/shrinker.ts";
+import type { Scenario, ScenarioEvent } from "../../src/checker/scenario.ts";
+import {
+  eventFlagsOffset,
+  eventSize,
+  flagMeasured,
+  kindCgroupCreate,
+  kindCgroupOffline,
+  kindLruAdd,
+  kindReclaimPass,
+  kindSuperblockMount,
+  kindSuperblockUnmount,
+} from "../../src/kernel/events.ts";
+import { noteCallbackAfterFree, noteGracePeriod } from "../../src/kernel/notes.ts";
+import * as counters from "../../src/kernel/shrinker/counters.ts";
+import { packageRoot } from "../../src/package-root.ts";
+import { CountingMachine, type MachineObserver } from "../../src/traced/counting-machine.ts";
+import { Race } from "../kernel/shrinker-race.ts";
+import { perform, type ShrinkerStep } from "../kernel/shrinker-rig.ts";
+
+const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-check-shrinker-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const scenarioOf = (name: string): Scenario => {
+  const found = shrinkerCheck.scenarios.find((scenario) => scenario.name === name);
+  if (found === undefined) throw new Error(`no scenario ${name}`);
+  return found;
+};
+
+const silent: MachineObserver = {
+  access: () => {},
+  enter: () => {},
+  leave: () => {},
+  note: () => {},
+  irqOff: () => {},
+  irqOn: () => {},
+  slept: () => {},
+};
+
+/** A started case, whose CPUs perform one event after the other. */
+class Case {
+  readonly scenario: Scenario;
+  readonly running: RunningModule<ShrinkerCheckExports>;
+  readonly instances: ShrinkerCheckExports[] = [];
+  readonly program;
+
+  constructor(compiled: CompiledModule, scenario: Scenario) {
+    this.scenario = scenario;
+    this.program = programOf(scenario);
+    const machine = new CountingMachine(silent);
+    this.running = shrinkerCheck.start(compiled, scenario, {
+      skipWhenEmpty: false,
+      coreBytes: 1,
+      machine: machine.imports(0),
+      attach: (running) => {
+        this.instances.push(running.exports);
+        for (let cpu = 1; cpu < scenario.cpus; cpu++) {
+          const imports = { ...running.importsOf(cpu), ...machine.imports(cpu) };
+          const instance = new WebAssembly.Instance(running.module, imports);
+          this.instances.push(instance.exports as unknown as ShrinkerCheckExports);
+        }
+        machine.attach(running, this.instances);
+      },
+    });
+    // Measured, so that there are counts of what was met.
+    const events = this.program.events.slice();
+    const view = new DataView(events.buffer);
+    for (let at = 0; at < events.byteLength; at += eventSize) view.setUint16(at + eventFlagsOffset, flagMeasured, true);
+    new Uint8Array(this.running.memory.buffer).set(events, this.running.layout.eventBuffer);
+  }
+
+  perform({ cpu, first, end }: EventRange): void {
+    expect(this.instances[cpu]!.run(first, end)).toBe(0);
+  }
+
+  drain(): void {
+    for (const instance of this.instances) instance.drain();
+  }
+
+  count(counter: number): number {
+    return this.instances.reduce((sum, instance) => sum + instance.counter(counter), 0);
+  }
+}
+
+/** All orders of the tasks' events, each as a sequence of tasks. */
+function* ordersOf(counts: readonly number[]): Generator<readonly number[]> {
+  if (counts.every((count) => count === 0)) yield [];
+  for (const [task, count] of counts.entries()) {
+    if (count === 0) continue;
+    for (const rest of ordersOf(counts.with(task, count - 1))) yield [task, ...rest];
+  }
+}
+
+const counted = Object.entries(counters).filter(([name]) => /^counter(?!Count$)/.test(name)) as [string, number][];
+type Counts = Readonly<Record<string, number>>;
+
+interface Performed {
+  readonly found: Finding | undefined;
+  /** What the tasks counted. */
+  readonly counts: Counts;
+  readonly one: Case;
+}
+
+/** Performs a scenario with its events in an order, up to the first thing that is wrong. */
+function performIn(compiled: CompiledModule, scenario: Scenario, order: readonly number[]): Performed {
+  const one = new Case(compiled, scenario);
+  for (const range of one.program.setup) one.perform(range);
+  one.drain();
+  const baseline = shrinkerCheck.baseline(one.instances, scenario);
+  const before = counted.map(([, index]) => one.count(index));
+  const next = one.program.tasks.map(({ first }) => first);
+  for (const task of order) {
+    const first = next[task]!++;
+    one.perform({ cpu: one.program.tasks[task]!.cpu, first, end: first + 1 });
+  }
+  const counts = Object.fromEntries(counted.map(([name, index], at) => [name, one.count(index) - before[at]!]));
+  one.drain();
+  let found = shrinkerCheck.checkTasks(one.instances, scenario, baseline);
+  if (found === undefined) {
+    for (const range of one.program.closing) one.perform(range);
+    one.drain();
+    found = shrinkerCheck.checkEnd(one.instances, scenario, baseline);
+  }
+  return { found, counts, one };
+}
+
+function performAll(compiled: CompiledModule, scenario: Scenario): Performed[] {
+  const orders = [...ordersOf(scenario.tasks.map(({ events }) => events.length))];
+  return orders.map((order) => performIn(compiled, scenario, order));
+}
+
+/** The most that any order of a scenario counts. */
+function mostOf(performed: readonly Performed[]): Counts {
+  return Object.fromEntries(counted.map(([name]) => [name, Math.max(...performed.map(({ counts }) => counts[name]!))]));
+}
+
+const compile = (variant: string, variantFile?: string): Promise<CompiledModule> => {
+  const file = variantFile === undefined ? {} : { variantFile };
+  return compileModule({ problem: "shrinker", variant, machine: "traced", constants: {}, ...file });
+};
+
+/** What each scenario has to meet in some order, with what counts of it; at least once, unless it says 0. */
+const meets: Readonly<Record<string, Counts>> = {
+  "walk-against-unregister": { counterUnregistered: 1, counterCallbacks: 2, counterScans: 1 },
+  "walk-against-unregister-middle": { counterUnregistered: 1, counterCallbacks: 3 },
+  "walk-against-unregister-asleep": { counterUnregistered: 1, counterCallbacks: 2, counterScans: 1 },
+  "map-walk-against-unregister": { counterUnregistered: 1, counterCallbacks: 2, counterBitsCleared: 1 },
+  "map-walk-against-unregister-asleep": { counterUnregistered: 1, counterCallbacks: 1, counterBitsCleared: 1 },
+  "register-against-walk": { counterRegistered: 1, counterVisits: 2, counterBitsCleared: 1, counterSecondLooks: 1 },
+  "id-reuse-against-walk": { counterRegistered: 1, counterVisits: 1, counterBitsCleared: 1, counterScans: 1 },
+  "add-against-clear": { counterBitsCleared: 1, counterSecondLooks: 1, counterScans: 1 },
+  "add-against-two-clears": { counterBitsCleared: 1, counterSecondLooks: 1, counterScans: 2 },
+  "first-expansion-against-walk": { counterExpansions: 1, counterVisits: 1, counterScans: 1 },
+  "expansion-against-set-bit": { counterExpansions: 1, counterRegistered: 1 },
+  "expansion-against-set-bit-and-walk": { counterExpansions: 1, counterVisits: 1, counterScans: 1 },
+  "offline-against-walk": { counterVisits: 1, counterScans: 1, counterUnregistered: 1 },
+  "offline-against-clear": { counterVisits: 2, counterBitsCleared: 1, counterScans: 1 },
+  "two-unregisters-and-walks": { counterRegistered: 1, counterUnregistered: 2, counterVisits: 2, counterScans: 3 },
+  "contended-lock": { counterRegistered: 1, counterUnregistered: 1 },
+  "contended-lock-asleep": { counterRegistered: 1, counterUnregistered: 1, counterScans: 1 },
+  preempted: { counterRegistered: 1, counterUnregistered: 1, counterScans: 1 },
+};
+
+test("scenarios are well formed", () => {
+  const names = shrinkerCheck.scenarios.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  expect(Object.keys(meets)).toEqual(names);
+  expect(shrinkerCheck.scenarios.filter(({ isShort }) => isShort)).toHaveLength(2);
+  for (const { name, cpus, tasks, setup, closing } of shrinkerCheck.scenarios) {
+    expect(cpus).toBeLessThanOrEqual(4);
+    // The order of tasks decides neither which superblocks and cgroups there are nor which may be used.
+    const taking = (task: number, kind: number): (number | undefined)[] =>
+      tasks[task]!.events.filter((event) => event.kind === kind).map((e) =>
+        kind === kindCgroupOffline ? e.group : e.object,
+      );
+    for (const [task, { events }] of tasks.entries()) {
+      for (const other of tasks.keys()) {
+        if (other === task) continue;
+        const away = [...taking(other, kindSuperblockMount), ...taking(other, kindSuperblockUnmount)];
+        for (const { kind, object, group } of events) {
+          if (![kindSuperblockMount, kindSuperblockUnmount, kindLruAdd].includes(kind)) continue;
+          expect(away, `${name}, task ${task}`).not.toContain(object);
+          if (kind === kindLruAdd)
+            expect(taking(other, kindCgroupOffline), `${name}, task ${task}`).not.toContain(group);
+        }
+      }
+    }
+    expect(setup.length).toBeGreaterThan(0);
+    expect(closing.length).toBeGreaterThan(0);
+  }
+});
+
+test("the note of a late callback is a violation", () => {
+  const names = shrinkerCheck.invariants.map(({ name }) => name);
+  const violation = shrinkerCheck.violationOf(noteCallbackAfterFree);
+  expect(violation?.kind).toBe("callback after free");
+  expect(names).toContain(violation?.invariant);
+  expect(shrinkerCheck.violationOf(noteGracePeriod)).toBeUndefined();
+});
+
+describe.each(shrinker.variants.map(({ name }) => name))("%s", (variant) => {
+  test.each(shrinkerCheck.scenarios.map(({ name }) => name))("%s", async (name) => {
+    const performed = performAll(await compile(variant), scenarioOf(name));
+    expect(performed.map(({ found }) => found)).toEqual(performed.map(() => undefined));
+    if (variant === shrinker.floor) return;
+    const most = mostOf(performed);
+    for (const [counter, least] of Object.entries(meets[name]!)) {
+      expect(most[counter], counter).toBeGreaterThanOrEqual(least);
+    }
+  });
+});
+
+type Replaced = readonly (readonly [from: string, to: string])[];
+
+/** A variant's file with texts replaced, and a file that it imports likewise. Returns its path. */
+function mutantOf(name: string, variant: string, replaced: Replaced, imported?: readonly [string, Replaced]): string {
+  const edit = (file: string, edits: Replaced): string => {
+    let text = readFileSync(path.join(packageRoot, "src", "kernel", "shrinker", `${file}.ts`), "utf8");
+    for (const [from, to] of edits) {
+      expect(text, `${file}.ts has '${from}'`).toContain(from);
+      text = text.replace(from, to);
+    }
+    return text;
+  };
+  let text = edit(variant, replaced);
+  if (imported !== undefined) {
+    const [file, edits] = imported;
+    writeFileSync(path.join(folder, `${name}-${file}.ts`), edit(file, edits));
+    text = text.replaceAll(`"./${file}"`, `"./${name}-${file}"`);
+  }
+  const made = path.join(folder, `${name}.ts`);
+  writeFileSync(made, text);
+  return made;
+}
+
+const rwsemUnregister = `  writeLock(sem());
+  remove(shrinker);
+  clearRegistered(shrinker);
+  giveId(idOf(shrinker));
+  writeUnlock(sem());`;
+const rwsemFree = `  // Walkers hold the lock while they use a shrinker, so nobody does any more.
+  freeShrinker(shrinker);`;
+
+describe("what is wrong at the end is found:", () => {
+  test.each<[string, string, Replaced, string, Finding["kind"], string]>([
+    [
+      "bits are never set",
+      "no-bits",
+      [
+        ["  setInBlock(memcg, node, idOf(shrinker));\n", ""],
+        ["  setInBlock,\n", ""],
+      ],
+      "add-against-clear",
+      "broken invariant",
+      "no lost bit",
+    ],
+    [
+      "an id is given back that is another's",
+      "wrong-id",
+      [["giveId(idOf(shrinker));\n  writeUnlock", "giveId(0);\n  writeUnlock"]],
+      "register-against-walk",
+      "broken invariant",
+      "one shrinker per id",
+    ],
+    [
+      "a shrinker is not freed",
+      "kept-shrinker",
+      [[rwsemFree, ""]],
+      "walk-against-unregister",
+      "leak",
+      "no leak of shrinkers or maps",
+    ],
+    [
+      "a shrinker is freed twice",
+      "freed-twice",
+      [[rwsemFree, "  freeShrinker(shrinker);\n  freeShrinker(shrinker);"]],
+      "walk-against-unregister",
+      "double free",
+      "no leak of shrinkers or maps",
+    ],
+    [
+      "replaced maps are not freed",
+      "kept-maps",
+      [["  kfree(block);\n", "  if (block === 0) kfree(block);\n"]],
+      "first-expansion-against-walk",
+      "leak",
+      "no leak of shrinkers or maps",
+    ],
+    [
+      "a shrinker is not on the list",
+      "unlisted",
+      [
+        ["  append(shrinker);\n", ""],
+        ["  append,\n", ""],
+      ],
+      "walk-against-unregister-middle",
+      "broken invariant",
+      "every shrinker is walked",
+    ],
+    [
+      "a shrinker stays on the list",
+      "still-listed",
+      [
+        [rwsemUnregister, ""],
+        [rwsemFree, ""],
+      ],
+      "walk-against-unregister",
+      "callback after free",
+      "no callback after unregister",
+    ],
+  ])("%s", async (_what, name, replaced, scenario, kind, invariant) => {
+    // Imports that a mutant has no use for any more are no error.
+    const compiled = await compile(name, mutantOf(name, "rwsem", replaced));
+    const performed = performAll(compiled, scenarioOf(scenario));
+    for (const { found } of performed) expect(found).toMatchObject({ kind, invariant, agent: null });
+    expect(performed.length).toBeGreaterThan(0);
+    expect(shrinkerCheck.invariants.map((one) => one.name)).toContain(invariant);
+  });
+});
+
+/** The scenario's events as steps. */
+function stepOf({ kind, object = 0, group = 0, a = 0, b = 0 }: ScenarioEvent): ShrinkerStep {
+  if (kind === kindCgroupCreate) return { kind: "create", cgroup: group, parent: a };
+  if (kind === kindCgroupOffline) return { kind: "offline", cgroup: group };
+  if (kind === kindSuperblockMount) return { kind: "mount", superblock: object, sleepNs: b };
+  if (kind === kindSuperblockUnmount) return { kind: "unmount", superblock: object };
+  if (kind === kindLruAdd) return { kind: "add", superblock: object, cgroup: group, objects: a, freeable: b };
+  if (kind === kindReclaimPass) return { kind: "pass", root: group, priority: a, node: b };
+  throw new Error(`kind ${kind} has no step`);
+}
+
+/**
+ * Runs a scenario's tasks as fibers, by turns in a random order of accesses and with one preemption of CPU 0, ever later.
+ *
+ * @returns what was found first
+ */
+function raceFor(compiled: CompiledModule, scenario: Scenario, runs: number): string | undefined {
+  const { cpus, cgroups, superblocks } = scenario;
+  const race = new Race(compiled.wasm, { cpus, cgroups, superblocks, nodes: 1, arenaPages: 128 });
+  const { bytes, layout, exports } = race.rig;
+  const instances = exports as unknown as readonly ShrinkerCheckExports[];
+  const drain = (): void => {
+    for (const instance of instances) instance.drain();
+  };
+  race.reset();
+  perform(race.rig, 0, ...scenario.setup.map(stepOf));
+  drain();
+  const baseline = shrinkerCheck.baseline(instances, scenario);
+  const parts = [layout.cpuBlocks, layout.problemBase] as const;
+  const kept = [bytes.slice(parts[0], layout.eventBuffer), bytes.slice(parts[1], layout.arenaEnd)];
+  for (let seed = 0; seed < runs; seed++) {
+    for (const [index, part] of kept.entries()) bytes.set(part, parts[index]!);
+    let accesses = 0;
+    const preempted = seed >> 1;
+    const preemptsOnce = (cpu: number): boolean => (cpu === 0 ? ++accesses === preempted : accesses < preempted);
+    race.onAccess = seed % 2 === 0 ? undefined : preemptsOnce;
+    try {
+      race.run(
+        seed,
+        scenario.tasks.map(({ events }) => events.map(stepOf)),
+      );
+    } catch (error) {
+      return String(error);
+    }
+    drain();
+    let found = shrinkerCheck.checkTasks(instances, scenario, baseline);
+    if (found === undefined) {
+      perform(race.rig, 0, ...scenario.closing.map(stepOf));
+      drain();
+      found = shrinkerCheck.checkEnd(instances, scenario, baseline);
+    }
+    if (found !== undefined) return found.invariant;
+  }
+  return undefined;
+}
+
+describe("the race is reached that a scenario is about:", () => {
+  test.each<[string, string, Replaced, readonly [string, Replaced] | undefined, string, RegExp]>([
+    [
+      "a cgroup without kernel memory whose reference is not given back",
+      "refcount-rcu",
+      [
+        [
+          "    freed += shrinkMarked(shrinker, memcg,",
+          "    if (!isOnline(memcg)) continue;\n    freed += shrinkMarked(shrinker, memcg,",
+        ],
+      ],
+      undefined,
+      "offline-against-walk",
+      /everybody waits/,
+    ],
+    [
+      "a map that is copied without setting all bits",
+      "rwsem",
+      [],
+      [
+        "info-block",
+        [["storeRelaxed64(map + offset, u64.MAX_VALUE)", "storeRelaxed64(map + offset, load64(mapOf(old) + offset))"]],
+      ],
+      "expansion-against-set-bit",
+      /^no lost bit$/,
+    ],
+    [
+      "a bit that is cleared without a second look",
+      "refcount-rcu",
+      [
+        [
+          "    freed += shrinkMarked(shrinker, memcg, node, priority, map, offset, deferredCell);",
+          `    const result = doShrinkSlab(shrinker, memcg, node, priority, deferredCell);
+    if (result === shrinkEmpty) clearStale(map, offset);
+    else freed += result;`,
+        ],
+        ["  shrinkMarked,\n", ""],
+      ],
+      undefined,
+      "add-against-clear",
+      /^no lost bit$/,
+    ],
+    [
+      "an SRCU unregistration without its grace period",
+      "srcu",
+      [
+        ["  synchronizeSrcu(shrinkerSrcu());\n", ""],
+        ["  synchronizeSrcu,\n", ""],
+      ],
+      undefined,
+      "walk-against-unregister-asleep",
+      /^no callback after unregister$/,
+    ],
+    [
+      "a reference that nobody waits for",
+      "refcount-rcu",
+      [
+        ["  waitForCompletion(doneOf(shrinker));\n", ""],
+        [", waitForCompletion }", " }"],
+      ],
+      undefined,
+      "map-walk-against-unregister-asleep",
+      /^no callback after unregister$/,
+    ],
+  ])("%s", async (what, variant, replaced, imported, name, expected) => {
+    const compiledFrom = (file: string): Promise<CompiledModule> => {
+      const mutant = path.basename(file, ".ts");
+      const source = {
+        problem: "shrinker",
+        variant: mutant,
+        variantFile: file,
+        machine: "traced",
+        constants: {},
+      } as const;
+      return compileModule({ ...source, fibers: true });
+    };
+    const id = what.replaceAll(" ", "-").toLowerCase();
+    const scenario = scenarioOf(name);
+    expect(raceFor(await compiledFrom(mutantOf(id, variant, replaced, imported)), scenario, 4000)).toMatch(expected);
+    expect(raceFor(await compiledFrom(mutantOf(`unchanged-${id}`, variant, [])), scenario, 40)).toBeUndefined();
+  });
+});
+
+test("adhoc", { timeout: 600000 }, async () => {
+  for (const { name: variant } of shrinker.variants) {
+    const compiled = await compileModule({ problem: "shrinker", variant, machine: "traced", constants: {}, fibers: true });
+    for (const scenario of shrinkerCheck.scenarios) {
+      if (scenario.name === "preempted") continue;
+      console.log(variant, scenario.name, raceFor(compiled, scenario, 3000));
+    }
+  }
+});

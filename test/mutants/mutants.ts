@@ -1,0 +1,10 @@
+// All mutants: variants with one ingredient left out, each of which the checker has to find.
+
+import type { Mutant } from "./mutant.ts";
+import { quarantineMutants } from "./quarantine-mutants.ts";
+import { shrinkerMutants } from "./shrinker-mutants.ts";
+import { syncMutants } from "./sync-mutants.ts";
+
+export type { Mutant } from "./mutant.ts";
+
+export const mutants: readonly Mutant[] = [...quarantineMutants, ...shrinkerMutants, ...syncMutants];
