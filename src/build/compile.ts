@@ -39,6 +39,8 @@ export interface CompiledModule {
   /** Of `wasm`, as lower-case hex. */
   readonly sha256: string;
   readonly flags: readonly string[];
+  /** Source map version 3 of the code; only of the checked form. */
+  readonly sourceMap?: string;
 }
 
 /** How a module's calls can be suspended, if at all. */
@@ -153,33 +155,52 @@ function cacheFolder(): string {
   return path.join(packageRoot, "node_modules", ".cache", "reclaim-bench");
 }
 
+/** What the compiler writes. */
+interface Compilation {
+  readonly wasm: Uint8Array<ArrayBuffer>;
+  readonly sourceMap?: string;
+}
+
 /** Keeps a module for the next time. A folder that cannot be written only costs that time again. */
-function keep(key: string, wasm: Uint8Array): void {
+function keep(key: string, { wasm, sourceMap }: Compilation): void {
   try {
     mkdirSync(cacheFolder(), { recursive: true });
-    const temporary = path.join(cacheFolder(), `${key}.${process.pid}.tmp`);
-    writeFileSync(temporary, wasm);
-    renameSync(temporary, path.join(cacheFolder(), `${key}.wasm`));
+    const write = (extension: string, content: Uint8Array | string): void => {
+      const temporary = path.join(cacheFolder(), `${key}.${process.pid}.tmp`);
+      writeFileSync(temporary, content);
+      renameSync(temporary, path.join(cacheFolder(), `${key}.${extension}`));
+    };
+    // First, because a module without its map counts as not kept.
+    if (sourceMap !== undefined) write("wasm.map", sourceMap);
+    write("wasm", wasm);
   } catch {
     // Nothing depends on the cache.
   }
 }
 
 /** A module that was kept; null when there is none. A damaged file is compiled again. */
-function readKept(key: string): Uint8Array<ArrayBuffer> | null {
+function readKept(key: string, hasSourceMap = false): Compilation | null {
   const file = path.join(cacheFolder(), `${key}.wasm`);
-  if (!existsSync(file)) return null;
+  const map = `${file}.map`;
+  if (!existsSync(file) || (hasSourceMap && !existsSync(map))) return null;
   const wasm = new Uint8Array(readFileSync(file));
-  return WebAssembly.validate(wasm) ? wasm : null;
+  if (!WebAssembly.validate(wasm)) return null;
+  return hasSourceMap ? { wasm, sourceMap: readFileSync(map, "utf8") } : { wasm };
+}
+
+/** The flags of a module. */
+function flagsOf({ constants, machine }: ModuleSource): string[] {
+  const flags = compilerFlags(constants);
+  return machine === "checked" ? [...flags, "--sourceMap"] : flags;
 }
 
 /** Whether a module need not be compiled again. */
 export function isKept(source: ModuleSource): boolean {
-  return readKept(contentKey(source, compilerFlags(source.constants))) !== null;
+  return readKept(contentKey(source, flagsOf(source)), source.machine === "checked") !== null;
 }
 
-function compiled(wasm: Uint8Array<ArrayBuffer>, flags: readonly string[]): CompiledModule {
-  return { wasm, flags, sha256: createHash("sha256").update(wasm).digest("hex") };
+function compiled(compilation: Compilation, flags: readonly string[]): CompiledModule {
+  return { ...compilation, flags, sha256: createHash("sha256").update(compilation.wasm).digest("hex") };
 }
 
 /**
@@ -191,28 +212,30 @@ export async function compileModule(source: ModuleSource): Promise<CompiledModul
   if (source.variantFile !== undefined && !existsSync(source.variantFile)) {
     throw new InputError(`${source.variantFile}: no such file`);
   }
-  const flags = compilerFlags(source.constants);
+  const flags = flagsOf(source);
   const key = contentKey(source, flags);
-  const kept = readKept(key);
+  const kept = readKept(key, source.machine === "checked");
   if (kept !== null) return compiled(kept, flags);
   if (source.variantFile !== undefined && source.entry === undefined) {
     await compileFresh({ ...source, entry: "contract" }, flags);
   }
-  const wasm = await compileFresh(source, flags);
-  keep(key, wasm);
-  return compiled(wasm, flags);
+  const fresh = await compileFresh(source, flags);
+  keep(key, fresh);
+  return compiled(fresh, flags);
 }
 
-async function compileFresh(source: ModuleSource, flags: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
+async function compileFresh(source: ModuleSource, flags: readonly string[]): Promise<Compilation> {
   const sources = new Sources(source);
   const problems: DiagnosticMessage[] = [];
   let wasm: Uint8Array<ArrayBuffer> | undefined;
+  let sourceMap: string | undefined;
   const { error } = await asc.main(
     [`${source.problem}/${source.entry ?? "harness"}.ts`, "--outFile", "module.wasm", ...flags],
     {
       readFile: (name) => sources.read(name),
       writeFile: (name, contents) => {
         if (name === "module.wasm" && typeof contents !== "string") wasm = new Uint8Array(contents);
+        if (name === "module.wasm.map" && typeof contents === "string") sourceMap = contents;
       },
       listFiles: () => [],
       reportDiagnostic: (message) => problems.push(message),
@@ -227,7 +250,7 @@ async function compileFresh(source: ModuleSource, flags: readonly string[]): Pro
   if (error !== null || wasm === undefined) {
     throw new Error(`the AssemblyScript compiler failed: ${error?.message ?? "it wrote no module"}`);
   }
-  return wasm;
+  return { wasm, ...(sourceMap === undefined ? {} : { sourceMap }) };
 }
 
 /** One line: real file, line, column, what is wrong, and for a broken contract what the variant must export. */
@@ -291,8 +314,8 @@ async function compileCore(owner: CoreOwner): Promise<CompiledModule> {
   if (error !== null || wasm === undefined || problems.length > 0) {
     throw new Error(`the ${owner}'s core does not compile: ${problems.join("; ") || error?.message}`);
   }
-  keep(key, wasm);
-  return compiled(wasm, flags);
+  keep(key, { wasm });
+  return compiled({ wasm }, flags);
 }
 
 /** Compiles the simulator's core, or takes it from the cache. */

@@ -17,7 +17,7 @@ import { agentsOf, describeWaits } from "./names.ts";
 import { type EventRange, type ProblemCheck, programOf } from "./problems/problem.ts";
 import type { Scenario } from "./scenario.ts";
 import type { TracedOperation } from "./trace.ts";
-import { Tracer } from "./tracer.ts";
+import { type FindFrame, Tracer } from "./tracer.ts";
 
 /** What makes a case. */
 export interface CheckedCase {
@@ -54,8 +54,6 @@ export class CheckedMachine implements Model {
   readonly #closing: readonly EventRange[];
   readonly #baseline: unknown;
   readonly #tracer: Tracer;
-  /** Objects in use before anything of the scenario happened. */
-  readonly #liveBefore: number;
   #finding: Finding | undefined;
 
   /**
@@ -97,7 +95,6 @@ export class CheckedMachine implements Model {
     if (core === undefined) throw new Error("the case was started without its machine");
     this.#core = (core as Core).exports;
     this.#instances = instances;
-    this.#liveBefore = this.#core.liveObjects();
     const program = programOf(scenario);
     new Uint8Array(this.#running.memory.buffer).set(program.events, this.#running.layout.eventBuffer);
     this.#closing = program.closing;
@@ -207,17 +204,10 @@ export class CheckedMachine implements Model {
       this.#runSequentially(this.#closing, "the closing part");
       this.#drain();
       this.#callOn(0);
-      this.#finding = problem.checkEnd(this.#instances, scenario, this.#baseline) ?? this.#findLeak();
+      this.#finding = problem.checkEnd(this.#instances, scenario, this.#baseline);
     } catch (error) {
       this.#finding = this.#explain(error, null);
     }
-  }
-
-  #findLeak(): Finding | undefined {
-    const left = this.#core.liveObjects() - this.#liveBefore;
-    if (left === 0) return undefined;
-    const message = `${left} objects were handed out and never given back`;
-    return { kind: "leak", invariant: "", message, agent: null };
   }
 
   /** What a trap was about. */
@@ -306,7 +296,8 @@ export class CheckedMachine implements Model {
   }
 
   /** Has every operation from now on told, until {@link endTrace}. */
-  beginTrace(): void {
+  beginTrace(findFrame: FindFrame = () => undefined): void {
+    this.#tracer.setFrames(findFrame);
     this.#tracer.begin(this.#core);
   }
 

@@ -49,8 +49,15 @@ interface Row {
   readonly number?: number;
   /** Index of the column, or undefined for all of them. */
   readonly column?: number;
-  readonly text: string;
+  /** `task 1 kasan_quarantine_put: `; empty for a remark. */
+  readonly who: string;
+  /** Whether the row before is of the same agent in the same function. */
+  readonly isContinued: boolean;
+  readonly what: string;
 }
+
+/** In front of what an interrupt handler does. */
+const handlerSign = "! ";
 
 interface Drawing {
   /** CPUs that did anything. */
@@ -76,8 +83,10 @@ export function timeline(
   };
   const heads = cpus.map((cpu) => `CPU ${cpu}`.padEnd(columnWidth)).join(separator);
   const lines = [`${" ".repeat(numberWidth)} ${heads}`.trimEnd()];
-  for (const { number, column, text } of rows) {
-    const texts = wrap(text, column === undefined ? room : columnWidth);
+  for (const { number, column, who, isContinued, what } of rows) {
+    const lineWidth = column === undefined ? room : columnWidth;
+    const ditto = who.startsWith(handlerSign) ? handlerSign : "  ";
+    const texts = isContinued ? wrap(what, lineWidth - 2).map((part) => ditto + part) : wrap(who + what, lineWidth);
     texts.forEach((part, place) => {
       const shown = place === 0 && number !== undefined ? String(number) : "";
       lines.push(column === undefined ? `${shown.padStart(numberWidth)} ${part}` : line(shown, column, part));
@@ -96,8 +105,8 @@ export function timelineMarkdown(
   const { cpus, rows } = draw(operations, agents, options.all === true);
   const lineOf = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const lines = [lineOf(["", ...cpus.map((cpu) => `CPU ${cpu}`)]), lineOf(["--:", ...cpus.map(() => ":--")])];
-  for (const { number, column, text } of rows) {
-    const cells = cpus.map((_, other) => (other === (column ?? 0) ? escapeMarkdown(text) : ""));
+  for (const { number, column, who, what } of rows) {
+    const cells = cpus.map((_, other) => (other === (column ?? 0) ? escapeMarkdown(who + what) : ""));
     lines.push(lineOf([number === undefined ? "" : String(number), ...cells]));
   }
   if (options.finding !== undefined) lines.push("", `**${escapeMarkdown(textOfFinding(options.finding))}**`);
@@ -120,6 +129,7 @@ function draw(operations: readonly TracedOperation[], agents: readonly Agent[], 
   /** Who ran last, by CPU. */
   const running = new Map<number, number>();
   let hidden = 0;
+  let lastWho = "";
   const tellHidden = (agent: number): void => {
     if (hidden === 0) return;
     const thing = agents[agent]!.kind === "flush" ? "flush" : "operation";
@@ -135,7 +145,11 @@ function draw(operations: readonly TracedOperation[], agents: readonly Agent[], 
     if (change !== "") rows.push(rowOf(agents[agent]!, cpus, change));
     if (isAll || isShown(operation, shared)) {
       tellHidden(agent);
-      rows.push({ ...rowOf(agents[agent]!, cpus, textOf(operation, agents[agent]!)), number: index + 1 });
+      const who = whoOf(operation, agents[agent]!);
+      const isContinued = who !== "" && who === lastWho && change === "" && before?.agent === agent;
+      const row = rowOf(agents[agent]!, cpus, whatOf(operation) + sourceOf(operation));
+      rows.push({ ...row, who, isContinued, number: index + 1 });
+      lastWho = who;
     } else hidden++;
   });
   const last = operations.at(-1);
@@ -143,8 +157,9 @@ function draw(operations: readonly TracedOperation[], agents: readonly Agent[], 
   return { cpus, rows };
 }
 
-function rowOf({ cpu }: Agent, cpus: readonly number[], text: string): Row {
-  return cpu === null ? { text } : { column: cpus.indexOf(cpu), text };
+function rowOf({ cpu }: Agent, cpus: readonly number[], what: string): Row {
+  const remark = { who: "", isContinued: false, what };
+  return cpu === null ? remark : { ...remark, column: cpus.indexOf(cpu) };
 }
 
 /** What it means for a CPU that somebody else than before goes on there; empty where nothing changes. */
@@ -158,7 +173,7 @@ function changeOf(operation: TracedOperation, agents: readonly Agent[], running:
     const isTaken = before !== agent || operation.operation === operationBegin;
     if (!isTaken) return "";
     const isAmid = before !== undefined && before !== agent;
-    return isAmid ? `! interrupt taken in ${nameOf(agents[before]!)}` : "! interrupt taken";
+    return `${handlerSign}interrupt taken${isAmid ? ` in ${nameOf(agents[before]!)}` : ""}`;
   }
   if (before === undefined || before === agent) return "";
   if (agents[before]!.kind === "handler") return `-- back to ${nameOf(agents[agent]!)} --`;
@@ -221,20 +236,23 @@ function isShown(operation: TracedOperation, shared: ReadonlySet<number>): boole
   return isAccess && wordsOf(operation).some((word) => shared.has(word));
 }
 
-function textOf(operation: TracedOperation, agent: Agent): string {
-  const what = whatOf(operation);
-  if (agent.kind === "flush" || agent.kind === "clock") return what;
-  const where = operation.symbol === "" ? "" : ` ${operation.symbol}`;
+function whoOf({ symbol }: TracedOperation, agent: Agent): string {
+  if (agent.kind === "flush" || agent.kind === "clock") return "";
+  return `${agent.kind === "handler" ? handlerSign : ""}${nameOf(agent)}${symbol === "" ? "" : ` ${symbol}`}: `;
+}
+
+function sourceOf({ frames }: TracedOperation): string {
   // The operations themselves are of the machine; what counts is who performs them.
-  const frame = operation.frames.find(({ file }) => !file.startsWith("machine/")) ?? operation.frames[0];
-  const source = frame === undefined ? "" : ` (${frame.file}:${frame.line})`;
-  return `${agent.kind === "handler" ? "! " : ""}${nameOf(agent)}${where}: ${what}${source}`;
+  const frame = frames.find(({ file }) => !file.startsWith("machine/")) ?? frames[0];
+  return frame === undefined ? "" : ` (${frame.file}:${frame.line})`;
 }
 
 /** A space at which no line ends. It is shown as any other. */
 const noBreak = "\u00a0";
 
-function whatOf({ operation, cell, place, before, after, isBuffered }: TracedOperation): string {
+function whatOf(traced: TracedOperation): string {
+  const { operation, cell, before, after, isBuffered } = traced;
+  const place = traced.place === "" ? `0x${cell.toString(16)}` : traced.place;
   const values = `${formatValue(before)}${noBreak}→${noBreak}${formatValue(after)}`;
   const change = `${place}: ${values}`;
   const answer = after === 0n ? "no" : "yes";
@@ -260,9 +278,10 @@ function whatOf({ operation, cell, place, before, after, isBuffered }: TracedOpe
     case operationPause:
       return "waits until something that it read changes";
     case operationWait:
-      return `waits at ${place}, which is ${formatValue(after)}`;
+      if (before === after) return `waits at ${place}, which is ${formatValue(after)}`;
+      return `does not wait at ${place}: it is ${formatValue(before)}, not ${formatValue(after)}`;
     case operationWake:
-      return `wakes who waits at ${place}`;
+      return `wakes ${after === 0n ? "nobody" : formatValue(after)} at ${place}`;
     case operationInterrupt:
       return `sends an interrupt to CPU ${cell}`;
     case operationSleep:

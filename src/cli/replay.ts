@@ -10,7 +10,7 @@ import type { CheckJob, SourceFrame } from "../checker/outcome.ts";
 import { decodeToken, type TokenContent } from "../checker/token.ts";
 import { InputError } from "../errors.ts";
 import { planVariant } from "../plan/variant.ts";
-import { sourceFile } from "../report/check/report.ts";
+import { frameText, mainFrame } from "../report/check/report.ts";
 import { jobOf } from "./check-cases.ts";
 import { defaults, tableBytesMax } from "./check-options.ts";
 import { type CheckCase, checkedSource, problemCheckOf } from "./check-plan.ts";
@@ -144,12 +144,9 @@ export async function replayCommand(
     io.write("\nnothing is wrong at the end of this schedule\n");
     return nothingFoundCode;
   }
-  const [frame] = frames;
   const name = finding.invariant === "" ? finding.kind : `${finding.kind} (${finding.invariant})`;
   io.write(`\n${name}: ${finding.message}\n`);
-  if (frame !== undefined) {
-    const symbol = frame.symbol === "" ? "" : `${frame.symbol}, `;
-    io.write(`at ${symbol}${sourceFile(frame)}:${frame.line}:${frame.column}\n`);
-  }
+  const frame = mainFrame({ frames });
+  if (frame !== undefined) io.write(`at ${frameText(frame)}\n`);
   return 4;
 }

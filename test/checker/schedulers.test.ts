@@ -149,7 +149,7 @@ describe("with a bound of preemptions", () => {
   });
 
   test("ticks may pass anywhere", () => {
-    // One task of 3 operations and 2 ticks: 3 places, none after the end; 6 ways in all, and as many in which less passes.
+    // The task has done 0, 1 or 2 of its operations, and 0, 1 or 2 ticks have passed; its end is the end.
     const model = new ToyModel({ programs: [[sign("x"), sign("x"), sign("x")]], ticks: 2 });
     const { states, outcome } = explore(bounded(0), model);
     expect([states, outcome]).toEqual([9, "exhausted"]);

@@ -85,15 +85,15 @@ describe("a timeline", () => {
    … 1 operation of its own                        |
  2 task 0 kasan_quarantine_put: queue of CPU 0:    |
      0 → 5 (quarantine/queue.ts:142)               |
- 3 task 0 kasan_quarantine_put: ring head: 0 → 1,  |
-     in the store buffer (quarantine/queue.ts:142) |
+ 3   ring head: 0 → 1, in the store buffer         |
+       (quarantine/queue.ts:142)                   |
  4                                                 | task 1: ring head is 0
- 5                                                 | task 1: sends an interrupt to CPU 0
+ 5                                                 |   sends an interrupt to CPU 0
                                                    | ! interrupt taken in task 1
                                                    | … 1 operation of its own
  7                                                 | ! interrupts: ring tail: 7 → 0x1000,
                                                    |   compare-exchange
- 8                                                 | ! interrupts: ends
+ 8                                                 | ! ends
                                                    | -- back to task 1 --
  9                                                 | task 1: frees object 3
 10 store buffer: ring head reaches memory, 0 → 1   |
@@ -114,8 +114,8 @@ use after free: task 0 reads object 3, which task 1 has freed`.slice(1),
  1 task 0: begins                                            |
  2 task 0 kasan_quarantine_put: queue of CPU 0: 0 → 5        |
      (quarantine/queue.ts:142)                               |
- 3 task 0 kasan_quarantine_put: ring head: 0 → 1, in the     |
-     store buffer (quarantine/queue.ts:142)                  |
+ 3   ring head: 0 → 1, in the store buffer                   |
+       (quarantine/queue.ts:142)                             |
  4                                                           | task 1: ring head is 0`.slice(1),
     );
   });
@@ -182,7 +182,9 @@ describe("the same in Markdown", () => {
       op(0, operationIrqOff),
       op(0, operationAllocated, { place: "object *3|4*" }),
       op(5, operationTick),
-      op(1, operationWake, { cell: head }),
+      op(1, operationWake, { cell: head, after: 1n }),
+      op(1, operationWake, { cell: 0x3000 }),
+      op(0, operationWait, { cell: tail, before: 5n, after: 4n }),
     ];
     const broken = { ...finding, kind: "broken invariant", invariant: "no object twice" } as const;
     expect(timelineMarkdown(wakes, agents, { finding: broken })).toBe(
@@ -195,7 +197,9 @@ describe("the same in Markdown", () => {
 |  | … 1 operation of its own |  |
 | 6 | task 0: allocates object \\*3\\|4\\* |  |
 | 7 | clock: a tick passes |  |
-| 8 |  | task 1: wakes who waits at ring head |
+| 8 |  | task 1: wakes 1 at ring head |
+| 9 |  | task 1: wakes nobody at 0x3000 |
+| 10 | task 0: does not wait at ring tail: it is 5, not 4 |  |
 
 **broken invariant (no object twice): task 0 reads object 3, which task 1 has freed**`.slice(1),
     );

@@ -108,14 +108,14 @@ export class ToyModel implements Model {
     return this.#haveTasksEnded() && this.#state.buffers.every((buffer) => buffer.length === 0);
   }
 
-  dependents(agent: number): number {
+  dependents(agent: number, among = -1): number {
     let mask = 1 << agent;
     const own = this.#touches(agent);
     for (let other = 0; other < this.agents.length; other++) {
       const their = this.#touches(other);
       const isSameCpu = own.cpu !== null && own.cpu === their.cpu;
       const isConflict = own.cell !== "" && own.cell === their.cell && (own.isWrite || their.isWrite);
-      if (isSameCpu || isConflict) mask |= 1 << other;
+      if (isSameCpu || isConflict) mask |= (1 << other) & among;
     }
     return mask;
   }
@@ -124,6 +124,7 @@ export class ToyModel implements Model {
     this.counts.step++;
     if ((this.enabled() & (1 << agent)) === 0) throw new Error(`${this.agents[agent]!.name} cannot go on`);
     this.operations = 0;
+    this.finding = undefined;
     this.isBuffered = this.#operate(agent, "step");
     this.operations++;
     while (this.agents[agent]!.kind === "task" && this.finding === undefined && this.#canRun(agent)) {
@@ -135,6 +136,7 @@ export class ToyModel implements Model {
 
   perform({ agent, operations, isBuffered }: Slice): number {
     this.counts.perform++;
+    this.finding = undefined;
     let done = 0;
     while (done < operations && this.finding === undefined && (this.enabled() & (1 << agent)) !== 0) {
       this.#operate(agent, isBuffered && done === operations - 1 ? "buffered" : "at once");
@@ -151,6 +153,7 @@ export class ToyModel implements Model {
   finish(): void {
     const { memory, registers } = this.#state;
     const message = this.#case.check?.(memory, registers);
+    this.finding = undefined;
     if (message === undefined) return;
     this.finding = { kind: "broken invariant", invariant: "the check", message, agent: null };
   }
@@ -174,7 +177,6 @@ export class ToyModel implements Model {
     if (state === undefined) throw new Error(`mark ${mark} is gone`);
     this.#marks.length = mark + 1;
     this.#state = JSON.parse(state) as State;
-    this.finding = undefined;
   }
 
   hashLow(): number {
@@ -190,7 +192,6 @@ export class ToyModel implements Model {
     this.counts.restart++;
     this.#marks = [];
     this.#state = this.#initial();
-    this.finding = undefined;
   }
 
   #initial(): State {

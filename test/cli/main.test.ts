@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { packageRoot } from "../../src/package-root.ts";
 import { call, complaints, file, newOut, savedWorkload, set, smallest, teardown } from "./program.ts";
 
-const commands = ["list", "run", "report", "save", "doctor", "calibrate", "fidelity"];
+const commands = ["list", "run", "check", "replay", "report", "save", "doctor", "calibrate", "fidelity"];
 
 describe("help, version and the list", () => {
   test("help names every command and the exit codes", async () => {

@@ -17,6 +17,8 @@ import {
   kindCacheDestroy,
   kindCgroupCreate,
   kindCgroupOffline,
+  kindCpuOffline,
+  kindCpuOnline,
   kindLruAdd,
   kindObjectAllocate,
   kindObjectFree,
@@ -62,9 +64,14 @@ function runQuarantine(compiled: CompiledModule): unknown[] {
   for (let object = 0; object < 8; object++) writer.add(kindObjectFree, object, object % caches, 0, 0);
   for (let cache = 0; cache < caches; cache++) {
     writer.add(kindObjectFree, objects - caches + cache, cache, 0, 0);
+    // With an object in the CPU's queue.
+    if (cache === 2) {
+      writer.add(kindCpuOffline, 0, 0, 0, 0);
+      writer.add(kindCpuOnline, 0, 0, 0, 0);
+    }
     writer.add(kindCacheDestroy, 0, cache, 0, 0);
   }
-  const events = caches + objects + (objects - caches) + 8 + 8 + 2 * caches;
+  const events = caches + objects + (objects - caches) + 2 + 8 + 8 + 2 * caches;
   load(running, writer);
   const own: QuarantineExports = running.exports;
   const seen: unknown[] = [];

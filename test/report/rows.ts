@@ -18,7 +18,11 @@ export interface Case {
   readonly parameters: string;
 }
 
-const instruments: Readonly<Record<string, MeasuredRow["instrument"]>> = { counted: "traced", simulated: "simulator" };
+const instruments: Readonly<Record<string, MeasuredRow["instrument"]>> = {
+  counted: "traced",
+  simulated: "simulator",
+  checked: "checker",
+};
 
 /** The rows of one case. */
 export function rowsOfCase(one: Case, metrics: Values): MeasuredRow[] {

@@ -14,7 +14,18 @@
 // depends on the way there; of memory that is never handed out it is added up over the whole exploration.
 
 import { put32 } from "./journal";
-import { Agent, arenaBase, arenaEnd, contextOf, locksMax, lockTable, touched, trackedEnd, tracks, visible } from "./layout";
+import {
+  Agent,
+  arenaBase,
+  arenaEnd,
+  contextOf,
+  locksMax,
+  lockTable,
+  touched,
+  trackedEnd,
+  tracks,
+  visible,
+} from "./layout";
 import { agent, agentIndex, cpuIndex, isSequential } from "./running";
 
 /** Who touched a cell: a bit for each agent, those that wrote 16 bits higher; and the locks that all held. */

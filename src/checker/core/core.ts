@@ -21,6 +21,22 @@ export {
 } from "./access";
 export { learnt, showAll } from "./conflicts";
 export { finding, findingCell, findingDetail, forgetFinding } from "./findings";
+export {
+  begin,
+  bindCpu,
+  bufferedStores,
+  callSequentially,
+  hasBufferedStore,
+  liveObjects,
+  lockOf,
+  operandOf,
+  operationOf,
+  prepare,
+  restart,
+  setTask,
+  stateOf,
+  takeWork,
+} from "./host-calls";
 export { hashHigh, hashLow, journalLeft, mark, restore } from "./journal";
 export { lay } from "./layout";
 export {
@@ -50,19 +66,3 @@ export {
 export { __asyncify_data, __asyncify_state, abandon, operations } from "./running";
 export { allocated, freed, objectAllocated, objectFreed, shadowAt, slabGone, slabMade } from "./shadow";
 export { dependents, enabled, isOver, isPreempted, step } from "./steps";
-export {
-  begin,
-  bindCpu,
-  bufferedStores,
-  callSequentially,
-  hasBufferedStore,
-  liveObjects,
-  lockOf,
-  operandOf,
-  operationOf,
-  prepare,
-  restart,
-  setTask,
-  stateOf,
-  takeWork,
-} from "./host-calls";

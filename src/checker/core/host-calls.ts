@@ -6,9 +6,9 @@ import { beginJournal, mark, put32, restore } from "./journal";
 import {
   Agent,
   agentAt,
+  Cpu,
   clock,
   contextOf,
-  Cpu,
   cpuAt,
   cpuCount,
   handlerOf,

@@ -8,9 +8,9 @@ import { put32, put64, putQuietly } from "./journal";
 import {
   Agent,
   agentAt,
+  Cpu,
   clock,
   contextOf,
-  Cpu,
   cpuAt,
   cpuCount,
   forcedCell,

@@ -2,10 +2,10 @@
 //
 // Binaryen's asyncify goes by two globals, which the core shares with the instances of all CPUs.
 
-import { Agent, agentAt, Cpu, cpuAt, stackBytes } from "./layout";
-import { put32, put64, saveBlock } from "./journal";
-import { callRunWork, findingLivelock } from "./protocol";
 import { find } from "./findings";
+import { put32, put64, saveBlock } from "./journal";
+import { Agent, agentAt, Cpu, cpuAt, stackBytes } from "./layout";
+import { callRunWork, findingLivelock } from "./protocol";
 
 const normal: i32 = 0;
 const unwinding: i32 = 1;

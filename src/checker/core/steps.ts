@@ -8,10 +8,10 @@ import {
   Agent,
   agentAt,
   BufferedStore,
+  Cpu,
   clock,
   clockAgent,
   contextOf,
-  Cpu,
   cpuAt,
   cpuCount,
   flusherOf,
@@ -175,7 +175,8 @@ function findForced(): u32 {
       forced = index + 1;
     }
     const isHandler = index >= taskCount + cpuCount;
-    if (turn === 0 && doing.state === statePaused && (isHandler || canHaveCpu(index, cpuAt(doing.cpu)))) turn = index + 1;
+    if (turn === 0 && doing.state === statePaused && (isHandler || canHaveCpu(index, cpuAt(doing.cpu))))
+      turn = index + 1;
   }
   // Loops first: whoever sleeps has time.
   if (turn !== 0) forced = turn;
@@ -233,7 +234,8 @@ function findFootprint(index: u32): void {
     if (doing.sleeps > freeSleeps) looks = address;
   } else if (doing.state === stateReady) {
     const operation = doing.operation;
-    if (operation === operationEnd || operation === operationWait || operation === operationSleep) secondCell = runsOf(home);
+    if (operation === operationEnd || operation === operationWait || operation === operationSleep)
+      secondCell = runsOf(home);
     if (operation === operationSleep) setFirst(timeCell(), 4, false);
     else if (operation === operationInterrupt) setFirst(contextOf(doing.cell), 4, true);
     else if (operation === operationBegin || operation === operationEnd || operation === operationPause) return;

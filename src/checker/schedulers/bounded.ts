@@ -95,7 +95,8 @@ class Search {
   #arrive(): number {
     const model = this.#model;
     this.#depth = Math.max(this.#depth, this.#steps.length);
-    this.#finding = model.finding;
+    // Before the first step it is that of whoever used the model before.
+    this.#finding = this.#steps.length === 0 ? undefined : model.finding;
     if (this.#finding !== undefined) return -1;
     const enabled = model.enabled();
     if (enabled === 0) {

@@ -35,6 +35,7 @@ class Replaying {
   #preemptions = 0;
   /** The scheduled agent that did something last, or -1. */
   #last = -1;
+  #finding: Finding | undefined;
 
   constructor(model: Model, operationsMax: number) {
     this.#model = model;
@@ -44,10 +45,10 @@ class Replaying {
 
   run(schedule: readonly Slice[]): Replay {
     for (const slice of schedule) {
-      if (this.#model.finding !== undefined) break;
+      if (this.#finding !== undefined) break;
       this.#follow(slice);
     }
-    const finding = this.#model.finding ?? this.#complete();
+    const finding = this.#finding ?? this.#complete();
     const performed = joinSlices(this.#performed);
     return { ...(finding && { finding }), schedule: performed, preemptions: this.#preemptions };
   }
@@ -55,8 +56,9 @@ class Replaying {
   #follow({ agent, operations, isBuffered }: Slice): void {
     // A slice of somebody who would run for ever is the completion's business.
     let left = Math.min(operations, this.#operationsMax);
-    while (left > 0 && this.#model.finding === undefined) {
-      const done = this.#perform(agent, left, isBuffered);
+    while (left > 0 && this.#finding === undefined) {
+      const part = Math.min(left, operationsAtOnce);
+      const done = this.#perform(agent, part, isBuffered && part === left);
       if (done === 0) return;
       left -= done;
     }
@@ -72,8 +74,9 @@ class Replaying {
     const isSwitch = isScheduled && last >= 0 && last !== agent;
     const isPreemption = isSwitch && (enabled & (1 << last)) !== 0 && model.isPreempted(last);
     let done = model.perform({ agent, operations, isBuffered });
+    this.#finding = model.finding;
     // What finds something need not have become an operation, but the agent has to come to it again.
-    if (model.finding !== undefined) done = Math.max(1, done);
+    if (this.#finding !== undefined) done = Math.max(1, done);
     if (done === 0) return 0;
     if (isPreemption) this.#preemptions++;
     if (isScheduled) this.#last = agent;
@@ -92,7 +95,7 @@ class Replaying {
       }
       const agent = this.#next(enabled);
       if (this.#perform(agent, operationsAtOnce, false) === 0) break;
-      if (model.finding !== undefined) return model.finding;
+      if (this.#finding !== undefined) return this.#finding;
     }
     return findAtEnd(model);
   }

@@ -2,7 +2,7 @@
 
 import { stringify } from "csv-stringify/sync";
 import { guardFormula } from "../../records/csv.ts";
-import { type CheckReport, sourceFile } from "./report.ts";
+import { type CheckReport, mainFrame, sourceFile } from "./report.ts";
 
 /** The columns, in order. */
 export const checkColumns = [
@@ -40,7 +40,7 @@ export function renderCheckCsv({ outcomes, unfinished }: CheckReport): string {
     outcome.rungs.map(({ name, exploration }, index): CheckRow => {
       // It was found on the last rung.
       const found = index === outcome.rungs.length - 1 ? outcome.counterexample : undefined;
-      const frame = found?.frames[0];
+      const frame = found === undefined ? undefined : mainFrame(found);
       return {
         problem: outcome.problem,
         variant: outcome.variant,

@@ -2,7 +2,7 @@
 
 import path from "node:path";
 import type { MemoryModel } from "../../checker/model.ts";
-import type { CheckedProblem, CheckOutcome, Rung, SourceFrame } from "../../checker/outcome.ts";
+import type { CheckedProblem, CheckOutcome, Counterexample, Rung, SourceFrame } from "../../checker/outcome.ts";
 
 /** What tells a case from the others of its check. */
 export interface CheckedCase {
@@ -60,10 +60,19 @@ export function sourceFile({ file }: SourceFrame): string {
   return (isInside ? relative : file).split(path.sep).join("/");
 }
 
-/** Where it happened: `single_put, src/kernel/quarantine/single-list.ts:88:5`; empty where nobody knows. */
-export function placeText({ counterexample }: CheckOutcome): string {
-  const frame = counterexample?.frames[0];
-  if (frame === undefined) return "";
+/** Where it happened. The operations themselves are of the machine; what counts is who performs them. */
+export function mainFrame({ frames }: Pick<Counterexample, "frames">): SourceFrame | undefined {
+  return frames.find(({ file }) => !file.startsWith("machine/")) ?? frames[0];
+}
+
+/** A frame in words: `single_put, src/kernel/quarantine/single-list.ts:88:5`. */
+export function frameText(frame: SourceFrame): string {
   const place = `${sourceFile(frame)}:${frame.line}:${frame.column}`;
   return frame.symbol === "" ? place : `${frame.symbol}, ${place}`;
+}
+
+/** Where a violation happened, in words; empty where nobody knows. */
+export function placeText({ counterexample }: CheckOutcome): string {
+  const frame = counterexample === undefined ? undefined : mainFrame(counterexample);
+  return frame === undefined ? "" : frameText(frame);
 }

@@ -6,7 +6,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { FindingKind } from "../../checker/model.ts";
 import type { CheckOutcome, SourceFrame } from "../../checker/outcome.ts";
-import { type CheckReport, caseText, findingName, replayText, sourceFile } from "./report.ts";
+import { type CheckReport, caseText, findingName, mainFrame, replayText, sourceFile } from "./report.ts";
 
 /** What each rule is about, for who has not read the documentation. */
 const descriptions: Readonly<Record<FindingKind, string>> = {
@@ -50,7 +50,7 @@ function locationOf(frame: SourceFrame) {
 /** The same for the same finding in later versions of the code, whatever its line and its schedule. */
 function fingerprint(outcome: CheckOutcome): string {
   const { problem, variant, scenario, model, counterexample } = outcome;
-  const symbol = counterexample?.frames[0]?.symbol ?? "";
+  const symbol = (counterexample === undefined ? undefined : mainFrame(counterexample))?.symbol ?? "";
   const text = [problem, variant, scenario, model, findingName(outcome), symbol].join("\n");
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
@@ -60,6 +60,7 @@ function resultsOf(outcome: CheckOutcome) {
   if (counterexample === undefined) return [];
   const { finding, frames, token, timeline, preemptions } = counterexample;
   const replay = replayText(outcome);
+  const main = mainFrame(counterexample);
   const text = `${findingName(outcome)}: ${finding.message}. ${caseText(outcome)}.${replay === "" ? "" : ` To see it: ${replay}`}`;
   return [
     {
@@ -67,7 +68,7 @@ function resultsOf(outcome: CheckOutcome) {
       ruleIndex: kinds.indexOf(finding.kind),
       level: "error",
       message: { text },
-      locations: frames.slice(0, 1).map(locationOf),
+      locations: main === undefined ? [] : [locationOf(main)],
       ...(frames.length === 0
         ? {}
         : {

@@ -1,0 +1,168 @@
+// One case, from its description to its outcome: what a thread of the pool does, and what a replay does again.
+
+import { InputError } from "../errors.ts";
+import { CheckedMachine } from "./machine.ts";
+import { minimise } from "./minimise.ts";
+import type { Exploration, Explore, Finding, Limits, Progress, Slice } from "./model.ts";
+import type { CheckJob, CheckOutcome, Counterexample, Rung, SchedulerChoice, SourceFrame } from "./outcome.ts";
+import { problemChecks } from "./problems/index.ts";
+import type { Scenario } from "./scenario.ts";
+import { ladder } from "./schedulers/bounded.ts";
+import { exhaustive } from "./schedulers/exhaustive.ts";
+import { pct } from "./schedulers/pct.ts";
+import { random } from "./schedulers/random.ts";
+import { replay } from "./schedulers/replay.ts";
+import { findWithFewer } from "./shortest.ts";
+import { readSourceMap } from "./source-map.ts";
+import { timeline } from "./timeline.ts";
+import { encodeToken } from "./token.ts";
+import type { TracedOperation } from "./trace.ts";
+import { missProbability } from "./visited.ts";
+
+/** Most time that is spent on making a counterexample shorter, in ms. */
+const shorteningMs = 10_000;
+/** Operations of an execution while a schedule is followed: far more than any scenario has. */
+const operationsMax = 1_000_000;
+
+/** @throws {InputError} for a scenario that the problem does not have */
+export function scenarioOf(job: Pick<CheckJob, "problem" | "scenario">): Scenario {
+  const { scenarios } = problemChecks[job.problem];
+  const found = scenarios.find(({ name }) => name === job.scenario);
+  if (found !== undefined) return found;
+  const known = scenarios.map(({ name }) => name).join(", ");
+  throw new InputError(`${job.problem} has no scenario '${job.scenario}'; one of: ${known}`);
+}
+
+function makeMachine(job: CheckJob): CheckedMachine {
+  const { core, compiled, variant, model, scheduler } = job;
+  return new CheckedMachine({
+    core,
+    compiled,
+    problem: problemChecks[job.problem],
+    scenario: scenarioOf(job),
+    skipWhenEmpty: variant.skipWhenEmpty,
+    model,
+    reduction: scheduler.name !== "exhaustive" || scheduler.reduction,
+  });
+}
+
+/** The searches that a choice stands for, one after the other. */
+function rungsOf(choice: SchedulerChoice): readonly { readonly name: string; readonly explore: Explore }[] {
+  switch (choice.name) {
+    case "exhaustive":
+      return [{ name: "every interleaving", explore: exhaustive(choice.reduction) }];
+    case "bounded": {
+      const rungs = ladder(choice.preemptions);
+      return choice.isFull ? [...rungs, { name: "every interleaving", explore: exhaustive() }] : rungs;
+    }
+    case "pct":
+      return [{ name: `${choice.executions} executions by random priorities`, explore: pct(choice) }];
+    case "random":
+      return [{ name: `${choice.executions} random executions`, explore: random(choice) }];
+  }
+}
+
+/**
+ * Checks a case.
+ *
+ * @param onProgress called some times a second
+ * @throws {InputError} for an unknown scenario, or when the memory cannot be had
+ */
+export function performCheck(job: CheckJob, onProgress: (progress: Progress) => void = () => {}): CheckOutcome {
+  const begun = performance.now();
+  const limits: Limits = {
+    states: job.statesMax,
+    steps: job.stepsMax,
+    deadline: begun + job.msMax,
+    bytes: job.bytesMax,
+  };
+  const machine = makeMachine(job);
+  const rungs: Rung[] = [];
+  let last: Exploration | undefined;
+  for (const { name, explore } of rungsOf(job.scheduler)) {
+    if (rungs.length > 0) machine.restart();
+    last = explore(machine, limits, onProgress);
+    const { finding: _finding, schedule: _schedule, ...exploration } = last;
+    rungs.push({ name, exploration });
+    // A higher rung would find the same, or stop there, too.
+    if (last.outcome !== "bound" || performance.now() >= limits.deadline) break;
+  }
+  if (last === undefined) throw new Error("a ladder without rungs");
+  const counterexample = last.finding === undefined ? undefined : explain(job, machine, last, limits);
+  return {
+    problem: job.problem,
+    variant: job.variant.id,
+    scenario: job.scenario,
+    size: scenarioOf(job).size,
+    model: job.model,
+    scheduler: job.scheduler.name,
+    outcome: last.outcome,
+    bound: last.bound,
+    rungs,
+    ms: performance.now() - begun,
+    missProbability: missProbability(Math.max(...rungs.map(({ exploration }) => exploration.states))),
+    ...(counterexample === undefined ? {} : { counterexample }),
+  };
+}
+
+/** A violation in its shortest form, drawn, with a token. */
+function explain(job: CheckJob, machine: CheckedMachine, found: Exploration, limits: Limits): Counterexample {
+  const { finding, schedule } = found;
+  if (finding === undefined || schedule === undefined) throw new Error("a violation without a schedule");
+  const deadline = performance.now() + shorteningMs;
+  const shorter = { ...limits, deadline };
+  machine.restart();
+  const before = replay(machine, schedule, operationsMax).preemptions;
+  const fewer = before === 0 ? undefined : findWithFewer(machine, finding, before, shorter);
+  const begin = fewer?.schedule ?? schedule;
+  const least = minimise(machine, begin, finding, { deadline: performance.now() + shorteningMs, operationsMax });
+  // What cannot be replayed is shown as it was found, and says so.
+  const shown = least?.schedule ?? schedule;
+  const { operations, preemptions } = show(job, machine, shown);
+  return {
+    finding: least?.finding ?? { ...finding, message: `${finding.message} (its replay does not show it again)` },
+    schedule: shown,
+    preemptions,
+    token: encodeToken({
+      problem: job.problem,
+      variant: job.variant.id,
+      moduleHash: job.compiled.sha256.slice(0, 16),
+      scenario: job.scenario,
+      model: job.model,
+      skipWhenEmpty: job.variant.skipWhenEmpty,
+      schedule: shown,
+    }),
+    timeline: timeline(operations, machine.agents, { finding: least?.finding ?? finding }),
+    frames: framesOf(operations, finding),
+  };
+}
+
+/** Where the agent was that found it, or whoever did something last. */
+function framesOf(operations: readonly TracedOperation[], { agent }: Finding): readonly SourceFrame[] {
+  const own = operations.findLast((one) => one.frames.length > 0 && (agent === null || one.agent === agent));
+  return own?.frames ?? [];
+}
+
+export interface Shown {
+  readonly finding: Finding | undefined;
+  readonly operations: readonly TracedOperation[];
+  readonly preemptions: number;
+}
+
+function show(job: CheckJob, machine: CheckedMachine, schedule: readonly Slice[]): Shown {
+  const { sourceMap } = job.compiled;
+  machine.restart();
+  machine.beginTrace(sourceMap === undefined ? undefined : readSourceMap(sourceMap, undefined));
+  const { finding, preemptions } = replay(machine, schedule, operationsMax);
+  return { finding, operations: machine.endTrace(), preemptions };
+}
+
+/**
+ * Performs a schedule and tells every operation.
+ *
+ * @param job its bounds and its scheduler are of no account
+ */
+export function replaySchedule(job: CheckJob, schedule: readonly Slice[]): Shown & Pick<CheckedMachine, "agents"> {
+  const machine = makeMachine(job);
+  return { ...show(job, machine, schedule), agents: machine.agents };
+}
