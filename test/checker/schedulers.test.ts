@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Exploration, Explore, Limits, Model, Progress } from "../../src/checker/model.ts";
+import type { Exploration, Explore, Limits, Model, Progress, Slice } from "../../src/checker/model.ts";
 import { bounded, ladder } from "../../src/checker/schedulers/bounded.ts";
 import { pct } from "../../src/checker/schedulers/pct.ts";
 import { random } from "../../src/checker/schedulers/random.ts";
@@ -360,6 +360,28 @@ describe("a replay", () => {
     ).toBeUndefined();
     const both = replay(new ToyModel(storeBuffering("tso")), [slice(0, 1, true), slice(1, 2, true)], 100);
     expect(both.schedule[0]).toEqual(slice(0, 1, true));
+  });
+
+  test("asks again whoever performs nothing at first, but not for ever", () => {
+    class Hesitant extends ToyModel {
+      readonly #calls: number;
+      #left: number;
+
+      /** @param calls that perform nothing before each one that does */
+      constructor(calls: number) {
+        super(lostUpdate(2));
+        this.#calls = calls;
+        this.#left = calls;
+      }
+
+      override perform(given: Slice): number {
+        this.#left = this.#left === 0 ? this.#calls : this.#left - 1;
+        return this.#left === this.#calls ? super.perform(given) : 0;
+      }
+    }
+    const schedule = [slice(0, 1), slice(1, 1)];
+    expect(replay(new Hesitant(2), schedule, 100)).toEqual(replay(new ToyModel(lostUpdate(2)), schedule, 100));
+    expect(replay(new Hesitant(1000), schedule, 100)).toMatchObject({ finding: { kind: "livelock" }, schedule: [] });
   });
 
   test("finds a livelock, but not where agents wait for each other in turn", () => {

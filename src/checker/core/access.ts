@@ -27,7 +27,7 @@ import {
   suspend,
 } from "./running";
 import { check } from "./shadow";
-import { buffer, isTso, storeCount, valueOf } from "./stores";
+import { buffer, isTso, seenBy, storeCount } from "./stores";
 
 /** Whether the host hears of every operation. */
 export let isTraced: bool = false;
@@ -106,7 +106,7 @@ function trace(operation: u32, cell: usize, bytes: u32, before: u64, after: u64,
 
 function loadCell(cell: usize, bytes: u32): u64 {
   if (!begins(operationLoad, cell, bytes, false)) return 0;
-  const value = valueOf(cpu, cell, bytes);
+  const value = seenBy(cpu, cell, bytes);
   if (isScheduled || isCounted) seen(cell, bytes, value);
   if (isTraced) trace(operationLoad, cell, bytes, value, value, false);
   return value;
@@ -119,7 +119,7 @@ function storeCell(cell: usize, bytes: u32, value: u64): void {
   // While operations are counted nothing is known of what others can notice: then no store overtakes another one.
   const follows = !waits && isCounted && mustDrain();
   const buffers = waits || follows;
-  if (isTraced) trace(operationStore, cell, bytes, valueOf(cpu, cell, bytes), value, buffers);
+  if (isTraced) trace(operationStore, cell, bytes, seenBy(cpu, cell, bytes), value, buffers);
   if (buffers) {
     buffer(cpu, cell, bytes, value, follows);
     hasBuffered = waits;

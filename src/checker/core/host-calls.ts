@@ -1,7 +1,7 @@
 // What the host sets up and asks about.
 
 import { hasBuffered } from "./access";
-import { forgetTracks, learnt, show } from "./conflicts";
+import { forgetTracks, show } from "./conflicts";
 import { beginJournal, mark, put32, restore } from "./journal";
 import {
   Agent,
@@ -16,7 +16,6 @@ import {
   lockTable,
   pages,
   runnerIndex,
-  runnersMax,
   stackBytes,
   stacks,
   stateReady,

@@ -17,13 +17,18 @@ let hash: u64 = 0;
 /** Forgets what came before: the present state is the initial one. */
 export function beginJournal(): void {
   next = journalBase;
-  hash = 0x9e37_79b9_7f4a_7c15;
+  hash = join(0x9e37_79b9, 0x7f4a_7c15);
+}
+
+/** A number of 64 bits, which the language's own literals do not have. */
+export function join(upper: u32, lower: u32): u64 {
+  return (u64(upper) << 32) | u64(lower);
 }
 
 function mix(key: u32, value: u32): u64 {
-  let x = ((u64(key) << 32) | u64(value)) * 0xbf58_476d_1ce4_e5b9;
+  let x = ((u64(key) << 32) | u64(value)) * join(0xbf58_476d, 0x1ce4_e5b9);
   x ^= x >> 32;
-  x *= 0x94d0_49bb_1331_11eb;
+  x *= join(0x94d0_49bb, 0x1331_11eb);
   return x ^ (x >> 29);
 }
 

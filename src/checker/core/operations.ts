@@ -1,7 +1,7 @@
 // What the code under test asks of its machine besides accesses.
 
-import { isTraced, mustDrain, stopBefore, trace } from "./access";
-import { bitOfLock, irqBit, isVisibleWord, preemptBit, show, touch, touchContext } from "./conflicts";
+import { isTraced, stopBefore, trace } from "./access";
+import { bitOfLock, irqBit, isVisibleWord, preemptBit, touch, touchContext } from "./conflicts";
 import { find } from "./findings";
 import { entered, left } from "./host";
 import { put32, put64, putQuietly } from "./journal";
@@ -13,7 +13,6 @@ import {
   contextOf,
   cpuAt,
   cpuCount,
-  forcedCell,
   mailOffset,
   pendingMax,
   runnersMax,
@@ -57,7 +56,6 @@ import {
   operations,
   operationsMax,
 } from "./running";
-import { check } from "./shadow";
 
 /** What a wait returned that is over: 1 when the cell held something else at once. */
 let waitResult: u32 = 0;

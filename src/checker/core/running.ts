@@ -3,7 +3,7 @@
 // Binaryen's asyncify goes by two globals, which the core shares with the instances of all CPUs.
 
 import { find } from "./findings";
-import { put32, put64, saveBlock } from "./journal";
+import { join, put32, put64, saveBlock } from "./journal";
 import { Agent, agentAt, Cpu, cpuAt, stackBytes } from "./layout";
 import { callRunWork, findingLivelock } from "./protocol";
 
@@ -108,16 +108,16 @@ function setFrames(hash: u64): void {
 
 function hashFrames(stack: u32): u64 {
   const end = usize(load<u32>(stack));
-  let hash: u64 = u64(end - usize(stack)) * 0x9e37_79b9_7f4a_7c15;
+  let hash: u64 = u64(end - usize(stack)) * join(0x9e37_79b9, 0x7f4a_7c15);
   let at = usize(stack) + 8;
   // Frames are made of words.
   while (at + 8 <= end) {
-    hash = (hash ^ load<u64>(at)) * 0xd6e8_feb8_6659_fd93;
+    hash = (hash ^ load<u64>(at)) * join(0xd6e8_feb8, 0x6659_fd93);
     hash ^= hash >> 32;
     at += 8;
   }
   if (at < end) {
-    hash = (hash ^ u64(load<u32>(at))) * 0xd6e8_feb8_6659_fd93;
+    hash = (hash ^ u64(load<u32>(at))) * join(0xd6e8_feb8, 0x6659_fd93);
     hash ^= hash >> 32;
   }
   return hash;

@@ -1,6 +1,6 @@
 // Who can take a step, what the step touches, and taking it.
 
-import { expectBuffering, isTraced, mustDrain, trace } from "./access";
+import { expectBuffering, isTraced, trace } from "./access";
 import { irqBit, isVisibleWord, touch, touchContext } from "./conflicts";
 import { find } from "./findings";
 import { put32, putQuietly } from "./journal";
@@ -30,7 +30,6 @@ import {
   taskCount,
   ticksCell,
   timeCell,
-  workerOf,
   workOffset,
 } from "./layout";
 import { countSleep, freeSleeps, hasChanged, lookAgain, looksAt, stopLooking } from "./looks";
@@ -52,7 +51,6 @@ import {
   operationStore,
   operationTick,
   operationWait,
-  operationWake,
 } from "./protocol";
 import {
   agent,
@@ -73,6 +71,8 @@ import { flush, isTso, oldestStore, storeCount } from "./stores";
 
 /** A tick of the clock: what the rwsem's waiters have patience for. */
 const tickNs: u64 = 4_000_000;
+/** Time that a round of a loop takes in which everybody only waits. */
+const forcedNs: u64 = 100_000;
 /** Rounds of loops without anybody else being able to go on, in one execution. */
 const forcedMax: u32 = 3000;
 
@@ -350,6 +350,8 @@ function countForced(): void {
   const count = load<u32>(forcedCell()) + 1;
   if (count > forcedMax) find(findingLivelock, 0, 1);
   put32(forcedCell(), count);
+  // While everybody only waits, time passes.
+  setTime(load<u64>(clock) + forcedNs);
   put32(lastForcedCell(), agentIndex + 1);
 }
 

@@ -71,7 +71,7 @@ export function wordOf(cpu: usize, word: usize): u32 {
   return load<u32>(word);
 }
 
-export function valueOf(cpu: usize, cell: usize, bytes: u32): u64 {
+export function seenBy(cpu: usize, cell: usize, bytes: u32): u64 {
   if (storeCount(cpu) === 0) return bytes === 8 ? load<u64>(cell) : u64(load<u32>(cell));
   const low = u64(wordOf(cpu, cell));
   return bytes === 8 ? low | (u64(wordOf(cpu, cell + 4)) << 32) : low;

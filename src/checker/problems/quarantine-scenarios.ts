@@ -126,7 +126,7 @@ function closingOf(cpus: number, events: readonly ScenarioEvent[]): readonly Sce
 function sizeOf(tasks: readonly ScenarioTask[]): string {
   const counts = tasks.map(({ events }) => events.length);
   const [least, most] = [Math.min(...counts), Math.max(...counts)];
-  return `${tasks.length} tasks x ${least === most ? most : `${least} to ${most}`} operations`;
+  return `${tasks.length} tasks x ${least === most ? most : `${least} to ${most}`} operation${most === 1 ? "" : "s"}`;
 }
 
 /** What differs from one scenario to the next; the rest follows. */
@@ -157,6 +157,11 @@ function scenarioOf({ name, description, setup, tasks, isShort = false }: Case):
 const inBatchAndQueue = [a(0), b(0), a(1), b(1), a(2)];
 /** Two batches, and with them all of A that is not live. */
 const inTwoBatches = [a(0), b(0), a(1), b(1), a(2), b(2)];
+
+/** One of each of three caches in a batch, and one of A and of B in the queue of CPU 0. */
+const ofThreeCaches = {
+  setup: setUp([cacheA, cacheB, cacheC], [a(0), a(1), b(0), b(1), c(0), c(1)], [a(0), b(0), c(0), b(1), a(1)]),
+};
 
 export const quarantineScenarios: readonly Scenario[] = [
   {
@@ -189,16 +194,20 @@ export const quarantineScenarios: readonly Scenario[] = [
     ],
   },
   {
-    name: "two-removals",
-    description: "two CPUs destroy a cache each and interrupt each other, while a third puts and lets a batch go",
-    setup: setUp(
-      [cacheA, cacheB, cacheC],
-      [a(0), a(1), b(0), b(1), c(0), c(1)],
-      // Of each a removed object before one that stays.
-      [a(0), b(0), c(0), b(1), a(1)],
-    ),
+    name: "crossing-removals",
+    description: "two CPUs destroy a cache each, and interrupt each other",
+    ...ofThreeCaches,
     tasks: [
-      { cpu: 0, events: [free(c(1)), allocate(c(2))] },
+      { cpu: 0, events: [free(c(1)), destroy(cacheA)] },
+      { cpu: 1, events: [destroy(cacheB)] },
+    ],
+  },
+  {
+    name: "two-removals",
+    description: "two CPUs destroy a cache each, while a third makes a queue global that holds objects of both",
+    ...ofThreeCaches,
+    tasks: [
+      { cpu: 0, events: [free(c(1))] },
       { cpu: 1, events: [destroy(cacheA)] },
       { cpu: 2, events: [destroy(cacheB)] },
     ],

@@ -216,13 +216,25 @@ const cases: readonly Case[] = [
     closing: [addFreeable(2, 0), pass(0), unmount(0), unmount(2), pass(0)],
   },
   {
-    name: "preempted",
-    description: "a walk and a registration share a CPU while another one unregisters the shrinker that is walked",
+    name: "preempted-walks",
+    description: "two walks share a CPU while another one unregisters a shrinker that both call",
     setup: [create(0), create(1), mount(0), addUsed(0, 1)],
     tasks: [
       { cpu: 0, events: [pass(1)] },
-      { cpu: 0, events: [mount(1)] },
+      { cpu: 0, events: [pass(0)] },
       { cpu: 1, events: [unmount(0)] },
+    ],
+    closing: [pass(0), offline(1)],
+  },
+  // Writers only: one that shares a CPU with a reader spins for it until its time is up, and time passes in ticks.
+  {
+    name: "preempted-writers",
+    description: "a registration and an unregistration share a CPU while another one walks",
+    setup: [create(0), create(1), mount(0), addUsed(0, 1)],
+    tasks: [
+      { cpu: 0, events: [mount(1)] },
+      { cpu: 0, events: [unmount(0)] },
+      { cpu: 1, events: [pass(1)] },
     ],
     closing: [addFreeable(1, 0), pass(0), unmount(1), pass(0), offline(1)],
   },

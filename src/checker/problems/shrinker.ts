@@ -13,11 +13,11 @@ import {
   kindSuperblockUnmount,
 } from "../../kernel/events.ts";
 import { noteCallbackAfterFree } from "../../kernel/notes.ts";
-import * as areas from "../../kernel/shrinker/areas.ts";
 import { counterCallbacksAfterFree } from "../../kernel/shrinker/counters.ts";
 import type { Finding } from "../model.ts";
 import type { Invariant, Scenario, ScenarioEvent } from "../scenario.ts";
 import type { ProblemCheck } from "./problem.ts";
+import { nameOf } from "./shrinker-names.ts";
 import { shrinkerScenarios } from "./shrinker-scenarios.ts";
 
 /** What the harness exports besides, for checks. Integers are 32 bits wide unless said otherwise. */
@@ -202,34 +202,6 @@ function findUnwalked(instance: ShrinkerCheckExports, scenario: Scenario, { moun
   return undefined;
 }
 
-const areaNames: Readonly<Record<number, string>> = {
-  [areas.areaAllocator]: "slab allocator",
-  [areas.areaTree]: "cgroup tree",
-  [areas.areaMemcgs]: "mem_cgroup",
-  [areas.areaSuperblocks]: "super_block",
-  [areas.areaRcu]: "RCU",
-  [areas.areaWalkers]: "cgroup walkers",
-  [areas.areaList]: "shrinker_list",
-  [areas.areaIds]: "shrinker_idr",
-  [areas.areaVariant]: "locks of shrinkers",
-};
-const lineBytes = 64;
-/** Bytes of one entry of the areas that are tables, on one node. */
-const entryBytes: Readonly<Record<number, number>> = { [areas.areaMemcgs]: 128, [areas.areaSuperblocks]: 128 };
-
-/** Name of what the problem's own memory holds at an address, with entry and offset: `super_block 1 +64`. */
-function placeOf(instance: ShrinkerCheckExports, address: number): string {
-  const area = instance.areaAt(address | 0);
-  const name = areaNames[area];
-  if (name === undefined) return "";
-  let begin = address - (address % lineBytes);
-  // Areas begin at lines.
-  while (instance.areaAt((begin - lineBytes) | 0) === area) begin -= lineBytes;
-  const offset = address - begin;
-  const entry = entryBytes[area];
-  return entry === undefined ? `${name} +${offset}` : `${name} ${Math.floor(offset / entry)} +${offset % entry}`;
-}
-
 /** A case's first instance. */
 function firstOf([first]: readonly ShrinkerCheckExports[]): ShrinkerCheckExports {
   if (first === undefined) throw new Error("a case has at least one CPU");
@@ -279,7 +251,5 @@ export const shrinkerCheck: ProblemCheck<ShrinkerCheckExports, ShrinkerBaseline>
     return findLeak(first, scenario, remains, baseline) ?? findUnwalked(first, scenario, remains);
   },
 
-  nameOf({ exports }, address) {
-    return placeOf(exports, address);
-  },
+  nameOf,
 };

@@ -15,6 +15,11 @@ export interface Replay {
 
 /** Operations that are performed in one go. */
 const operationsAtOnce = 64;
+/**
+ * How often in a row an agent may perform nothing. One that was stopped just before a wait does so when it begins to wait,
+ * and goes on if what it waits for is there already.
+ */
+const idleMax = 3;
 
 /**
  * Performs a schedule and goes on to the end.
@@ -56,19 +61,19 @@ class Replaying {
   #follow({ agent, operations, isBuffered }: Slice): void {
     // A slice of somebody who would run for ever is the completion's business.
     let left = Math.min(operations, this.#operationsMax);
-    while (left > 0 && this.#finding === undefined) {
+    for (let idle = 0; left > 0 && idle < idleMax && this.#finding === undefined; ) {
+      if ((this.#model.enabled() & (1 << agent)) === 0) return;
       const part = Math.min(left, operationsAtOnce);
       const done = this.#perform(agent, part, isBuffered && part === left);
-      if (done === 0) return;
+      idle = done === 0 ? idle + 1 : 0;
       left -= done;
     }
   }
 
-  /** @returns operations that were performed; 0 if the agent can do nothing now */
+  /** @returns operations that were performed */
   #perform(agent: number, operations: number, isBuffered: boolean): number {
     const model = this.#model;
     const enabled = model.enabled();
-    if ((enabled & (1 << agent)) === 0) return 0;
     const isScheduled = (this.#scheduled & (1 << agent)) !== 0;
     const last = this.#last;
     const isSwitch = isScheduled && last >= 0 && last !== agent;
@@ -89,12 +94,13 @@ class Replaying {
 
   #complete(): Finding | undefined {
     const model = this.#model;
+    let idle = 0;
     for (let enabled = model.enabled(); enabled !== 0; enabled = model.enabled()) {
-      if (this.#operations >= this.#operationsMax) {
+      if (this.#operations >= this.#operationsMax || idle === idleMax * model.agents.length) {
         return livelockAfter(model, countOf(this.#operations, "operation"));
       }
-      const agent = this.#next(enabled);
-      if (this.#perform(agent, operationsAtOnce, false) === 0) break;
+      const done = this.#perform(this.#next(enabled), operationsAtOnce, false);
+      idle = done === 0 ? idle + 1 : 0;
       if (this.#finding !== undefined) return this.#finding;
     }
     return findAtEnd(model);
