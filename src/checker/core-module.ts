@@ -21,7 +21,10 @@ export interface CoreExports {
   callSequentially(cpu: number): void;
   begin(ticks: number): void;
   restart(): void;
-  takeWork(cpu: number): bigint;
+  /** Takes the oldest deferred work of a CPU; 0: there is none. Then it is in these two. */
+  takeWork(cpu: number): number;
+  readonly workTaken: WebAssembly.Global<"i32">;
+  readonly argumentTaken: WebAssembly.Global<"i32">;
   enabled(): number;
   isOver(): number;
   isPreempted(agent: number): number;

@@ -138,7 +138,7 @@ function explain(job: CheckJob, machine: CheckedMachine, found: Exploration, lim
 }
 
 /** Where the agent was that found it, or whoever did something last. */
-function framesOf(operations: readonly TracedOperation[], { agent }: Finding): readonly SourceFrame[] {
+export function framesOf(operations: readonly TracedOperation[], { agent }: Finding): readonly SourceFrame[] {
   const own = operations.findLast((one) => one.frames.length > 0 && (agent === null || one.agent === agent));
   return own?.frames ?? [];
 }

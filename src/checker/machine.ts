@@ -136,9 +136,9 @@ export class CheckedMachine implements Model {
       let isDone = true;
       for (const [cpu, instance] of this.#instances.entries()) {
         this.#callOn(cpu);
-        for (let item = this.#core.takeWork(cpu); item !== 0n; item = this.#core.takeWork(cpu)) {
+        while (this.#core.takeWork(cpu) !== 0) {
           isDone = false;
-          instance.runWork(Number(BigInt.asUintN(32, item)) | 0, Number(BigInt.asUintN(32, item >> 32n)) | 0);
+          instance.runWork(this.#core.workTaken.value, this.#core.argumentTaken.value);
         }
         instance.drain?.();
       }

@@ -1,7 +1,7 @@
 // Performs cases of a check in threads, and tells how far they are.
 
 import type { CompiledModule } from "../build/compile.ts";
-import type { CheckJob, CheckOutcome } from "../checker/outcome.ts";
+import type { CheckJob, CheckOutcome, SourceFrame } from "../checker/outcome.ts";
 import type { Checking, CheckResult } from "../checker/pool.ts";
 import { InputError, StoppedError } from "../errors.ts";
 import type { RunningJob } from "../job-pool.ts";
@@ -51,9 +51,19 @@ function hungOutcome(one: CheckCase, job: CheckJob, message: string): CheckOutco
   };
 }
 
+/** A user's file is compiled as if it lay in the problem's folder; in a frame it is where it is. */
+export function ownFrame({ problem, variant }: CheckCase, frame: SourceFrame): SourceFrame {
+  const { file, name } = variant;
+  return file !== undefined && frame.file === `${problem}/${name}.ts` ? { ...frame, file } : frame;
+}
+
 function outcomeOf(one: CheckCase, job: CheckJob, result: CheckResult): CheckOutcome {
   if (result.kind === "bad input") throw new InputError(result.message);
-  return result.kind === "hung" ? hungOutcome(one, job, result.message) : result.outcome;
+  if (result.kind === "hung") return hungOutcome(one, job, result.message);
+  const { counterexample, ...rest } = result.outcome;
+  if (counterexample === undefined) return rest;
+  const frames = counterexample.frames.map((frame) => ownFrame(one, frame));
+  return { ...rest, counterexample: { ...counterexample, frames } };
 }
 
 /** Cases that run, and what they have explored. */

@@ -5,13 +5,14 @@ import path from "node:path";
 import { createInterface } from "node:readline/promises";
 import { suites } from "../../bench/index.ts";
 import { type CompiledModule, compileCheckerCore, compileModule, type ModuleSource } from "../build/compile.ts";
-import type { Finding, Slice } from "../checker/model.ts";
-import type { CheckJob, SourceFrame } from "../checker/outcome.ts";
+import { framesOf, replaySchedule } from "../checker/job.ts";
+import { timeline } from "../checker/timeline.ts";
 import { decodeToken, type TokenContent } from "../checker/token.ts";
 import { InputError } from "../errors.ts";
 import { planVariant } from "../plan/variant.ts";
-import { frameText, mainFrame } from "../report/check/report.ts";
-import { jobOf } from "./check-cases.ts";
+import { findingText, frameText, mainFrame } from "../report/check/report.ts";
+import { terminalWidth } from "../report/terminal.ts";
+import { jobOf, ownFrame } from "./check-cases.ts";
 import { defaults, tableBytesMax } from "./check-options.ts";
 import { type CheckCase, checkedSource, problemCheckOf } from "./check-plan.ts";
 import type { Io } from "./io.ts";
@@ -26,17 +27,6 @@ export interface ReplayOptions {
   readonly step: boolean;
 }
 
-/** What a replay showed. */
-export interface ReplayedCase {
-  /** Lines above the first row. */
-  readonly head: readonly string[];
-  /** The drawing, a row each. */
-  readonly rows: readonly string[];
-  readonly finding?: Finding;
-  /** Where in the sources it was found, the innermost first; empty where nobody knows. */
-  readonly frames: readonly SourceFrame[];
-}
-
 /** Exit code of a replay in which nothing was found. */
 const nothingFoundCode = 3;
 
@@ -44,11 +34,7 @@ const nothingFoundCode = 3;
 export interface ReplayWorld {
   readonly compile: (source: ModuleSource) => Promise<CompiledModule>;
   readonly compileCore: () => Promise<CompiledModule>;
-  readonly replay: (
-    job: CheckJob,
-    schedule: readonly Slice[],
-    options: { readonly isWhole: boolean },
-  ) => Promise<ReplayedCase>;
+  readonly replay: typeof replaySchedule;
   /** Waits until the user wants to go on; false when the user wants to stop. Null where nobody can be asked. */
   readonly pause: ((signal: AbortSignal) => Promise<boolean>) | null;
 }
@@ -70,9 +56,14 @@ async function pauseForEnter(signal: AbortSignal): Promise<boolean> {
 export const replayWorld: ReplayWorld = {
   compile: compileModule,
   compileCore: compileCheckerCore,
-  replay: () => Promise.reject(new Error("later")),
+  replay: replaySchedule,
   pause: process.stdin.isTTY ? pauseForEnter : null,
 };
+
+/** Columns for the drawing. */
+function widthOf({ isTerminal, columns }: Io): number {
+  return isTerminal ? Math.max(columns, 80) : terminalWidth;
+}
 
 /** The case that a token belongs to. */
 function caseOf(token: TokenContent, variantFile: string | undefined): CheckCase {
@@ -115,7 +106,7 @@ export async function replayCommand(
   const token = decodeToken(text);
   const one = caseOf(token, options.variantFile);
   const compiled = await world.compile(checkedSource(one));
-  if (compiled.sha256 !== token.moduleHash) {
+  if (!compiled.sha256.startsWith(token.moduleHash)) {
     io.warn(
       "reclaim-bench: the variant, or what it stands on, has changed since the token was made; the schedule is followed as far as it goes\n",
     );
@@ -131,10 +122,11 @@ export async function replayCommand(
       bytesMax: tableBytesMax,
     },
   );
-  const { head, rows, finding, frames } = await world.replay(job, token.schedule, { isWhole: options.all });
+  const { operations, agents, finding } = world.replay(job, token.schedule);
   const { scenario, variant, problem, model } = one;
   io.write(`${problem}: ${variant.id}, ${scenario.name} (${scenario.size}), ${model}: ${scenario.description}\n\n`);
-  io.write(head.map((line) => `${line}\n`).join(""));
+  const [head = "", ...rows] = timeline(operations, agents, { all: options.all, width: widthOf(io) }).split("\n");
+  io.write(`${head}\n`);
   const pause = options.step ? world.pause : null;
   for (const row of rows) {
     if (pause !== null && !(await pause(signal))) return stoppedCode;
@@ -144,9 +136,8 @@ export async function replayCommand(
     io.write("\nnothing is wrong at the end of this schedule\n");
     return nothingFoundCode;
   }
-  const name = finding.invariant === "" ? finding.kind : `${finding.kind} (${finding.invariant})`;
-  io.write(`\n${name}: ${finding.message}\n`);
-  const frame = mainFrame({ frames });
+  const frame = mainFrame({ frames: framesOf(operations, finding).map((found) => ownFrame(one, found)) });
+  io.write(`\n${findingText(finding)}\n`);
   if (frame !== undefined) io.write(`at ${frameText(frame)}\n`);
   return 4;
 }

@@ -40,3 +40,5 @@ export const noteCallbackAfterFree = 16;
 export const noteLockShared = 17;
 /** A reader is about to give a lock back. value = its address. */
 export const noteLockUnshared = 18;
+/** A task is about to take a spin lock, and does nothing else until it has it. value = its address. */
+export const noteLockAwaited = 19;

@@ -11,10 +11,10 @@ import { type CheckCase, planChecks, problemCheckOf } from "../../src/cli/check-
 import { caseOfRow, checkId, checkRows } from "../../src/cli/run-records.ts";
 import { planShortChecks } from "../../src/cli/short-check.ts";
 import { planUnits } from "../../src/plan/plan.ts";
-import { choices } from "../plan/choices.ts";
+import { choose } from "../plan/choices.ts";
 import { counterexample, outcome, rung } from "../report/check/outcomes.ts";
 import { fixedRun } from "../report/quarantine/rows.ts";
-import { folder, newOut } from "./program.ts";
+import { file, folder, newOut } from "./program.ts";
 
 const options: CheckOptions = {
   problem: [],
@@ -39,7 +39,7 @@ describe("before a run", () => {
   const quarantine = suites.find(({ problem }) => problem === "quarantine")!;
 
   test("each variant that it measures is checked once in each short scenario, but for those that cannot be", () => {
-    const units = planUnits(quarantine, { ...choices, scale: "quick", variants: ["hash-buckets buckets=4"] });
+    const units = planUnits(quarantine, choose({ variants: ["hash-buckets buckets=4"] }));
     expect(units.length).toBeGreaterThan(1);
     const short = problemCheckOf("quarantine").scenarios.filter(({ isShort }) => isShort);
     expect(short.length).toBeGreaterThan(0);
@@ -49,7 +49,7 @@ describe("before a run", () => {
   });
 
   test("a variant has its own constants in a check, and the scenario's instead of the measurements'", () => {
-    const units = planUnits(quarantine, { ...choices, scale: "quick", variants: ["hash-buckets buckets=4"] });
+    const units = planUnits(quarantine, choose({ variants: ["hash-buckets buckets=4"] }));
     const measured = units[0]?.variants.find(({ name }) => name === "hash-buckets")?.constants;
     const checked = planShortChecks(units).find(({ variant }) => variant.name === "hash-buckets")?.variant.constants;
     expect(measured).toEqual({ LAB_BATCHES: 1024, LAB_BUCKETS: 4 });
@@ -100,10 +100,10 @@ describe("what is kept of a check", () => {
     const own = mkdtempSync(path.join(folder, "damaged-"));
     new CheckCache(own).keep(check, job, exhausted);
     const [name] = readdirSync(own);
-    const file = path.join(own, name!);
-    const text = readFileSync(file, "utf8");
+    const kept = path.join(own, name!);
+    const text = readFileSync(kept, "utf8");
     expect(damage(text)).not.toBe(text);
-    writeFileSync(file, damage(text));
+    writeFileSync(kept, damage(text));
     expect(new CheckCache(own).read(check, job)).toBeUndefined();
   });
 
@@ -116,7 +116,7 @@ describe("what is kept of a check", () => {
   });
 
   test("is nothing where it cannot be written, which is no error", () => {
-    const cache = new CheckCache(path.join("/proc", "none"));
+    const cache = new CheckCache(path.join(file("none", ""), "checks"));
     cache.keep(check, job, exhausted);
     expect(cache.read(check, job)).toBeUndefined();
   });

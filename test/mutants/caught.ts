@@ -1,18 +1,20 @@
 // The checker finds every mutant in its scenario, and a process of its own sees it again from the token.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { compileCheckerCore, compileModule } from "../../src/build/compile.ts";
 import { performCheck } from "../../src/checker/job.ts";
-import type { CheckJob, CheckOutcome } from "../../src/checker/outcome.ts";
+import type { Finding } from "../../src/checker/model.ts";
+import type { CheckJob } from "../../src/checker/outcome.ts";
 import { problemChecks } from "../../src/checker/problems/index.ts";
-import { packageRoot } from "../../src/package-root.ts";
 import { type Mutant, mutants } from "./mutants.ts";
 import { writeMutant } from "./write.ts";
 
+const script = path.join(path.dirname(fileURLToPath(import.meta.url)), "replay-process.mjs");
 const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-mutants-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -20,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const preemptions = 4;
 
 async function jobOf(mutant: Mutant, part: "fault" | "reachable"): Promise<CheckJob> {
-  const { problem, model } = mutant;
+  const { problem, model, changes } = mutant;
   const scenario = problemChecks[problem].scenarios.find(({ name }) => name === mutant.scenario);
   if (scenario === undefined) throw new Error(`there is no scenario '${mutant.scenario}'`);
   const source = writeMutant(mutant, folder, part);
@@ -30,7 +32,10 @@ async function jobOf(mutant: Mutant, part: "fault" | "reachable"): Promise<Check
     variant: { id: source.variant, skipWhenEmpty: false },
     scenario: scenario.name,
     model,
-    scheduler: { name: "bounded", preemptions, isFull: false },
+    scheduler:
+      changes === undefined
+        ? { name: "bounded", preemptions, isFull: false }
+        : { name: "pct", changes, executions: 20_000, seed: 1 },
     statesMax: 3_000_000,
     stepsMax: 200_000,
     msMax: 120_000,
@@ -40,43 +45,38 @@ async function jobOf(mutant: Mutant, part: "fault" | "reachable"): Promise<Check
   };
 }
 
-/** What a fresh process prints for a token. */
-function replay(token: string, variantFile: string): string {
-  const program = path.join(packageRoot, "dist", "src", "cli", "bin.js");
-  try {
-    return execFileSync(process.execPath, [program, "replay", token, "--variant-file", variantFile], {
-      encoding: "utf8",
-    });
-  } catch (error) {
-    // A violation is exit code 4.
-    const { status, stdout } = error as { status: number; stdout: string };
-    expect(status).toBe(4);
-    return stdout;
-  }
+/** What a process of its own finds when it follows a token. */
+function replay({ core, compiled, stepsMax }: CheckJob, token: string): Finding | null {
+  const jobFile = path.join(folder, "job.json");
+  const outFile = path.join(folder, "out.json");
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+  const job = { token, core: text(core), wasm: text(compiled.wasm), operationsMax: stepsMax };
+  writeFileSync(jobFile, JSON.stringify(job));
+  execFileSync(process.execPath, [script, jobFile, outFile]);
+  return JSON.parse(readFileSync(outFile, "utf8")) as Finding | null;
 }
 
-function isExpected({ expected }: Mutant, { counterexample }: CheckOutcome): boolean {
-  const found = counterexample?.finding;
+function isExpected({ expected }: Mutant, found: Finding): boolean {
   return expected.some(
-    ({ kind, invariant }) => kind === found?.kind && (invariant === undefined || invariant === found.invariant),
+    ({ kind, invariant }) => kind === found.kind && (invariant === undefined || invariant === found.invariant),
   );
 }
 
 describe("the checker finds", () => {
   test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s", async (_name, mutant) => {
-    const outcome = await performCheck(await jobOf(mutant, "fault"));
+    const job = await jobOf(mutant, "fault");
+    const outcome = performCheck(job);
     expect(outcome.outcome).toBe("violation");
-    const { counterexample } = outcome;
-    expect(isExpected(mutant, outcome), `${counterexample?.finding.kind}: ${counterexample?.finding.message}`).toBe(true);
-    const seen = replay(counterexample!.token, path.join(folder, mutant.name, `${mutant.name}.ts`));
-    expect(seen).toContain(counterexample!.finding.message);
+    const { finding, token } = outcome.counterexample!;
+    expect(isExpected(mutant, finding), `${finding.kind}: ${finding.message}`).toBe(true);
+    expect(replay(job, token)).toEqual(finding);
   });
 });
 
 describe("without its fault, the checker finds nothing in", () => {
   const changed = mutants.filter(({ reachable }) => reachable !== undefined);
   test.each(changed.map((mutant) => [mutant.name, mutant] as const))("%s", async (_name, mutant) => {
-    const outcome = await performCheck(await jobOf(mutant, "reachable"));
+    const outcome = performCheck(await jobOf(mutant, "reachable"));
     expect(outcome.counterexample).toBeUndefined();
   });
 });

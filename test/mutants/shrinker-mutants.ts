@@ -3,11 +3,14 @@
 
 import type { Mutant, Replacement } from "./mutant.ts";
 
+/** A descriptor is poisoned before it is freed, so that a call through it may trap. */
 const lateCallback: Mutant["expected"] = [
   { kind: "callback after free", invariant: "no callback after unregister" },
   { kind: "use after free" },
+  { kind: "trap" },
 ];
-const usedAfterFree: Mutant["expected"] = [{ kind: "use after free" }];
+/** What was freed may be somebody else's already, and then an address is read where there is none. */
+const usedAfterFree: Mutant["expected"] = [{ kind: "use after free" }, { kind: "access outside the arena" }];
 const lostBit: Mutant["expected"] = [{ kind: "broken invariant", invariant: "no lost bit" }];
 
 const refcount = "shrinker/refcount-rcu";

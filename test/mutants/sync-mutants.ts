@@ -14,9 +14,11 @@
 
 import type { Changes, Mutant } from "./mutant.ts";
 
+/** A descriptor is poisoned before it is freed, so that a call through it may trap. */
 const lateCallback: Mutant["expected"] = [
   { kind: "callback after free", invariant: "no callback after unregister" },
   { kind: "use after free" },
+  { kind: "trap" },
 ];
 const deadlock: Mutant["expected"] = [{ kind: "deadlock" }];
 
@@ -150,6 +152,7 @@ const onRcu: readonly Mutant[] = [
     },
     scenario: "expansion-against-grace-period-and-walk",
     model: "tso",
+    changes: 3,
     expected: [{ kind: "use after free" }],
   },
 ];

@@ -1,6 +1,6 @@
 // Accesses. Each is performed at once when nobody can notice it; else the call stops before it, and performs it in its next step.
 
-import { isVisible, touch } from "./conflicts";
+import { isReduced, isReleasedBy, isVisible, touch } from "./conflicts";
 import { performed } from "./host";
 import { put32, put64, putQuietly } from "./journal";
 import { Agent } from "./layout";
@@ -63,14 +63,14 @@ export function stopBefore(operation: u32, cell: usize, bytes: u32): void {
 let isScheduled: bool = false;
 
 /** Whether an access is to be performed now. If not, the call has been stopped. */
-function begins(operation: u32, cell: usize, bytes: u32, isLocked: bool): bool {
+function begins(operation: u32, cell: usize, bytes: u32, isLocked: bool, isRelease: bool = false): bool {
   isScheduled = false;
   if (!isSequential) {
     if (hasResumed()) isScheduled = true;
     else {
       const stops = isCounted
         ? operations >= operationsMax || (isLocked && mustDrain())
-        : (bytes !== 0 && isVisible(cell, bytes)) || (isLocked && mustDrain());
+        : (bytes !== 0 && !isRelease && isVisible(cell, bytes)) || (isLocked && mustDrain());
       if (stops) {
         stopBefore(operation, cell, bytes);
         return false;
@@ -114,7 +114,8 @@ function loadCell(cell: usize, bytes: u32): u64 {
 
 /** A plain store. One that nobody else can notice need not wait in the buffer: nobody sees a difference. */
 function storeCell(cell: usize, bytes: u32, value: u64): void {
-  if (!begins(operationStore, cell, bytes, false)) return;
+  const isRelease = isReduced && isReleasedBy(cell, value) && !mustDrain();
+  if (!begins(operationStore, cell, bytes, false, isRelease)) return;
   const waits = isTso && !isSequential && (isCounted ? buffersLast && operations === operationsMax : isScheduled);
   // While operations are counted nothing is known of what others can notice: then no store overtakes another one.
   const follows = !waits && isCounted && mustDrain();
@@ -131,6 +132,7 @@ function storeCell(cell: usize, bytes: u32, value: u64): void {
 
 /** What a locked operation does with its cell. */
 function lockedCell(operation: u32, cell: usize, bytes: u32, value: u64, expected: u64): u64 {
+  putQuietly(agent + offsetof<Agent>("expected"), expected as u32);
   if (!begins(operation, cell, bytes, true)) return 0;
   const held: u64 = bytes === 8 ? load<u64>(cell) : u64(load<u32>(cell));
   let next = value;

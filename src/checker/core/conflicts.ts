@@ -40,24 +40,47 @@ let touchedCount: u32 = 0;
 export let learnt: u32 = 0;
 let lockCount: u32 = 0;
 
+/** Flags of a word: operations on it can be noticed; it is a spin lock. */
+const isNoticed: u8 = 1;
+const isSpinLock: u8 = 2;
+
 export function isVisibleWord(word: usize): bool {
-  return load<u8>(visible + (word >> 2)) !== 0;
+  return (load<u8>(visible + (word >> 2)) & isNoticed) !== 0;
 }
 
 /** Whether operations on a cell can be noticed. */
 export function isVisible(cell: usize, bytes: u32): bool {
   const at = visible + (cell >> 2);
-  return bytes === 8 ? (load<u8>(at) | load<u8>(at, 1)) !== 0 : load<u8>(at) !== 0;
+  const flags: u32 = bytes === 8 ? load<u8>(at) | load<u8>(at, 1) : load<u8>(at);
+  return (flags & isNoticed) !== 0;
+}
+
+/**
+ * A cell is a spin lock: whoever takes it does nothing else meanwhile, so it waits where it would fail. Then giving it back
+ * commutes with all that others can do before, and need not be scheduled (a left mover: Lipton, Reduction, 1975).
+ */
+export function showSpinLock(cell: usize): void {
+  const at = visible + (cell >> 2);
+  store<u8>(at, load<u8>(at) | isSpinLock);
+}
+
+export function isReleasedBy(cell: usize, value: u64): bool {
+  return value === 0 && (load<u8>(visible + (cell >> 2)) & isSpinLock) !== 0;
 }
 
 /** Takes a cell for noticeable from the beginning. */
 export function show(word: usize): void {
-  store<u8>(visible + (word >> 2), 1);
+  const at = visible + (word >> 2);
+  store<u8>(at, load<u8>(at) | isNoticed);
 }
 
-/** Takes every cell for noticeable. */
+/** Whether what need not be scheduled is not. */
+export let isReduced: bool = true;
+
+/** Takes every operation for noticeable. */
 export function showAll(): void {
-  memory.fill(visible, 1, trackedEnd >> 2);
+  memory.fill(visible, isNoticed, trackedEnd >> 2);
+  isReduced = false;
 }
 
 function learn(word: usize): void {

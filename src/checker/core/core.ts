@@ -22,6 +22,7 @@ export {
 export { learnt, showAll } from "./conflicts";
 export { finding, findingCell, findingDetail, forgetFinding } from "./findings";
 export {
+  argumentTaken,
   begin,
   bindCpu,
   bufferedStores,
@@ -36,6 +37,7 @@ export {
   setTask,
   stateOf,
   takeWork,
+  workTaken,
 } from "./host-calls";
 export { hashHigh, hashLow, journalLeft, mark, restore } from "./journal";
 export { lay } from "./layout";

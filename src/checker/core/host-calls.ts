@@ -97,19 +97,24 @@ export function restart(): void {
   forgetTracks();
 }
 
-/** Takes the oldest deferred work of a CPU: its argument in the upper half; 0 when there is none. */
-export function takeWork(index: u32): u64 {
+/** What {@link takeWork} took. */
+export let workTaken: u32 = 0;
+export let argumentTaken: u32 = 0;
+
+/** Takes the oldest deferred work of a CPU. Returns 0 when there is none. */
+export function takeWork(index: u32): u32 {
   const cpu = cpuAt(index);
   const count = changetype<Cpu>(cpu).workCount;
   if (count === 0) return 0;
-  const work = load<u64>(cpu + workOffset);
+  workTaken = load<u32>(cpu + workOffset);
+  argumentTaken = load<u32>(cpu + workOffset, 4);
   for (let at: u32 = 0; at < count - 1; at++) {
     const slot = cpu + workOffset + usize(at) * 8;
     put32(slot, load<u32>(slot, 8));
     put32(slot + 4, load<u32>(slot, 12));
   }
   put32(cpu + offsetof<Cpu>("workCount"), count - 1);
-  return work;
+  return 1;
 }
 
 export function hasBufferedStore(): u32 {

@@ -41,7 +41,9 @@ export class Agent {
   /** Address of its suspended frames, and of the page that is its stack to the code under test. */
   stack: u32 = 0;
   page: u32 = 0;
-  pad0: u64 = 0;
+  /** The spin lock that it is about to take, or 0; and what its next compare-exchange expects. */
+  awaited: u32 = 0;
+  expected: u32 = 0;
 }
 
 /** A cell that a waiting agent looked at, and what it held. */

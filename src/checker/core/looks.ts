@@ -11,6 +11,11 @@ import { wordOf } from "./stores";
 
 /** Rounds of a loop that may write something each time. */
 const freeRounds: u32 = 3;
+/**
+ * Rounds of loops since the last event boundary that may come at any moment. An agent that has made so many is given the
+ * rest only when nobody else can go on, for agents that wait could wake each other without end.
+ */
+export const roundsMax: u32 = 4;
 /** Sleeps since the last event boundary that may end at any moment. */
 export const freeSleeps: u32 = 4;
 
@@ -80,7 +85,7 @@ export function lookAgain(): void {
 
 export function countPause(): void {
   const pauses = changetype<Agent>(agent).pauses;
-  if (pauses < freeRounds) put32(agent + offsetof<Agent>("pauses"), pauses + 1);
+  if (pauses < roundsMax) put32(agent + offsetof<Agent>("pauses"), pauses + 1);
 }
 
 export function countSleep(): void {

@@ -1,7 +1,7 @@
 // What the code under test asks of its machine besides accesses.
 
 import { isTraced, stopBefore, trace } from "./access";
-import { bitOfLock, irqBit, isVisibleWord, preemptBit, touch, touchContext } from "./conflicts";
+import { bitOfLock, irqBit, isVisibleWord, preemptBit, showSpinLock, touch, touchContext } from "./conflicts";
 import { find } from "./findings";
 import { entered, left } from "./host";
 import { put32, put64, putQuietly } from "./journal";
@@ -71,6 +71,7 @@ const noteLockAcquired: u32 = 1;
 const noteLockReleased: u32 = 2;
 const noteLockShared: u32 = 17;
 const noteLockUnshared: u32 = 18;
+const noteLockAwaited: u32 = 19;
 
 export function setViolations(kinds: u32): void {
   violations = kinds;
@@ -172,16 +173,23 @@ function checkAlone(lock: usize, bit: u32, isShared: bool): void {
 }
 
 export function note(kind: u32, value: usize): void {
-  if (kind === noteLockAcquired || kind === noteLockShared) {
-    if (isSequential) return;
+  if (isSequential) {
+    if (kind < 32 && (violations & (1 << kind)) !== 0) find(findingInvariant, value, kind);
+    return;
+  }
+  if (kind === noteLockAwaited) {
+    showSpinLock(value);
+    putQuietly(agent + offsetof<Agent>("awaited"), value as u32);
+  } else if (kind === noteLockAcquired || kind === noteLockShared) {
+    putQuietly(agent + offsetof<Agent>("awaited"), 0);
     const bit = bitOfLock(value);
     checkAlone(value, bit, kind === noteLockShared);
     if (kind === noteLockAcquired) hold(bit);
     else share(bit);
-  } else if (kind === noteLockReleased) letGo(isSequential ? 0 : bitOfLock(value));
+  } else if (kind === noteLockReleased) letGo(bitOfLock(value));
   else if (kind === noteLockUnshared) {
     const shared = agent + offsetof<Agent>("heldShared");
-    if (!isSequential) putQuietly(shared, load<u32>(shared) & ~bitOfLock(value));
+    putQuietly(shared, load<u32>(shared) & ~bitOfLock(value));
   } else if (kind < 32 && (violations & (1 << kind)) !== 0) find(findingInvariant, value, kind);
 }
 
@@ -227,6 +235,7 @@ export function pause(): void {
   }
   if (hasResumed()) {
     if (hasWaited) {
+      countPause();
       lookAgain();
       countOperation();
       traceMark(operationPause, 0, 0, 0);

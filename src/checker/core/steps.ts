@@ -1,7 +1,7 @@
 // Who can take a step, what the step touches, and taking it.
 
 import { expectBuffering, isTraced, trace } from "./access";
-import { irqBit, isVisibleWord, touch, touchContext } from "./conflicts";
+import { irqBit, isReduced, isVisibleWord, touch, touchContext } from "./conflicts";
 import { find } from "./findings";
 import { put32, putQuietly } from "./journal";
 import {
@@ -32,13 +32,14 @@ import {
   timeCell,
   workOffset,
 } from "./layout";
-import { countSleep, freeSleeps, hasChanged, lookAgain, looksAt, stopLooking } from "./looks";
+import { countSleep, freeSleeps, hasChanged, lookAgain, looksAt, roundsMax, stopLooking } from "./looks";
 import { goOnAfterWait, setDue, setTime, setWaitResult } from "./operations";
 import {
   callRunWork,
   findingLivelock,
   operationBarrier,
   operationBegin,
+  operationCompareExchange,
   operationEnd,
   operationFlush,
   operationInterrupt,
@@ -76,9 +77,6 @@ const forcedNs: u64 = 100_000;
 /** Rounds of loops without anybody else being able to go on, in one execution. */
 const forcedMax: u32 = 3000;
 
-/** The agent that can go on only because nobody else can, plus one. */
-let forced: u32 = 0;
-
 /** Whether an operation needs an empty store buffer. */
 function drains(operation: u32): bool {
   if (operation === operationStore) return false;
@@ -88,10 +86,21 @@ function drains(operation: u32): bool {
   );
 }
 
+/** Whether its next operation would fail to take a spin lock, and lead to nothing but another try. */
+function waitsForLock(doing: Agent): bool {
+  return (
+    isReduced &&
+    doing.operation === operationCompareExchange &&
+    doing.awaited !== 0 &&
+    doing.awaited === doing.cell &&
+    load<u32>(usize(doing.cell)) !== doing.expected
+  );
+}
+
 /** Whether a ready agent's next operation is possible. */
 function isPossible(doing: Agent): bool {
-  const on = cpuAt(doing.cpu);
-  const count = storeCount(on);
+  if (waitsForLock(doing)) return false;
+  const count = storeCount(cpuAt(doing.cpu));
   if (count === 0) return true;
   if (drains(doing.operation)) return false;
   return doing.operation !== operationStore || isCounted || count < storesMax;
@@ -114,19 +123,24 @@ function canHandle(on: usize): bool {
   return one.current === 0 || changetype<Agent>(agentAt(one.current - 1)).irqDepth === 0;
 }
 
+/** Whether an agent that waits in a loop can make another round while others can go on. */
+function goesOn(doing: Agent, address: usize, on: usize): bool {
+  return doing.pauses < roundsMax && hasChanged(address, on);
+}
+
 function isEnabled(index: u32): bool {
   const address = agentAt(index);
   const doing = changetype<Agent>(address);
   const on = cpuAt(doing.cpu);
   if (index >= taskCount + cpuCount) {
     if (doing.state === stateNone) return canHandle(on);
-    return doing.state === statePaused ? hasChanged(address, on) : isPossible(doing);
+    return doing.state === statePaused ? goesOn(doing, address, on) : isPossible(doing);
   }
   if (doing.state === stateNone) {
     return index >= taskCount && changetype<Cpu>(on).workCount !== 0 && canHaveCpu(index, on);
   }
   if (doing.state === stateBlocked || !canHaveCpu(index, on)) return false;
-  if (doing.state === statePaused) return hasChanged(address, on);
+  if (doing.state === statePaused) return goesOn(doing, address, on);
   if (doing.state === stateSleeping) return doing.sleeps <= freeSleeps || hasChanged(address, on);
   return isPossible(doing);
 }
@@ -150,7 +164,6 @@ export function isOver(): u32 {
 /** Agents that can take a step, as a mask. */
 export function enabled(): u32 {
   let mask: u32 = 0;
-  forced = 0;
   for (let index: u32 = 0; index < taskCount + 2 * cpuCount; index++) {
     if (isEnabled(index)) mask |= 1 << index;
   }
@@ -162,25 +175,32 @@ export function enabled(): u32 {
   return mask !== 0 ? mask : findForced();
 }
 
-/** Of agents that wait in loops while nobody else can do anything, the next one to look again: who sleeps least long, or in turn. */
+/**
+ * Of agents that wait in loops while nobody else can do anything, the next one to look again, as a mask: in turn those
+ * that would see a change, else those that spin, else whoever's sleep is over first.
+ */
 function findForced(): u32 {
-  let earliest: u64 = u64.MAX_VALUE;
   const last = load<u32>(lastForcedCell());
-  let turn: u32 = 0;
-  for (let count: u32 = 0; count < taskCount + 2 * cpuCount; count++) {
-    const index = (last + count) % (taskCount + 2 * cpuCount);
-    const doing = changetype<Agent>(agentAt(index));
-    if (doing.state === stateSleeping && canHaveCpu(index, cpuAt(doing.cpu)) && doing.due < earliest) {
+  const count = taskCount + 2 * cpuCount;
+  let spins: u32 = 0;
+  let sleeps: u32 = 0;
+  let earliest: u64 = u64.MAX_VALUE;
+  for (let distance: u32 = 0; distance < count; distance++) {
+    const index = (last + distance) % count;
+    const address = agentAt(index);
+    const doing = changetype<Agent>(address);
+    const on = cpuAt(doing.cpu);
+    if (doing.state !== statePaused && doing.state !== stateSleeping) continue;
+    if (index < taskCount + cpuCount && !canHaveCpu(index, on)) continue;
+    if (hasChanged(address, on)) return 1 << index;
+    if (doing.state === statePaused) {
+      if (spins === 0) spins = 1 << index;
+    } else if (doing.due < earliest) {
       earliest = doing.due;
-      forced = index + 1;
+      sleeps = 1 << index;
     }
-    const isHandler = index >= taskCount + cpuCount;
-    if (turn === 0 && doing.state === statePaused && (isHandler || canHaveCpu(index, cpuAt(doing.cpu))))
-      turn = index + 1;
   }
-  // Loops first: whoever sleeps has time.
-  if (turn !== 0) forced = turn;
-  return forced === 0 ? 0 : 1 << (forced - 1);
+  return spins !== 0 ? spins : sleeps;
 }
 
 // What the next step of an agent touches: a cell, and perhaps a pseudo-cell, which it writes.
@@ -327,7 +347,8 @@ export function step(index: u32, most: u32, buffersLast: u32): void {
     return;
   }
   turnTo(index);
-  if (forced === index + 1) countForced();
+  const state = changetype<Agent>(agent).state;
+  if ((state === statePaused || state === stateSleeping) && !isEnabled(index)) countForced();
   if (index >= taskCount + cpuCount) beginHandler();
   else takeCpu();
   go();

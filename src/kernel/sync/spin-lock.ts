@@ -16,11 +16,12 @@ import {
   preemptOn,
   storeRelaxed32,
 } from "../machine/impl";
-import { noteLockAcquired, noteLockReleased } from "../notes";
+import { noteLockAcquired, noteLockAwaited, noteLockReleased } from "../notes";
 
 /** Takes the lock, with preemption off until `release`. Waits until the holder releases it; interrupts are taken meanwhile. */
 export function acquire(lock: usize): void {
   preemptOff();
+  note(noteLockAwaited, lock);
   // Pairs with the store in `release`: what the last holder wrote is visible here.
   while (compareExchange32(lock, 0, 1) !== 0) {
     while (load32(lock) !== 0) {
@@ -40,6 +41,7 @@ export function release(lock: usize): void {
 
 /** Takes the lock where interrupts are off already, and takes none while it waits. */
 export function acquireInIrqOff(lock: usize): void {
+  note(noteLockAwaited, lock);
   while (compareExchange32(lock, 0, 1) !== 0) {
     while (load32(lock) !== 0) pause();
   }

@@ -2,7 +2,7 @@
 
 import type { CheckOutcome } from "../../checker/outcome.ts";
 import { renderTable } from "../markdown.ts";
-import { type CheckReport, caseText, findingName, placeText, replayText } from "./report.ts";
+import { type CheckReport, caseText, findingName, findingText, placeText, replayText } from "./report.ts";
 import { groupBy, missText, rungTable, totalText, variantTable } from "./tables.ts";
 
 /** A fence that is longer than any in the text. */
@@ -20,9 +20,10 @@ function violationSection(outcome: CheckOutcome): string[] {
   return [
     `### ${caseText(outcome)}`,
     "",
-    `**${findingName(outcome)}**: ${counterexample.finding.message}${place === "" ? "" : `, at \`${place}\``}`,
+    ...(place === "" ? [] : [`**${findingName(outcome)}** at \`${place}\`:`, ""]),
+    // A timeline ends with what was found.
+    fenced(counterexample.timeline === "" ? findingText(counterexample.finding) : counterexample.timeline),
     "",
-    ...(counterexample.timeline === "" ? [] : [fenced(counterexample.timeline), ""]),
     ...(replay === "" ? [] : [fenced(replay), ""]),
   ];
 }

@@ -1,7 +1,7 @@
 // What a check has to report, and how its cases and places are named in every format.
 
 import path from "node:path";
-import type { MemoryModel } from "../../checker/model.ts";
+import type { Finding, MemoryModel } from "../../checker/model.ts";
 import type { CheckedProblem, CheckOutcome, Counterexample, Rung, SourceFrame } from "../../checker/outcome.ts";
 
 /** What tells a case from the others of its check. */
@@ -30,6 +30,11 @@ export interface CheckReport {
 /** A case in words: `quarantine: single-list, put-and-remove (2 tasks x 2 operations), sc`. */
 export function caseText({ problem, variant, scenario, size, model }: CheckedCase): string {
   return `${problem}: ${variant}, ${scenario} (${size}), ${model}`;
+}
+
+/** What was found and what that was, as a timeline ends with it. */
+export function findingText({ kind, invariant, message }: Finding): string {
+  return `${kind}${invariant === "" ? "" : ` (${invariant})`}: ${message}`;
 }
 
 /** What was found, in words: `broken invariant (no object of a destroyed cache)`. */

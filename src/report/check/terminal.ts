@@ -2,7 +2,7 @@
 
 import type { CheckOutcome } from "../../checker/outcome.ts";
 import { renderFitting, wrapText } from "../terminal.ts";
-import { type CheckReport, caseText, findingName, placeText, replayText } from "./report.ts";
+import { type CheckReport, caseText, findingText, placeText, replayText } from "./report.ts";
 import { groupBy, missText, rungTable, totalText, variantTable } from "./tables.ts";
 
 function violationText(outcome: CheckOutcome): string {
@@ -12,10 +12,11 @@ function violationText(outcome: CheckOutcome): string {
   const replay = replayText(outcome);
   return [
     `violation in ${caseText(outcome)}`,
-    `${findingName(outcome)}: ${counterexample.finding.message}`,
+    "",
+    // A timeline ends with what was found.
+    counterexample.timeline === "" ? findingText(counterexample.finding) : counterexample.timeline.trimEnd(),
     ...(place === "" ? [] : [`at ${place}`]),
     "",
-    ...(counterexample.timeline === "" ? [] : [counterexample.timeline.trimEnd(), ""]),
     ...(replay === "" ? [] : [replay, ""]),
   ].join("\n");
 }
