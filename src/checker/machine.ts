@@ -197,6 +197,8 @@ export class CheckedMachine implements Model {
   finish(): void {
     const { problem, scenario } = this.#case;
     this.#finding = undefined;
+    // What follows is no part of the interleaving.
+    this.#core.setTraced(0);
     try {
       this.#callOn(0);
       this.#finding = problem.checkTasks(this.#instances, scenario, this.#baseline);

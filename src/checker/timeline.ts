@@ -30,6 +30,7 @@ import {
   operationTick,
   operationWait,
   operationWake,
+  operationWrong,
 } from "./core/protocol.ts";
 import type { Agent, Finding } from "./model.ts";
 import type { TracedOperation } from "./trace.ts";
@@ -46,7 +47,7 @@ export interface TimelineOptions {
 /** A line of the drawing before it is laid out. */
 interface Row {
   /** Number of the operation in the whole trace, from 1 on; undefined for a remark. */
-  readonly number?: number;
+  readonly number?: number | undefined;
   /** Index of the column, or undefined for all of them. */
   readonly column?: number;
   /** `task 1 kasan_quarantine_put: `; empty for a remark. */
@@ -54,7 +55,16 @@ interface Row {
   /** Whether the row before is of the same agent in the same function. */
   readonly isContinued: boolean;
   readonly what: string;
+  /** Rows of an agent, up to another one's, have the same. */
+  readonly turn: number;
 }
+
+/** Of a longer turn, only so many rows at its beginning and at its end are drawn: a race is where turns meet. */
+const turnRowsMax = 40;
+const [turnHead, turnTail] = [14, 22];
+/** The same for the whole drawing: of a livelock, the middle says what the end says. */
+const rowsMax = 160;
+const [head, tail] = [60, 40];
 
 /** In front of what an interrupt handler does. */
 const handlerSign = "! ";
@@ -129,36 +139,66 @@ function draw(operations: readonly TracedOperation[], agents: readonly Agent[], 
   /** Who ran last, by CPU. */
   const running = new Map<number, number>();
   let hidden = 0;
+  let turn = 0;
   let lastWho = "";
   const tellHidden = (agent: number): void => {
     if (hidden === 0) return;
     const thing = agents[agent]!.kind === "flush" ? "flush" : "operation";
     const text = `… ${hidden} ${thing}${hidden === 1 ? "" : thing === "flush" ? "es" : "s"} of its own`;
-    rows.push(rowOf(agents[agent]!, cpus, text));
+    rows.push(rowOf(agents[agent]!, cpus, text, turn));
     hidden = 0;
   };
   operations.forEach((operation, index) => {
     const { agent } = operation;
     const before = operations[index - 1];
-    if (before !== undefined && before.agent !== agent) tellHidden(before.agent);
+    if (before !== undefined && before.agent !== agent) {
+      tellHidden(before.agent);
+      turn++;
+    }
     const change = changeOf(operation, agents, running);
-    if (change !== "") rows.push(rowOf(agents[agent]!, cpus, change));
+    if (change !== "") rows.push(rowOf(agents[agent]!, cpus, change, turn));
     if (isAll || isShown(operation, shared)) {
+      // Amid a turn, the numbers say as much.
+      if (rows.at(-1)?.turn === turn && rows.at(-1)?.number !== undefined) hidden = 0;
       tellHidden(agent);
       const who = whoOf(operation, agents[agent]!);
       const isContinued = who !== "" && who === lastWho && change === "" && before?.agent === agent;
-      const row = rowOf(agents[agent]!, cpus, whatOf(operation) + sourceOf(operation));
+      const row = rowOf(agents[agent]!, cpus, whatOf(operation) + sourceOf(operation), turn);
       rows.push({ ...row, who, isContinued, number: index + 1 });
       lastWho = who;
     } else hidden++;
   });
   const last = operations.at(-1);
   if (last !== undefined) tellHidden(last.agent);
-  return { cpus, rows };
+  return { cpus, rows: isAll ? rows : elideMiddle(elideTurns(rows)) };
 }
 
-function rowOf({ cpu }: Agent, cpus: readonly number[], what: string): Row {
-  const remark = { who: "", isContinued: false, what };
+/** Leaves out the middle of long turns. */
+function elideTurns(rows: readonly Row[]): readonly Row[] {
+  const turns = new Map<number, Row[]>();
+  for (const row of rows) turns.set(row.turn, [...(turns.get(row.turn) ?? []), row]);
+  return [...turns.values()].flatMap((turn) => {
+    if (turn.length <= turnRowsMax) return turn;
+    const count = turn.length - turnHead - turnTail;
+    const remark = { ...turn[turnHead]!, number: undefined, who: "", isContinued: false };
+    return [...turn.slice(0, turnHead), { ...remark, what: `… ${count} more` }, ...begunAnew(turn.slice(-turnTail))];
+  });
+}
+
+function elideMiddle(rows: readonly Row[]): readonly Row[] {
+  if (rows.length <= rowsMax) return rows;
+  const what = `… ${rows.length - head - tail} rows left out …`;
+  const remark = { who: "", isContinued: false, what, turn: -1 };
+  return [...rows.slice(0, head), remark, ...begunAnew(rows.slice(-tail))];
+}
+
+/** Rows behind a gap: the first one says again whose it is. */
+function begunAnew([first, ...rest]: readonly Row[]): readonly Row[] {
+  return first === undefined ? [] : [{ ...first, isContinued: false }, ...rest];
+}
+
+function rowOf({ cpu }: Agent, cpus: readonly number[], what: string, turn: number): Row {
+  const remark = { who: "", isContinued: false, what, turn };
   return cpu === null ? remark : { ...remark, column: cpus.indexOf(cpu) };
 }
 
@@ -206,6 +246,7 @@ const alwaysShown: ReadonlySet<number> = new Set([
   operationTick,
   operationAllocated,
   operationFreed,
+  operationWrong,
 ]);
 
 /** Addresses of the words of 4 bytes that several agents access, and one of them writes. */
@@ -312,6 +353,8 @@ function whatOf(traced: TracedOperation): string {
       return `allocates ${place}`;
     case operationFreed:
       return `frees ${place}`;
+    case operationWrong:
+      return `goes wrong at ${place}`;
     default:
       throw new RangeError(`operation ${operation}`);
   }

@@ -146,15 +146,24 @@ export interface End {
 
 const noLimits = { events: 0, caches: 1, objects: 1, cgroups: 0, superblocks: 0, tasks: 1 };
 
-/** @param onEnd hears of every end; what it returns is wrong there */
-function checkOf(onEnd: (end: End) => Finding | undefined): ProblemCheck {
-  let running: RunningModule<HarnessExports> | undefined;
+function endOf({ memory, layout }: RunningModule<HarnessExports>): End {
+  const cells = new Int32Array(memory.buffer, layout.problemBase, op.cellBytes / 4).slice();
+  const values = new BigInt64Array(memory.buffer, layout.problemBase + op.cellBytes, op.registerCount);
+  return { registers: Array.from(values, Number), cells };
+}
+
+/**
+ * @param onEnd hears of every end; what it returns is wrong there
+ * @param onStart is given what tells where the program has come to
+ */
+function checkOf(onEnd: (end: End) => Finding | undefined, onStart: (read: () => End) => void): ProblemCheck {
+  let readEnd: () => End;
   return {
     scenarios: [],
     invariants: [],
     whyUnchecked: () => undefined,
     start(compiled, { cpus }, { coreBytes, machine, attach }) {
-      running = start({
+      const running = start<HarnessExports>({
         compiled,
         cpus,
         limits: { ...noLimits, liveBytesMax: 0, slabBytesMax: 0 },
@@ -166,16 +175,13 @@ function checkOf(onEnd: (end: End) => Finding | undefined): ProblemCheck {
         arenaBytesMax: 8192,
       });
       attach(running);
+      readEnd = () => endOf(running);
+      onStart(readEnd);
       return running;
     },
     violationOf: () => undefined,
     baseline: () => undefined,
-    checkTasks() {
-      const { memory, layout } = running as RunningModule<HarnessExports>;
-      const cells = new Int32Array(memory.buffer, layout.problemBase, op.cellBytes / 4).slice();
-      const values = new BigInt64Array(memory.buffer, layout.problemBase + op.cellBytes, op.registerCount);
-      return onEnd({ registers: Array.from(values, Number), cells });
-    },
+    checkTasks: () => onEnd(readEnd()),
     checkEnd: () => undefined,
     nameOf: ({ layout }, address) =>
       address >= layout.arenaBase && address < layout.arenaEnd
@@ -217,12 +223,13 @@ export class LitmusMachine extends CheckedMachine {
     { model, reduction }: Setting,
     describe: (end: End) => string,
     findWrong: (end: End) => Finding | undefined = () => undefined,
+    onStart: (read: () => End) => void = () => {},
   ) {
     const ends = new Set<string>();
     const problem = checkOf((end) => {
       ends.add(describe(end));
       return findWrong(end);
-    });
+    }, onStart);
     super({ core, compiled, problem, scenario: scenarioOf(program), skipWhenEmpty: false, model, reduction });
     this.ends = ends;
   }
@@ -256,3 +263,36 @@ export const searches: readonly { readonly name: string; readonly reduction: boo
   { name: "noticeable operations, sleep sets", reduction: true, search: exhaustive() },
   { name: "by preemptions", reduction: true, search: bounded(manyPreemptions) },
 ];
+
+/** Keeps deadlocks and findings as ends, too, so that an exploration goes on to its end. */
+export class TolerantMachine extends LitmusMachine {
+  #hasFound = false;
+  readonly #describeStop: () => string;
+
+  constructor(litmus: Litmus, program: LitmusProgram, setting: Setting, describe: (end: End) => string) {
+    let last: () => End;
+    super(litmus, program, setting, describe, undefined, (read) => {
+      last = read;
+    });
+    this.#describeStop = () => describe(last());
+  }
+
+  override get finding(): Finding | undefined {
+    return undefined;
+  }
+
+  override enabled(): number {
+    this.#hasFound = super.finding !== undefined;
+    return this.#hasFound ? 0 : super.enabled();
+  }
+
+  override isOver(): boolean {
+    // Where the others are when something is found depends on the reduction.
+    if (this.#hasFound) this.ends.add(`found: ${super.finding?.kind}`);
+    else if (!super.isOver()) this.ends.add(`deadlock: ${this.#describeStop()}`);
+    else super.finish();
+    return true;
+  }
+
+  override finish(): void {}
+}

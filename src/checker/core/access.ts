@@ -27,7 +27,7 @@ import {
   suspend,
 } from "./running";
 import { check } from "./shadow";
-import { buffer, isTso, seenBy, storeCount } from "./stores";
+import { buffer, isFull, isTso, seenBy, storeCount } from "./stores";
 
 /** Whether the host hears of every operation. */
 export let isTraced: bool = false;
@@ -70,7 +70,9 @@ function begins(operation: u32, cell: usize, bytes: u32, isLocked: bool, isRelea
     else {
       const stops = isCounted
         ? operations >= operationsMax || (isLocked && mustDrain())
-        : (bytes !== 0 && !isRelease && isVisible(cell, bytes)) || (isLocked && mustDrain());
+        : (bytes !== 0 && !isRelease && isVisible(cell, bytes)) ||
+          (isLocked && mustDrain()) ||
+          (operation === operationStore && isFull(cpu));
       if (stops) {
         stopBefore(operation, cell, bytes);
         return false;
@@ -112,13 +114,13 @@ function loadCell(cell: usize, bytes: u32): u64 {
   return value;
 }
 
-/** A plain store. One that nobody else can notice need not wait in the buffer: nobody sees a difference. */
+/** A plain store. One that nobody else can notice only waits for those before it: nobody sees a difference. */
 function storeCell(cell: usize, bytes: u32, value: u64): void {
   const isRelease = isReduced && isReleasedBy(cell, value) && !mustDrain();
   if (!begins(operationStore, cell, bytes, false, isRelease)) return;
   const waits = isTso && !isSequential && (isCounted ? buffersLast && operations === operationsMax : isScheduled);
-  // While operations are counted nothing is known of what others can notice: then no store overtakes another one.
-  const follows = !waits && isCounted && mustDrain();
+  // No store overtakes another one, also where it is not known yet that others can notice it.
+  const follows = !waits && !isSequential && mustDrain();
   const buffers = waits || follows;
   if (isTraced) trace(operationStore, cell, bytes, seenBy(cpu, cell, bytes), value, buffers);
   if (buffers) {

@@ -87,7 +87,7 @@ export class Cpu {
 export const pendingMax: u32 = 8;
 /** Stores that can wait in a CPU's store buffer while interleavings are explored. */
 export const storesMax: u32 = 6;
-/** Stores that there is room for: where operations are counted, those behind a waiting one queue up, too. */
+/** Stores that there is room for, those included that only wait for others. */
 export const storeSlots: u32 = 128;
 export const mailOffset: usize = offsetof<Cpu>();
 export const workOffset: usize = mailOffset + usize(pendingMax) * 8;

@@ -282,7 +282,7 @@ export function wake(cell: usize, count: u32): u32 {
     put32(agentAt(index) + offsetof<Agent>("state"), stateReady);
     woken++;
   }
-  traceMark(operationWake, cell as u32, 0, woken);
+  if (isTraced) trace(operationWake, cell, 4, 0, woken, false);
   return woken;
 }
 

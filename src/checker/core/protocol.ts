@@ -40,7 +40,9 @@ export const operationFlush = 22;
 export const operationTick = 23;
 export const operationAllocated = 24;
 export const operationFreed = 25;
-export const operationCount = 26;
+/** What is wrong at a cell; the agent gets no further. */
+export const operationWrong = 26;
+export const operationCount = 27;
 
 // What was found.
 

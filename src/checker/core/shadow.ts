@@ -2,11 +2,12 @@
 //
 // Follows the idea of KASAN's shadow memory (mm/kasan/generic.c), without its partly accessible granules.
 
+import { isTraced, trace } from "./access";
 import { changeHands } from "./conflicts";
 import { find } from "./findings";
 import { put32, putQuietly } from "./journal";
 import { Agent, arenaBase, arenaEnd, caseStart, liveCell, pages, pseudo, shadow, slots } from "./layout";
-import { findingDoubleFree, findingOutside, findingUseAfterFree } from "./protocol";
+import { findingDoubleFree, findingOutside, findingUseAfterFree, operationAllocated, operationFreed } from "./protocol";
 import { agent } from "./running";
 
 /** Never handed out. */
@@ -59,6 +60,7 @@ function give(from: usize, bytes: usize): void {
   if (!isWithin(from, bytes)) find(findingOutside, from, 0);
   const what: u32 = load<u8>(shadowOf(from));
   if (what !== isUsed) find(what === isFree ? findingDoubleFree : findingOutside, from, 0);
+  if (isTraced) trace(operationFreed, from, 4, 0, 0, false);
   changeHands(from, bytes, true);
   fill(from, bytes, isFree);
   countLive(u32(-1));
@@ -66,6 +68,7 @@ function give(from: usize, bytes: usize): void {
 
 function take(from: usize, bytes: usize): void {
   if (!isWithin(from, bytes)) find(findingOutside, from, 0);
+  if (isTraced) trace(operationAllocated, from, 4, 0, 0, false);
   changeHands(from, bytes, false);
   fill(from, bytes, isUsed);
   countLive(1);

@@ -68,7 +68,7 @@ import {
   turnTo,
 } from "./running";
 import { check } from "./shadow";
-import { flush, isTso, oldestStore, storeCount } from "./stores";
+import { flush, isFull, isTso, oldestStore, storeCount, waitingStores } from "./stores";
 
 /** A tick of the clock: what the rwsem's waiters have patience for. */
 const tickNs: u64 = 4_000_000;
@@ -103,7 +103,8 @@ function isPossible(doing: Agent): bool {
   const count = storeCount(cpuAt(doing.cpu));
   if (count === 0) return true;
   if (drains(doing.operation)) return false;
-  return doing.operation !== operationStore || isCounted || count < storesMax;
+  if (doing.operation !== operationStore || count < storesMax) return true;
+  return !isFull(cpuAt(doing.cpu)) && (isCounted || waitingStores(cpuAt(doing.cpu)) < storesMax);
 }
 
 /** Whether a task or a worker can be the one that its CPU runs. */

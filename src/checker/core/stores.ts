@@ -33,6 +33,20 @@ function set(entry: usize, cell: u32, kind: u32, value: u64): void {
   put64(entry + offsetof<BufferedStore>("value"), value);
 }
 
+/** Whether there is no room for stores that only wait for others. */
+export function isFull(cpu: usize): bool {
+  return storeCount(cpu) + 1 >= storeSlots;
+}
+
+/** Stores that do not only wait for others. */
+export function waitingStores(cpu: usize): u32 {
+  let count: u32 = 0;
+  for (let index: u32 = 0; index < storeCount(cpu); index++) {
+    if (changetype<BufferedStore>(storeAt(cpu, index)).follows === 0) count++;
+  }
+  return count;
+}
+
 export function buffer(cpu: usize, cell: usize, bytes: u32, value: u64, follows: bool): void {
   const count = storeCount(cpu);
   if (count === storeSlots) find(findingOverflow, cell, 0);

@@ -98,7 +98,7 @@ export function problemBytes(): u32 {
 }
 
 function cellOf(index: u32): usize {
-  if (index >= arenaCells) return arenaBase + usize(index - arenaCells) * 4;
+  if (index >= (arenaCells as u32)) return arenaBase + usize(index - arenaCells) * 4;
   return problemBase + usize(index) * 4;
 }
 
@@ -185,9 +185,11 @@ function perform(event: usize): u32 {
   else if (kind === opCompareExchange32) setRegister(group, compareExchange32(cell, a as u32, b as u32));
   else if (kind === opAdd32) setRegister(group, add32(cell, a as u32));
   else if (kind === opBarrier) barrier();
-  else if (kind >= opPauseUntil && kind <= opWaitUntil) performWait(kind, cell, group, a as u32, b as u32);
-  else if (kind >= opAcquire && kind <= opAcquireCarelessly) performWait(kind, cell, group, a as u32, b as u32);
-  else if (kind >= opLoad64 && kind <= opAdd64) perform64(kind, cell, group, a, b);
+  else if (kind >= (opPauseUntil as u32) && kind <= (opWaitUntil as u32))
+    performWait(kind, cell, group, a as u32, b as u32);
+  else if (kind >= (opAcquire as u32) && kind <= (opAcquireCarelessly as u32))
+    performWait(kind, cell, group, a as u32, b as u32);
+  else if (kind >= (opLoad64 as u32) && kind <= (opAdd64 as u32)) perform64(kind, cell, group, a, b);
   else performElse(kind, cell, group, a, b);
   return 1;
 }
