@@ -6,14 +6,16 @@ export const isNew = -1;
 const slotsAtFirst = 1 << 16;
 /** Slots in use, of all, at which the table is made larger. */
 const load = 0.6;
-const slotBytes = 12;
+/**
+ * Words of a slot, side by side, so that looking at one costs one cache miss: the halves of the hash, and the sleeping
+ * agents with the highest bit set, or 0 in an empty slot. The fourth keeps slots from straddling lines.
+ */
+const slotWords = 4;
+const inUse = 1 << 31;
 
 /** A table of states. Two states with the same hash count as one; {@link missProbability} says how likely that is. */
 export class Visited {
-  #low = new Int32Array(slotsAtFirst);
-  #high = new Int32Array(slotsAtFirst);
-  /** The sleeping agents, with the highest bit set; 0 in an empty slot. */
-  #sleep = new Int32Array(slotsAtFirst);
+  #words = new Int32Array(slotsAtFirst * slotWords);
   #size = 0;
 
   /** States. */
@@ -22,11 +24,11 @@ export class Visited {
   }
 
   get bytes(): number {
-    return this.#low.length * slotBytes;
+    return this.#words.byteLength;
   }
 
   clear(): void {
-    this.#sleep.fill(0);
+    this.#words.fill(0);
     this.#size = 0;
   }
 
@@ -38,40 +40,41 @@ export class Visited {
    *   those asleep then and now stay asleep
    */
   visit(low: number, high: number, sleep: number): number {
-    if (this.#size > this.#low.length * load) this.#grow();
-    const slot = this.#find(low, high);
-    const held = this.#sleep[slot] as number;
+    if (this.#size * slotWords > this.#words.length * load) this.#grow();
+    const words = this.#words;
+    const slot = findSlot(words, low, high);
+    const held = words[slot + 2] as number;
     if (held === 0) {
-      this.#low[slot] = low;
-      this.#high[slot] = high;
-      this.#sleep[slot] = sleep | (1 << 31);
+      words[slot] = low;
+      words[slot + 1] = high;
+      words[slot + 2] = sleep | inUse;
       this.#size++;
       return isNew;
     }
-    this.#sleep[slot] = held & (sleep | (1 << 31));
-    return held & ~sleep & 0x7fff_ffff;
-  }
-
-  #find(low: number, high: number): number {
-    const last = this.#low.length - 1;
-    let slot = (low ^ Math.imul(high, 0x9e37_79b1)) & last;
-    while (this.#sleep[slot] !== 0 && (this.#low[slot] !== low || this.#high[slot] !== high)) slot = (slot + 1) & last;
-    return slot;
+    words[slot + 2] = held & (sleep | inUse);
+    return held & ~sleep & ~inUse;
   }
 
   #grow(): void {
-    const [low, high, sleep] = [this.#low, this.#high, this.#sleep];
-    const slots = low.length * 2;
-    [this.#low, this.#high, this.#sleep] = [new Int32Array(slots), new Int32Array(slots), new Int32Array(slots)];
-    for (let from = 0; from < low.length; from++) {
-      const held = sleep[from] as number;
-      if (held === 0) continue;
-      const slot = this.#find(low[from] as number, high[from] as number);
-      this.#low[slot] = low[from] as number;
-      this.#high[slot] = high[from] as number;
-      this.#sleep[slot] = held;
+    const from = this.#words;
+    const to = new Int32Array(from.length * 2);
+    for (let at = 0; at < from.length; at += slotWords) {
+      if (from[at + 2] === 0) continue;
+      const slot = findSlot(to, from[at] as number, from[at + 1] as number);
+      to[slot] = from[at] as number;
+      to[slot + 1] = from[at + 1] as number;
+      to[slot + 2] = from[at + 2] as number;
     }
+    this.#words = to;
   }
+}
+
+/** Where a state's slot begins, or the empty one that it would take. */
+function findSlot(words: Int32Array, low: number, high: number): number {
+  const last = words.length - slotWords;
+  let slot = ((low ^ Math.imul(high, 0x9e37_79b1)) * slotWords) & last;
+  while (words[slot + 2] !== 0 && (words[slot] !== low || words[slot + 1] !== high)) slot = (slot + slotWords) & last;
+  return slot;
 }
 
 /** Upper limit of the probability that among so many states any two had the same hash. */

@@ -264,17 +264,23 @@ export const searches: readonly { readonly name: string; readonly reduction: boo
   { name: "by preemptions", reduction: true, search: bounded(manyPreemptions) },
 ];
 
-/** Keeps deadlocks and findings as ends, too, so that an exploration goes on to its end. */
+/** Steps of an execution from which on it is taken for one that goes on for ever. */
+const endlessSteps = 300;
+
+/** Keeps findings as ends, and deadlocks and livelocks, too, so that an exploration goes on to its end. */
 export class TolerantMachine extends LitmusMachine {
   #hasFound = false;
-  readonly #describeStop: () => string;
+  /** Steps from the beginning, now and at every mark. */
+  #depth = 0;
+  readonly #depths = new Map<number, number>();
+  readonly #describeHere: () => string;
 
   constructor(litmus: Litmus, program: LitmusProgram, setting: Setting, describe: (end: End) => string) {
-    let last: () => End;
-    super(litmus, program, setting, describe, undefined, (read) => {
-      last = read;
+    let read: () => End;
+    super(litmus, program, setting, describe, undefined, (own) => {
+      read = own;
     });
-    this.#describeStop = () => describe(last());
+    this.#describeHere = () => describe(read());
   }
 
   override get finding(): Finding | undefined {
@@ -282,14 +288,37 @@ export class TolerantMachine extends LitmusMachine {
   }
 
   override enabled(): number {
+    return this.#hasFound || this.#depth >= endlessSteps ? 0 : super.enabled();
+  }
+
+  override step(agent: number): void {
+    super.step(agent);
+    this.#depth++;
     this.#hasFound = super.finding !== undefined;
-    return this.#hasFound ? 0 : super.enabled();
+  }
+
+  override mark(): number {
+    const mark = super.mark();
+    this.#depths.set(mark, this.#depth);
+    return mark;
+  }
+
+  override restore(mark: number): void {
+    super.restore(mark);
+    this.#depth = this.#depths.get(mark) ?? 0;
+    this.#hasFound = false;
+  }
+
+  override restart(): void {
+    super.restart();
+    this.#depth = 0;
+    this.#hasFound = false;
   }
 
   override isOver(): boolean {
-    // Where the others are when something is found depends on the reduction.
+    // Where the others are when something is found depends on the reduction; whether somebody spins or waits does, too.
     if (this.#hasFound) this.ends.add(`found: ${super.finding?.kind}`);
-    else if (!super.isOver()) this.ends.add(`deadlock: ${this.#describeStop()}`);
+    else if (!super.isOver()) this.ends.add(`stuck: ${this.#describeHere()}`);
     else super.finish();
     return true;
   }
