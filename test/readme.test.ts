@@ -8,6 +8,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { suites } from "../bench/index.ts";
 import { compileModule } from "../src/build/compile.ts";
+import { problemChecks } from "../src/checker/problems/index.ts";
 import type { Io } from "../src/cli/io.ts";
 import { main } from "../src/cli/main.ts";
 import { packageRoot } from "../src/package-root.ts";
@@ -105,7 +106,7 @@ async function optionsOf(command: string): Promise<string[]> {
   return found.filter((option) => option !== "--help");
 }
 
-const commands = ["list", "run", "report", "save", "doctor", "calibrate", "fidelity"];
+const commands = ["list", "run", "check", "replay", "report", "save", "doctor", "calibrate", "fidelity"];
 
 describe("the README", () => {
   /** Links to everything that a clone has after `npm ci`, with a build of its own, so that nothing is written here. */
@@ -257,6 +258,7 @@ describe("the documents", () => {
       "slice-ms",
       "virtual-ms",
       ...variants.map((variant) => variant.name),
+      ...Object.values(problemChecks).flatMap(({ scenarios }) => scenarios.map(({ name }) => name)),
       ...workloadTypes.map((type) => type.name),
       ...metrics.keys(),
       ...profileNames,

@@ -123,4 +123,6 @@ export const suspendingCheckedImports = [
   "now",
   "isRunning",
   "isIdle",
+  "freed",
+  "objectFreed",
 ] as const;

@@ -28,13 +28,13 @@ export interface Scenario {
   readonly cpus: number;
   /** Constants of the module, beside those of the variant, which win. */
   readonly constants: Constants;
-  /** Performed on CPU 0 before anything is explored, one after the other. */
+  /** Performed before anything is explored, one after the other, on CPU 0; a CPU comes and goes by itself. */
   readonly setup: readonly ScenarioEvent[];
   /** At most 8. They begin at the same time. */
   readonly tasks: readonly ScenarioTask[];
   /** Ticks of 4 ms that may pass at any moment, beside what sleeping takes. */
   readonly ticks: number;
-  /** Performed on CPU 0 when all tasks have ended, one after the other; what is deferred runs to its end then. */
+  /** Performed as {@link setup} when all tasks have ended; what is deferred runs to its end then. */
   readonly closing: readonly ScenarioEvent[];
   /** Sizes of the case's tables: one more than the largest index. */
   readonly caches: number;

@@ -354,7 +354,7 @@ function whatOf(traced: TracedOperation): string {
     case operationFreed:
       return `frees ${place}`;
     case operationWrong:
-      return `goes wrong at ${place}`;
+      return traced.bytes === 0 ? "goes wrong" : `goes wrong at ${place}`;
     default:
       throw new RangeError(`operation ${operation}`);
   }

@@ -8,6 +8,7 @@ import {
   noteForeignVisited,
   noteGracePeriod,
   noteLockAcquired,
+  noteLockAwaited,
   noteLockReleased,
   noteOwnRemoved,
   noteQuarantined,
@@ -166,6 +167,7 @@ export class OperationCounter implements MachineObserver {
       case noteDrained:
       case noteGracePeriod:
       case noteRemovalSkipped:
+      case noteLockAwaited:
         return;
       case noteRemovalBegun:
         this.#removals.set(value, this.#putCount);

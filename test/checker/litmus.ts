@@ -144,6 +144,21 @@ export interface End {
   readonly cells: Int32Array;
 }
 
+/** Registers and cells that are not 0. */
+export function nameOfEnd(registers: Iterable<[number, number]>, cells: Iterable<[number, number]>): string {
+  const list = (all: Iterable<[number, number]>, letter: string): string[] =>
+    [...all]
+      .filter(([, value]) => value !== 0)
+      .sort(([one], [other]) => one - other)
+      .map(([index, value]) => `${letter}${index}=${value}`);
+  return [...list(registers, "r"), ...list(cells, "c")].join(" ");
+}
+
+/** The whole end. */
+export function describeEnd({ registers, cells }: End): string {
+  return nameOfEnd(registers.entries(), cells.entries());
+}
+
 const noLimits = { events: 0, caches: 1, objects: 1, cgroups: 0, superblocks: 0, tasks: 1 };
 
 function endOf({ memory, layout }: RunningModule<HarnessExports>): End {

@@ -174,6 +174,11 @@ const meets: Readonly<Record<string, Counts>> = {
   "contended-lock-asleep": { counterRegistered: 1, counterUnregistered: 1, counterScans: 1 },
   "preempted-walks": { counterVisits: 3, counterUnregistered: 1, counterScans: 2 },
   "preempted-writers": { counterRegistered: 1, counterUnregistered: 1, counterScans: 1 },
+  "list-walk-preempted": { counterCallbacks: 2, counterUnregistered: 1 },
+  "writers-preempted": { counterRegistered: 1, counterUnregistered: 1 },
+  "walk-against-two-unregisters": { counterUnregistered: 2, counterCallbacks: 2 },
+  "walk-and-set-bit-against-unregister": { counterVisits: 2, counterUnregistered: 1, counterScans: 1 },
+  "expansion-against-grace-period-and-walk": { counterExpansions: 1, counterUnregistered: 1, counterRegistered: 2 },
 };
 
 test("scenarios are well formed", () => {

@@ -3,7 +3,7 @@
 
 import type { MemoryModel } from "../../src/checker/model.ts";
 import * as op from "../../src/kernel/litmus/instructions.ts";
-import type { LitmusProgram } from "./litmus.ts";
+import { type LitmusProgram, nameOfEnd } from "./litmus.ts";
 
 /** What the machine knows; 32-bit cells only. */
 export const knownOperations: readonly number[] = [
@@ -35,16 +35,6 @@ function copyOf({ memory, registers, places, buffers, current }: State): State {
     buffers: buffers.map((buffer) => [...buffer]),
     current: [...current],
   };
-}
-
-/** Registers and cells that are not 0. */
-export function nameOfEnd(registers: Iterable<[number, number]>, cells: Iterable<[number, number]>): string {
-  const list = (all: Iterable<[number, number]>, letter: string): string[] =>
-    [...all]
-      .filter(([, value]) => value !== 0)
-      .sort(([one], [other]) => one - other)
-      .map(([index, value]) => `${letter}${index}=${value}`);
-  return [...list(registers, "r"), ...list(cells, "c")].join(" ");
 }
 
 /** All that a program can come to. */

@@ -37,7 +37,9 @@ describe("a run on more CPUs than cores", { timeout: 120_000 }, () => {
   let code: number;
   beforeAll(async () => {
     const out = newOut();
-    code = (await call(["run", "shrinker", "--quick", "--out", out, ...small, ...rcu, "--cpus", `${cpus}`])).code;
+    code = (
+      await call(["run", "shrinker", "--quick", "--no-check", "--out", out, ...small, ...rcu, "--cpus", `${cpus}`])
+    ).code;
     left = await leftIn(out);
   }, 120_000);
 
@@ -86,7 +88,9 @@ describe("a run on more CPUs than cores", { timeout: 120_000 }, () => {
 
 test("one CPU is enough, and is not marked", { timeout: 120_000 }, async () => {
   const out = newOut();
-  expect((await call(["run", "shrinker", "--quick", "--out", out, ...small, ...rcu, "--cpus", "1"])).code).toBe(0);
+  expect(
+    (await call(["run", "shrinker", "--quick", "--no-check", "--out", out, ...small, ...rcu, "--cpus", "1"])).code,
+  ).toBe(0);
   const { rows } = await leftIn(out);
   const native = rows.filter((row) => row.instrument === "native");
   expect(native.every((row) => row.cpus === 1 && !row.parameters.includes("oversubscribed"))).toBe(true);
@@ -100,7 +104,7 @@ test("a user's variant whose callbacks come late is void, and the run ends with 
   const planted = original.replace(head, `${head}  if (idOf(shrinker) === 1) return;\n`);
   const out = newOut();
   const { code, stderr } = await call([
-    ...["run", "shrinker", "--quick", "--out", out, "--workload", "container-start"],
+    ...["run", "shrinker", "--quick", "--no-check", "--out", out, "--workload", "container-start"],
     ...set(["cgroups=1", "containers=5", "reclaim-passes=2"]),
     ...["--variant-file", file("forgets-one.ts", planted), "--variant", "floor"],
   ]);
@@ -125,7 +129,10 @@ test("both problems fit into one run, which can be stopped and resumed", { timeo
     ...set(["cgroups=2", "quarantine-bytes=2097152", "churn-cycles=0", "background-objects=1000", "churn-batch=256"]),
     ...["--variant", "refcount-rcu", "--variant", "hash-buckets"],
   ];
-  const stopped = await call(["run", "--quick", "--out", out, ...options], "shrinker: cgroups-4000, timed");
+  const stopped = await call(
+    ["run", "--quick", "--no-check", "--out", out, ...options],
+    "shrinker: cgroups-4000, timed",
+  );
   expect(stopped.code).toBe(130);
   expect((await leftIn(out)).run.state).toBe("incomplete");
   const { code, stdout } = await call(["run", "--out", out, "--resume"]);

@@ -33,7 +33,10 @@ async function leftIn(out: string): Promise<Left> {
 }
 
 function simulate(out: string, options: readonly string[], stopAt?: string): ReturnType<typeof call> {
-  return call(["run", "shrinker", "--quick", "--instrument", "simulator", "--out", out, ...options], stopAt);
+  return call(
+    ["run", "shrinker", "--quick", "--no-check", "--instrument", "simulator", "--out", out, ...options],
+    stopAt,
+  );
 }
 
 /** A small case of a workload that is repeated for a time, and of one that is run once. */
@@ -98,7 +101,7 @@ describe("a simulated sweep", { timeout: 120_000 }, () => {
   test("that is killed is completed by --resume", async () => {
     const out = newOut();
     const program = path.join(packageRoot, "dist", "src", "cli", "bin.js");
-    const argv = ["run", "shrinker", "--quick", "--instrument", "simulator", "--out", out, ...options];
+    const argv = ["run", "shrinker", "--quick", "--no-check", "--instrument", "simulator", "--out", out, ...options];
     const killed = spawn(process.execPath, [program, ...argv, "--workers", "1"], { stdio: "ignore" });
     const exited = new Promise<NodeJS.Signals | null>((resolve) => killed.on("exit", (_, signal) => resolve(signal)));
     // As soon as a case is on disk.

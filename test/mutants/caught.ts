@@ -1,4 +1,4 @@
-// The checker finds every mutant in its scenario, and a process of its own sees it again from the token.
+// How the tests have the checker look for the mutants of a problem.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -6,54 +6,47 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { compileCheckerCore, compileModule } from "../../src/build/compile.ts";
+import { compileCheckerCore, compileModule, type ModuleSource } from "../../src/build/compile.ts";
 import { performCheck } from "../../src/checker/job.ts";
 import type { Finding } from "../../src/checker/model.ts";
-import type { CheckJob } from "../../src/checker/outcome.ts";
+import type { CheckedProblem, CheckJob, Counterexample } from "../../src/checker/outcome.ts";
 import { problemChecks } from "../../src/checker/problems/index.ts";
+import { packageRoot } from "../../src/package-root.ts";
 import { type Mutant, mutants } from "./mutants.ts";
-import { writeMutant } from "./write.ts";
+import { type MutantSource, writeMutant } from "./write.ts";
 
-const script = path.join(path.dirname(fileURLToPath(import.meta.url)), "replay-process.mjs");
-const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-mutants-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const replayScript = path.join(path.dirname(fileURLToPath(import.meta.url)), "replay-process.mjs");
+const commandScript = path.join(packageRoot, "dist", "src", "cli", "bin.js");
 
-/** More than the deepest fault needs. */
-const preemptions = 4;
+/** Each mutant is found within so many states; what it is made of is explored for as long. */
+const statesMax = 100_000;
+/** Without the reduction, every operation is a state of its own. */
+const statesMaxUnreduced = 400_000;
+const operationsMax = 1_000_000;
+/** Of a test: compiling takes seconds where nothing is cached and others want the CPUs, too. */
+const timeoutMs = 180_000;
 
-async function jobOf(mutant: Mutant, part: "fault" | "reachable"): Promise<CheckJob> {
-  const { problem, model, changes } = mutant;
+type Source = Pick<ModuleSource, "problem" | "variant"> & Partial<MutantSource>;
+
+async function jobOf(mutant: Mutant, source: Source, reduction: boolean): Promise<CheckJob> {
+  const { problem, model } = mutant;
   const scenario = problemChecks[problem].scenarios.find(({ name }) => name === mutant.scenario);
   if (scenario === undefined) throw new Error(`there is no scenario '${mutant.scenario}'`);
-  const source = writeMutant(mutant, folder, part);
   const constants = { ...scenario.constants, ...mutant.constants };
   return {
     problem,
     variant: { id: source.variant, skipWhenEmpty: false },
     scenario: scenario.name,
     model,
-    scheduler:
-      changes === undefined
-        ? { name: "bounded", preemptions, isFull: false }
-        : { name: "pct", changes, executions: 20_000, seed: 1 },
-    statesMax: 3_000_000,
-    stepsMax: 200_000,
-    msMax: 120_000,
+    scheduler: { name: "exhaustive", reduction },
+    statesMax: reduction ? statesMax : statesMaxUnreduced,
+    stepsMax: 20_000,
+    // The number of states is what limits it, on any machine.
+    msMax: Number.MAX_SAFE_INTEGER,
     bytesMax: 512 * 2 ** 20,
     core: (await compileCheckerCore()).wasm,
     compiled: await compileModule({ ...source, machine: "checked", constants }),
   };
-}
-
-/** What a process of its own finds when it follows a token. */
-function replay({ core, compiled, stepsMax }: CheckJob, token: string): Finding | null {
-  const jobFile = path.join(folder, "job.json");
-  const outFile = path.join(folder, "out.json");
-  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
-  const job = { token, core: text(core), wasm: text(compiled.wasm), operationsMax: stepsMax };
-  writeFileSync(jobFile, JSON.stringify(job));
-  execFileSync(process.execPath, [script, jobFile, outFile]);
-  return JSON.parse(readFileSync(outFile, "utf8")) as Finding | null;
 }
 
 function isExpected({ expected }: Mutant, found: Finding): boolean {
@@ -62,21 +55,135 @@ function isExpected({ expected }: Mutant, found: Finding): boolean {
   );
 }
 
-describe("the checker finds", () => {
-  test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s", async (_name, mutant) => {
-    const job = await jobOf(mutant, "fault");
-    const outcome = performCheck(job);
-    expect(outcome.outcome).toBe("violation");
-    const { finding, token } = outcome.counterexample!;
-    expect(isExpected(mutant, finding), `${finding.kind}: ${finding.message}`).toBe(true);
-    expect(replay(job, token)).toEqual(finding);
-  });
-});
+function find(mutant: Mutant, job: CheckJob): Counterexample {
+  const { outcome, bound, counterexample } = performCheck(job);
+  expect(outcome, bound).toBe("violation");
+  const { finding } = counterexample!;
+  expect(isExpected(mutant, finding), `${finding.kind} (${finding.invariant}): ${finding.message}`).toBe(true);
+  return counterexample!;
+}
 
-describe("without its fault, the checker finds nothing in", () => {
-  const changed = mutants.filter(({ reachable }) => reachable !== undefined);
-  test.each(changed.map((mutant) => [mutant.name, mutant] as const))("%s", async (_name, mutant) => {
-    const outcome = performCheck(await jobOf(mutant, "reachable"));
-    expect(outcome.counterexample).toBeUndefined();
+interface Caught {
+  readonly mutant: Mutant;
+  readonly job: CheckJob;
+  readonly counterexample: Counterexample;
+}
+
+/** What a process of its own finds when it follows tokens. */
+function replayAll(caught: readonly Caught[], folder: string): readonly (Finding | null)[] {
+  const core = path.join(folder, "core.wasm");
+  const jobs = caught.map(({ mutant, job, counterexample: { token } }) => {
+    const wasm = path.join(folder, `${mutant.name}.wasm`);
+    writeFileSync(wasm, job.compiled.wasm);
+    writeFileSync(core, job.core);
+    return { token, wasm, operationsMax };
   });
-});
+  const [jobsFile, outFile] = [path.join(folder, "jobs.json"), path.join(folder, "out.json")];
+  writeFileSync(jobsFile, JSON.stringify({ core, jobs }));
+  execFileSync(process.execPath, [replayScript, jobsFile, outFile]);
+  return JSON.parse(readFileSync(outFile, "utf8")) as (Finding | null)[];
+}
+
+/** What `reclaim-bench replay` says of a token. */
+function replayByCommand(token: string, variantFile: string): { readonly code: number; readonly text: string } {
+  try {
+    const text = execFileSync(process.execPath, [commandScript, "replay", token, "--variant-file", variantFile], {
+      encoding: "utf8",
+    });
+    return { code: 0, text };
+  } catch (error) {
+    const { status, stdout } = error as { status: number; stdout: string };
+    return { code: status, text: stdout };
+  }
+}
+
+/** What the tests of a problem's mutants name. */
+export interface Chosen {
+  /** Mutants, each of one file, whose token is handed to the command. */
+  readonly byCommand: readonly string[];
+  /** Mutants that are looked for without the reduction, too. */
+  readonly unreduced: readonly string[];
+}
+
+/** Declares the tests of all mutants of a problem. */
+export function describeMutants(problem: CheckedProblem, { byCommand, unreduced }: Chosen): void {
+  const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-mutants-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const own = mutants.filter((mutant) => mutant.problem === problem);
+  const named = (names: readonly string[]): Mutant[] =>
+    names.map((name) => {
+      const mutant = own.find((one) => one.name === name);
+      if (mutant === undefined) throw new Error(`there is no mutant '${name}' of ${problem}`);
+      return mutant;
+    });
+  const caught = new Map<string, Caught>();
+
+  describe("the checker finds", () => {
+    test.each(own.map((mutant) => [mutant.name, mutant] as const))(
+      "%s",
+      async (name, mutant) => {
+        const job = await jobOf(mutant, writeMutant(mutant, folder), true);
+        const counterexample = find(mutant, job);
+        caught.set(name, { mutant, job, counterexample });
+        // What is told names the file that is wrong, or the variant's that stands on it.
+        const { timeline, frames } = counterexample;
+        const told = [timeline, ...frames.map(({ file }) => file)];
+        expect(told.some((text) => text.includes(`${problem}/${name}`) || text.includes("…"))).toBe(true);
+      },
+      timeoutMs,
+    );
+  });
+
+  test(
+    "another process finds the same from the tokens",
+    () => {
+      expect([...caught.keys()]).toEqual(own.map(({ name }) => name));
+      const all = [...caught.values()];
+      expect(replayAll(all, folder)).toEqual(all.map(({ counterexample }) => counterexample.finding));
+    },
+    timeoutMs,
+  );
+
+  test.each(named(byCommand).map((mutant) => [mutant.name, mutant] as const))(
+    "the command replays %s",
+    (name, mutant) => {
+      const { finding, token } = caught.get(name)!.counterexample;
+      const { variantFile } = writeMutant(mutant, folder);
+      const { code, text } = replayByCommand(token, variantFile);
+      expect(code).toBe(4);
+      expect(text.replaceAll(/\s+/g, " ")).toContain(finding.message);
+      expect(text).toContain(`${name}.ts:`);
+    },
+    timeoutMs,
+  );
+
+  describe("without the reduction, the checker finds the same in", () => {
+    test.each(named(unreduced).map((mutant) => [mutant.name, mutant] as const))(
+      "%s",
+      async (_name, mutant) => {
+        find(mutant, await jobOf(mutant, writeMutant(mutant, folder), false));
+      },
+      timeoutMs,
+    );
+  });
+
+  describe("within as many states, nothing is found in", () => {
+    const bases = new Map<string, Mutant>();
+    for (const mutant of own) {
+      const { name, base, reachable, scenario, model, constants = {} } = mutant;
+      const made = reachable === undefined ? base : `${base} as changed for ${name}`;
+      const settings = Object.entries(constants).map(([constant, value]) => `, ${constant}=${value}`);
+      bases.set(`${made}, ${scenario}, ${model}${settings.join("")}`, mutant);
+    }
+    test.each([...bases])(
+      "%s",
+      async (_name, mutant) => {
+        const { base, reachable } = mutant;
+        const source = reachable === undefined ? { problem, variant: base } : writeMutant(mutant, folder, "reachable");
+        const { counterexample } = performCheck(await jobOf(mutant, source, true));
+        expect(counterexample?.finding).toBeUndefined();
+      },
+      timeoutMs,
+    );
+  });
+}

@@ -31,8 +31,6 @@ export interface Mutant {
   readonly scenario: string;
   /** The weakest requirement: what shows under `sc` shows under `tso`, too. */
   readonly model: MemoryModel;
-  /** Found with random priorities and so many change points, where all schedules with few preemptions are too many. */
-  readonly changes?: number;
   /** Any of these is right. Without `invariant`, whichever is named. */
   readonly expected: readonly { readonly kind: FindingKind; readonly invariant?: string }[];
   /** Whether it goes wrong without any concurrency. @default false */

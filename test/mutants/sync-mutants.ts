@@ -22,14 +22,7 @@ const lateCallback: Mutant["expected"] = [
 ];
 const deadlock: Mutant["expected"] = [{ kind: "deadlock" }];
 
-/** As a kernel without CONFIG_MUTEX_SPIN_ON_OWNER: who does not get the mutex sleeps, though the holder runs. */
-const noSpinningForMutex: Changes = {
-  "sync/mutex": [
-    ["  if (tryLock(mutex, false) || spin(mutex, false)) return;\n", "  if (tryLock(mutex, false)) return;\n"],
-    ["    if (tryLock(mutex, isFirst) || (isFirst && spin(mutex, true))) {\n", "    if (tryLock(mutex, isFirst)) {\n"],
-  ],
-};
-/** Writers do not spin while readers hold the lock, so that they come to sleep at all: no time passes in a short scenario. */
+/** Writers do not spin while readers hold the lock, so that few operations lead to a hand-off. */
 const noSpinningForReaders: Changes = {
   "sync/rwsem-spin": [
     ["  if ((owner & ownerReaders) !== 0) return readers;\n", "  if ((owner & ownerReaders) !== 0) return hopeless;\n"],
@@ -152,7 +145,6 @@ const onRcu: readonly Mutant[] = [
     },
     scenario: "expansion-against-grace-period-and-walk",
     model: "tso",
-    changes: 3,
     expected: [{ kind: "use after free" }],
   },
 ];
@@ -163,9 +155,8 @@ const onRwsem: readonly Mutant[] = [
     problem: "shrinker",
     base: "rwsem",
     description: "the last reader leaves without waking the writer who waits",
-    reachable: noSpinningForReaders,
     files: { "sync/rwsem": [["    allowSpinning(sem);\n    wakeFirst(sem);\n", "    allowSpinning(sem);\n"]] },
-    scenario: "walk-against-unregister",
+    scenario: "list-walk-preempted",
     model: "sc",
     expected: deadlock,
   },
@@ -193,7 +184,7 @@ const onRwsem: readonly Mutant[] = [
         ],
       ],
     },
-    scenario: "walk-against-late-unregister",
+    scenario: "contended-lock",
     model: "sc",
     expected: deadlock,
   },
@@ -205,7 +196,6 @@ const onMutex: readonly Mutant[] = [
     problem: "shrinker",
     base: "refcount-rcu",
     description: "who hands the mutex to the first waiter does not wake it, as if that one always spun",
-    reachable: noSpinningForMutex,
     files: {
       "sync/mutex": [
         [
@@ -214,7 +204,7 @@ const onMutex: readonly Mutant[] = [
         ],
       ],
     },
-    scenario: "register-against-unregister",
+    scenario: "writers-preempted",
     model: "sc",
     expected: deadlock,
   },

@@ -1,6 +1,6 @@
 // Accesses. Each is performed at once when nobody can notice it; else the call stops before it, and performs it in its next step.
 
-import { isReduced, isReleasedBy, isVisible, touch } from "./conflicts";
+import { isReduced, isReleasedBy, isVisible, lookAtLock, touch } from "./conflicts";
 import { performed } from "./host";
 import { put32, put64, putQuietly } from "./journal";
 import { Agent } from "./layout";
@@ -83,6 +83,7 @@ function begins(operation: u32, cell: usize, bytes: u32, isLocked: bool, isRelea
   if (bytes !== 0) {
     check(cell, bytes);
     touch(cell, bytes, operation !== operationLoad);
+    if (!isRelease) lookAtLock(cell);
   }
   return true;
 }
@@ -125,7 +126,8 @@ function storeCell(cell: usize, bytes: u32, value: u64): void {
   if (isTraced) trace(operationStore, cell, bytes, seenBy(cpu, cell, bytes), value, buffers);
   if (buffers) {
     buffer(cpu, cell, bytes, value, follows);
-    hasBuffered = waits;
+    // Those that follow it come later in the same step.
+    if (waits) hasBuffered = true;
   } else {
     write(cell, bytes, value);
   }

@@ -19,8 +19,10 @@ import {
   arenaBase,
   arenaEnd,
   contextOf,
+  cpuCount,
   locksMax,
   lockTable,
+  taskCount,
   touched,
   trackedEnd,
   tracks,
@@ -40,9 +42,14 @@ let touchedCount: u32 = 0;
 export let learnt: u32 = 0;
 let lockCount: u32 = 0;
 
-/** Flags of a word: operations on it can be noticed; it is a spin lock. */
+/**
+ * Flags of a word: operations on it can be noticed; it is a spin lock; handlers take the lock; somebody looks at the lock
+ * otherwise than to wait for it.
+ */
 const isNoticed: u8 = 1;
 const isSpinLock: u8 = 2;
+const isOfHandlers: u8 = 4;
+const isLookedAt: u8 = 8;
 
 export function isVisibleWord(word: usize): bool {
   return (load<u8>(visible + (word >> 2)) & isNoticed) !== 0;
@@ -55,23 +62,51 @@ export function isVisible(cell: usize, bytes: u32): bool {
   return (flags & isNoticed) !== 0;
 }
 
-/**
- * A cell is a spin lock: whoever takes it does nothing else meanwhile, so it waits where it would fail. Then giving it back
- * commutes with all that others can do before, and need not be scheduled (a left mover: Lipton, Reduction, 1975).
- */
-export function showSpinLock(cell: usize): void {
-  const at = visible + (cell >> 2);
-  store<u8>(at, load<u8>(at) | isSpinLock);
+export function isAnyVisible(from: usize, bytes: usize): bool {
+  for (let word = from; word < from + bytes; word += 4) if (isVisibleWord(word)) return true;
+  return false;
 }
 
+/**
+ * A cell is a spin lock: whoever takes it does nothing else meanwhile, so it waits where it would fail. Then giving it back
+ * commutes with all that others can do before, and need not be scheduled (a left mover: Lipton, Reduction, 1975). There are
+ * two exceptions. A handler that begins keeps the holder on its CPU from giving the lock back, and waits for ever if it
+ * takes the same one. And who looks at the lock otherwise can tell whether it is held.
+ */
+export function showSpinLock(cell: usize): void {
+  flag(cell, isSpinLock);
+  if (isHandler() && flag(cell, isOfHandlers)) learnt++;
+}
+
+/** The running agent accesses a cell, not to give it back. */
+export function lookAtLock(cell: usize): void {
+  if (isSequential || (load<u8>(visible + (cell >> 2)) & isSpinLock) === 0) return;
+  if (changetype<Agent>(agent).awaited !== (cell as u32) && flag(cell, isLookedAt)) learnt++;
+}
+
+/** Whether a store gives a spin lock back, and nobody can notice when. */
 export function isReleasedBy(cell: usize, value: u64): bool {
-  return value === 0 && (load<u8>(visible + (cell >> 2)) & isSpinLock) !== 0;
+  const flags = load<u8>(visible + (cell >> 2));
+  if (value !== 0 || (flags & isSpinLock) === 0 || (flags & isLookedAt) !== 0) return false;
+  return (flags & isOfHandlers) === 0 || isHandler() || changetype<Agent>(agent).irqDepth !== 0;
+}
+
+/** A handler has interrupts off from its beginning to its end. */
+export function isHandler(): bool {
+  return agentIndex >= taskCount + cpuCount;
+}
+
+/** Returns whether that is new. */
+function flag(cell: usize, bit: u8): bool {
+  const at = visible + (cell >> 2);
+  const flags = load<u8>(at);
+  store<u8>(at, flags | bit);
+  return (flags & bit) === 0;
 }
 
 /** Takes a cell for noticeable from the beginning. */
 export function show(word: usize): void {
-  const at = visible + (word >> 2);
-  store<u8>(at, load<u8>(at) | isNoticed);
+  flag(word, isNoticed);
 }
 
 /** Whether what need not be scheduled is not. */

@@ -1,8 +1,17 @@
 // What the code under test asks of its machine besides accesses.
 
 import { isTraced, stopBefore, trace } from "./access";
-import { bitOfLock, irqBit, isVisibleWord, preemptBit, showSpinLock, touch, touchContext } from "./conflicts";
-import { find } from "./findings";
+import {
+  bitOfLock,
+  irqBit,
+  isHandler,
+  isVisibleWord,
+  preemptBit,
+  showSpinLock,
+  touch,
+  touchContext,
+} from "./conflicts";
+import { find, noteLockAcquired } from "./findings";
 import { entered, left } from "./host";
 import { put32, put64, putQuietly } from "./journal";
 import {
@@ -67,7 +76,6 @@ let sequentialRounds: u32 = 0;
 let violations: u32 = 0;
 
 const sequentialRoundsMax: u32 = 100_000;
-const noteLockAcquired: u32 = 1;
 const noteLockReleased: u32 = 2;
 const noteLockShared: u32 = 17;
 const noteLockUnshared: u32 = 18;
@@ -143,11 +151,6 @@ export function irqOn(): void {
   if (depth === 0 && !isHandler()) {
     letGo(changetype<Agent>(agent).preemptDepth === 0 ? irqBit(cpuIndex) | preemptBit(cpuIndex) : irqBit(cpuIndex));
   }
-}
-
-/** A handler has interrupts off from its beginning to its end. */
-function isHandler(): bool {
-  return agentIndex >= taskCount + cpuCount;
 }
 
 function hold(bits: u32): void {

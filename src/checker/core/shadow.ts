@@ -2,13 +2,13 @@
 //
 // Follows the idea of KASAN's shadow memory (mm/kasan/generic.c), without its partly accessible granules.
 
-import { isTraced, trace } from "./access";
-import { changeHands } from "./conflicts";
+import { isTraced, stopBefore, trace } from "./access";
+import { changeHands, isAnyVisible } from "./conflicts";
 import { find } from "./findings";
 import { put32, putQuietly } from "./journal";
 import { Agent, arenaBase, arenaEnd, caseStart, liveCell, pages, pseudo, shadow, slots } from "./layout";
 import { findingDoubleFree, findingOutside, findingUseAfterFree, operationAllocated, operationFreed } from "./protocol";
-import { agent } from "./running";
+import { agent, countOperation, hasResumed, isCounted, isSequential, operations, operationsMax } from "./running";
 
 /** Never handed out. */
 const isNone: u32 = 0;
@@ -56,8 +56,20 @@ function isWithin(address: usize, bytes: usize): bool {
   return address >= arenaBase && address < arenaEnd && bytes <= arenaEnd - address;
 }
 
+/**
+ * Memory is given back. Others notice it if they notice operations on any cell of it: then it is scheduled, for who still
+ * uses the memory finds it gone or not.
+ */
 function give(from: usize, bytes: usize): void {
   if (!isWithin(from, bytes)) find(findingOutside, from, 0);
+  if (!isSequential) {
+    const isCalledAgain = hasResumed();
+    if (!isCalledAgain && (isCounted ? operations >= operationsMax : isAnyVisible(from, bytes))) {
+      stopBefore(operationFreed, from, bytes as u32);
+      return;
+    }
+    countOperation();
+  }
   const what: u32 = load<u8>(shadowOf(from));
   if (what !== isUsed) find(what === isFree ? findingDoubleFree : findingOutside, from, 0);
   if (isTraced) trace(operationFreed, from, 4, 0, 0, false);

@@ -6,6 +6,7 @@
 // a superblock or a cgroup that another task takes away.
 
 import {
+  kindBogoOp,
   kindCgroupCreate,
   kindCgroupOffline,
   kindLruAdd,
@@ -25,6 +26,9 @@ const addUsed = (object: number, group: number): ScenarioEvent => ({ kind: kindL
 const addFreeable = (object: number, group: number): ScenarioEvent => ({ kind: kindLruAdd, object, group, a: 1, b: 1 });
 /** A pass over a cgroup and all below it, at the priority that scans everything. */
 const pass = (group: number): ScenarioEvent => ({ kind: kindReclaimPass, group });
+
+/** An event boundary, at which grace periods get on and callbacks run. */
+const boundary: ScenarioEvent = { kind: kindBogoOp };
 
 /** A task per CPU. */
 const onCpus = (...tasks: readonly (readonly ScenarioEvent[])[]): ScenarioTask[] =>
@@ -226,7 +230,6 @@ const cases: readonly Case[] = [
     ],
     closing: [pass(0), offline(1)],
   },
-  // Writers only: one that shares a CPU with a reader spins for it until its time is up, and time passes in ticks.
   {
     name: "preempted-writers",
     description: "a registration and an unregistration share a CPU while another one walks",
@@ -237,6 +240,54 @@ const cases: readonly Case[] = [
       { cpu: 1, events: [pass(1)] },
     ],
     closing: [addFreeable(1, 0), pass(0), unmount(1), pass(0), offline(1)],
+  },
+  {
+    name: "list-walk-preempted",
+    description:
+      "a walk over the list is preempted by the task that unregisters the shrinker it is at, and by its grace period",
+    setup: [create(0), mount(0), mount(1)],
+    tasks: [
+      { cpu: 0, events: [pass(0)] },
+      // The grace period begins, ends, and the callback runs.
+      { cpu: 0, events: [unmount(0), boundary, boundary] },
+    ],
+    closing: [pass(0), unmount(1), pass(0)],
+  },
+  {
+    name: "writers-preempted",
+    description:
+      "a registration and an unregistration share a CPU, so that one waits for a lock whose holder does not run",
+    setup: [create(0), mount(0)],
+    tasks: [
+      { cpu: 0, events: [mount(1)] },
+      { cpu: 0, events: [unmount(0)] },
+    ],
+    closing: [pass(0), unmount(1), pass(0)],
+  },
+  {
+    name: "walk-against-two-unregisters",
+    description: "the list is walked during two unregistrations in a row, with a grace period each",
+    setup: [create(0), mount(0), mount(1)],
+    tasks: onCpus([pass(0)], [unmount(0), unmount(1)]),
+    closing: [pass(0)],
+  },
+  {
+    name: "walk-and-set-bit-against-unregister",
+    description: "a cgroup's map is walked, and a bit is set in it, while another shrinker of it is unregistered",
+    setup: [create(0), create(1), mount(0), mount(1), ...emptyMarked(0, 1), addUsed(1, 1)],
+    tasks: onCpus([pass(1)], [addUsed(0, 1)], [unmount(1)]),
+    closing: [pass(0), unmount(0), pass(0), offline(1)],
+  },
+  {
+    name: "expansion-against-grace-period-and-walk",
+    description: "the maps are expanded while another CPU begins a grace period and then walks them",
+    setup: [create(0), create(1), ...wordOfMounts],
+    tasks: onCpus(
+      [unmount(0), pass(1)],
+      // One of the two gets the 65th id, whoever was first; then the callback runs.
+      [mount(idsPerWord), mount(idsPerWord + 1), boundary],
+    ),
+    closing: [pass(0), unmount(idsPerWord), unmount(idsPerWord + 1), pass(0), offline(1)],
   },
 ];
 
