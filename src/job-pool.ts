@@ -16,6 +16,8 @@ export interface PooledJob<Job> {
   readonly bytes: number;
   /** Asked when its turn comes: false leaves it out. */
   readonly isWanted: () => boolean;
+  /** Makes of the job what is performed when its turn comes; absent: the job itself. */
+  readonly prepare?: (job: Job) => Job;
 }
 
 export interface PoolOptions {
@@ -151,7 +153,8 @@ export class JobPool<Job, Outcome> {
 
   async #perform(entry: Entry<Job, Outcome>): Promise<void> {
     this.#running.add(entry);
-    const task: WorkerTask<Job> = { job: entry.job, progress: entry.progress.buffer as SharedArrayBuffer };
+    const job = entry.prepare?.(entry.job) ?? entry.job;
+    const task: WorkerTask<Job> = { job, progress: entry.progress.buffer as SharedArrayBuffer };
     const { signal, patienceMs = 120_000 } = this.#options;
     const quiet = new AbortController();
     const timer = watch(entry.progress, patienceMs, () => quiet.abort());

@@ -288,7 +288,7 @@ function sourceOf({ frames }: TracedOperation): string {
   return frame === undefined ? "" : ` (${frame.file}:${frame.line})`;
 }
 
-/** A space at which no line ends. It is shown as any other. */
+/** A space at which a line ends only where there is no other way. It is shown as any other. */
 const noBreak = "\u00a0";
 
 function whatOf(traced: TracedOperation): string {
@@ -369,8 +369,9 @@ function formatValue(value: bigint): string {
 function wrap(text: string, width: number, indent = "  "): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
-    const room = width - indent.length;
+  const room = width - indent.length;
+  const words = text.split(" ").flatMap((word) => (word.length <= room ? [word] : word.split(noBreak)));
+  for (const word of words) {
     const short = word.length <= room ? word : elide(word, room);
     if (line !== "" && line !== indent && line.length + 1 + short.length > width) {
       lines.push(line);

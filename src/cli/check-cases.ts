@@ -17,6 +17,36 @@ const caseBytes = 512 * 2 ** 20;
 /** Times a second at which progress is looked at. */
 const lookMs = 200;
 
+/** How much more than an even share of the time that is left a case may have: most need less. */
+const generosity = 4;
+/** A case has this much time at least, in ms. */
+const leastMs = 500;
+
+/** Divides a time between cases that are begun one after the other. */
+export class TimeShares {
+  readonly #deadline: number;
+  readonly #workers: number;
+  #waiting: number;
+
+  /**
+   * @param totalMs for all of them
+   * @param cases how many there are
+   * @param workers how many run at the same time
+   */
+  constructor(totalMs: number, cases: number, workers: number) {
+    this.#deadline = performance.now() + totalMs;
+    this.#workers = workers;
+    this.#waiting = cases;
+  }
+
+  /** Time for the case that begins now, in ms. */
+  next(): number {
+    const leftMs = Math.max(0, this.#deadline - performance.now()) * this.#workers;
+    const share = (generosity * leftMs) / Math.max(generosity, this.#waiting--);
+    return Math.max(leastMs, Math.floor(share));
+  }
+}
+
 /** What a thread is given for a case. */
 export function jobOf(
   { problem, variant, scenario, model }: CheckCase,
@@ -99,11 +129,17 @@ class Watched {
   }
 }
 
+export interface PerformOptions {
+  /** Called as a case ends. */
+  readonly onOutcome?: (outcome: CheckOutcome, index: number) => void;
+  /** What is left to each case of a time for all; absent: each has its own limit only. */
+  readonly shares?: TimeShares;
+}
+
 /**
  * Performs cases, and closes the pool.
  *
  * @param jobs of the cases, in their order
- * @param onOutcome called as a case ends
  * @returns outcomes in the order of the cases; undefined for those that the user stopped
  * @throws {InputError} when the memory of a case cannot be had
  */
@@ -112,10 +148,12 @@ export async function performCases(
   jobs: readonly CheckJob[],
   pool: Checking,
   progress: Progress,
-  onOutcome: (outcome: CheckOutcome, index: number) => void = () => {},
+  { onOutcome = () => {}, shares }: PerformOptions = {},
 ): Promise<(CheckOutcome | undefined)[]> {
   const isOver = cases.map(() => false);
-  const running = jobs.map((job) => pool.run({ job, bytes: caseBytes, isWanted: () => true }));
+  const prepare = (job: CheckJob): CheckJob =>
+    shares === undefined ? job : { ...job, msMax: Math.min(job.msMax, shares.next()) };
+  const running = jobs.map((job) => pool.run({ job, bytes: caseBytes, isWanted: () => true, prepare }));
   const watched = new Watched(cases, running, isOver);
   const timer = setInterval(() => progress.update(watched.share, watched.text), lookMs);
   progress.begin(watched.text);

@@ -25,6 +25,7 @@ export interface CheckOptions {
   readonly statesMax: string;
   readonly stepsMax: string;
   readonly secondsMax: string;
+  readonly secondsTotal: string;
   readonly workers?: string;
   readonly format: readonly string[];
   readonly out?: string;
@@ -50,6 +51,7 @@ export const defaults = {
   statesMax: "20000000",
   stepsMax: "20000",
   secondsMax: "30",
+  secondsTotal: "170",
 } as const;
 
 /** Ladder of the bounded scheduler, and change points of pct, when the user does not say. */
@@ -108,6 +110,11 @@ export function boundsOf(options: CheckOptions): CheckBounds {
     msMax: 1000 * withinBounds("--seconds-max", options.secondsMax, secondsMaxMax),
     bytesMax: tableBytesMax,
   };
+}
+
+/** Time for all cases together, in ms. */
+export function totalMsOf({ secondsTotal }: CheckOptions): number {
+  return 1000 * withinBounds("--seconds-total", secondsTotal, secondsMaxMax);
 }
 
 export function checkWorkersOf({ workers }: Pick<CheckOptions, "workers">): number {

@@ -7,8 +7,8 @@ import { type Checking, CheckPool } from "../checker/pool.ts";
 import type { PoolOptions } from "../job-pool.ts";
 import type { CheckReport } from "../report/check/report.ts";
 import { renderColumns } from "../report/terminal.ts";
-import { jobOf, performCases } from "./check-cases.ts";
-import { boundsOf, type CheckOptions, checkWorkersOf, formatsOf, selectionOf } from "./check-options.ts";
+import { jobOf, performCases, TimeShares } from "./check-cases.ts";
+import { boundsOf, type CheckOptions, checkWorkersOf, formatsOf, selectionOf, totalMsOf } from "./check-options.ts";
 import { planOutput, writeOutput } from "./check-output.ts";
 import { type CheckCase, checkedCase, checkedSource, planChecks } from "./check-plan.ts";
 import type { Io } from "./io.ts";
@@ -65,6 +65,7 @@ export async function checkCommand(
   world: CheckWorld = checkWorld,
 ): Promise<number> {
   const bounds = boundsOf(options);
+  const totalMs = totalMsOf(options);
   const workers = checkWorkersOf(options);
   const formats = formatsOf(options);
   const cases = planChecks(suites, selectionOf(names, options));
@@ -77,7 +78,8 @@ export async function checkCommand(
   const { core, moduleOf } = await world.compile(cases.map(checkedSource), io);
   const jobs = cases.map((one): CheckJob => jobOf(one, { core, compiled: moduleOf(checkedSource(one)) }, bounds));
   const pool = world.openPool({ workers, bytesMax: process.availableMemory() / 2, signal, patienceMs });
-  const outcomes = await performCases(cases, jobs, pool, new Progress(io, { unitsTotal: cases.length }));
+  const shares = new TimeShares(totalMs, cases.length, workers);
+  const outcomes = await performCases(cases, jobs, pool, new Progress(io, { unitsTotal: cases.length }), { shares });
   const report: CheckReport = {
     ...about,
     startedAt,

@@ -102,6 +102,7 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .option("--states-max <number>", "most states of a case", defaults.statesMax)
     .option("--steps-max <number>", "most steps of an execution; more are a livelock", defaults.stepsMax)
     .option("--seconds-max <number>", "most time of a case", defaults.secondsMax)
+    .option("--seconds-total <number>", "most time of all cases, shared out as they begin", defaults.secondsTotal)
     .option("--workers <count>", "threads that check; as many as there are CPUs unless given")
     .option("--format <names>", `${Object.keys(checkFormats).join(", ")}; repeatable with --out`, collect, [])
     .option("--out <place>", "file, or folder for a file of each format")

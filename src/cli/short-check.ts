@@ -94,7 +94,7 @@ export async function performShortChecks(
       missing.map((index) => jobs[index]!),
       pool,
       new Progress(io, { unitsTotal: missing.length }),
-      (outcome, place) => cache.keep(pending[missing[place]!]!, jobs[missing[place]!]!, outcome),
+      { onOutcome: (outcome, place) => cache.keep(pending[missing[place]!]!, jobs[missing[place]!]!, outcome) },
     );
     for (const [place, index] of missing.entries()) outcomes[index] = fresh[place];
   }

@@ -161,18 +161,16 @@ export function describeEnd({ registers, cells }: End): string {
 
 const noLimits = { events: 0, caches: 1, objects: 1, cgroups: 0, superblocks: 0, tasks: 1 };
 
-function endOf({ memory, layout }: RunningModule<HarnessExports>): End {
+type Running = RunningModule<HarnessExports>;
+
+function endOf({ memory, layout }: Running): End {
   const cells = new Int32Array(memory.buffer, layout.problemBase, op.cellBytes / 4).slice();
   const values = new BigInt64Array(memory.buffer, layout.problemBase + op.cellBytes, op.registerCount);
   return { registers: Array.from(values, Number), cells };
 }
 
-/**
- * @param onEnd hears of every end; what it returns is wrong there
- * @param onStart is given what tells where the program has come to
- */
-function checkOf(onEnd: (end: End) => Finding | undefined, onStart: (read: () => End) => void): ProblemCheck {
-  let readEnd: () => End;
+/** @param onEnd hears of every end */
+function checkOf(onStart: (running: Running) => void, onEnd: () => void): ProblemCheck {
   return {
     scenarios: [],
     invariants: [],
@@ -190,13 +188,15 @@ function checkOf(onEnd: (end: End) => Finding | undefined, onStart: (read: () =>
         arenaBytesMax: 8192,
       });
       attach(running);
-      readEnd = () => endOf(running);
-      onStart(readEnd);
+      onStart(running);
       return running;
     },
     violationOf: () => undefined,
     baseline: () => undefined,
-    checkTasks: () => onEnd(readEnd()),
+    checkTasks() {
+      onEnd();
+      return undefined;
+    },
     checkEnd: () => undefined,
     nameOf: ({ layout }, address) =>
       address >= layout.arenaBase && address < layout.arenaEnd
@@ -229,24 +229,39 @@ export interface Setting {
 
 /** A program under the checker, which keeps what it comes to. */
 export class LitmusMachine extends CheckedMachine {
-  /** Every end since the last restart, by what {@link describe} makes of it. */
+  /** Every end since the last restart, by what `describe` makes of it. */
   readonly ends: Set<string>;
+  readonly #running: Running;
 
   constructor(
     { core, compiled }: Litmus,
     program: LitmusProgram,
     { model, reduction }: Setting,
     describe: (end: End) => string,
-    findWrong: (end: End) => Finding | undefined = () => undefined,
-    onStart: (read: () => End) => void = () => {},
   ) {
     const ends = new Set<string>();
-    const problem = checkOf((end) => {
-      ends.add(describe(end));
-      return findWrong(end);
-    }, onStart);
+    let running: Running | undefined;
+    const problem = checkOf(
+      (own) => {
+        running = own;
+      },
+      () => ends.add(describe(endOf(running as Running))),
+    );
     super({ core, compiled, problem, scenario: scenarioOf(program), skipWhenEmpty: false, model, reduction });
     this.ends = ends;
+    this.#running = running as unknown as Running;
+  }
+
+  /** Where the program is now. */
+  end(): End {
+    return endOf(this.#running);
+  }
+
+  /** All memory of the code under test, as it is now and will be. */
+  memory(): Buffer {
+    const { memory, layout } = this.#running;
+    // Above lie the core's own tables.
+    return Buffer.from(memory.buffer, 0, layout.fibers);
   }
 
   /** An exploration that begins again may have seen what cannot be, because of what it did not know. */
@@ -282,20 +297,31 @@ export const searches: readonly { readonly name: string; readonly reduction: boo
 /** Steps of an execution from which on it is taken for one that goes on for ever. */
 const endlessSteps = 300;
 
+const freezing: readonly number[] = [
+  op.opPauseUntil,
+  op.opAcquire,
+  op.opAcquireCarelessly,
+  op.opInterrupt,
+  op.opDefer,
+  op.opPreemptOff,
+  op.opIrqOff,
+];
+
 /** Keeps findings as ends, and deadlocks and livelocks, too, so that an exploration goes on to its end. */
 export class TolerantMachine extends LitmusMachine {
   #hasFound = false;
   /** Steps from the beginning, now and at every mark. */
   #depth = 0;
   readonly #depths = new Map<number, number>();
-  readonly #describeHere: () => string;
+  readonly #describe: (end: End) => string;
+  /** Whether a task may be kept from its CPU for ever by somebody who spins, in the middle of what nobody notices. */
+  readonly #canFreeze: boolean;
 
   constructor(litmus: Litmus, program: LitmusProgram, setting: Setting, describe: (end: End) => string) {
-    let read: () => End;
-    super(litmus, program, setting, describe, undefined, (own) => {
-      read = own;
-    });
-    this.#describeHere = () => describe(read());
+    super(litmus, program, setting, describe);
+    this.#describe = describe;
+    const kinds = new Set(program.tasks.flatMap(({ code }) => code.map(({ kind }) => kind)));
+    this.#canFreeze = freezing.some((kind) => kinds.has(kind));
   }
 
   override get finding(): Finding | undefined {
@@ -310,6 +336,20 @@ export class TolerantMachine extends LitmusMachine {
     super.step(agent);
     this.#depth++;
     this.#hasFound = super.finding !== undefined;
+  }
+
+  /** Whether something was found in the last step. */
+  get isWrong(): boolean {
+    return this.#hasFound;
+  }
+
+  /** Whether something is found in an agent's next step. */
+  isWrongAfter(agent: number): boolean {
+    const mark = this.mark();
+    this.step(agent);
+    const isWrong = this.#hasFound;
+    this.restore(mark);
+    return isWrong;
   }
 
   override mark(): number {
@@ -333,7 +373,7 @@ export class TolerantMachine extends LitmusMachine {
   override isOver(): boolean {
     // Where the others are when something is found depends on the reduction; whether somebody spins or waits does, too.
     if (this.#hasFound) this.ends.add(`found: ${super.finding?.kind}`);
-    else if (!super.isOver()) this.ends.add(`stuck: ${this.#describeHere()}`);
+    else if (!super.isOver()) this.ends.add(`stuck${this.#canFreeze ? "" : `: ${this.#describe(this.end())}`}`);
     else super.finish();
     return true;
   }

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import {
   acquire,
+  acquireCarelessly,
   add,
   allocated,
   barrier,
@@ -38,6 +39,7 @@ import {
   wake,
   x,
   y,
+  z,
 } from "./litmus.ts";
 
 /** Registers in the order in which instructions of a task use them: 8 each. */
@@ -145,6 +147,23 @@ const everything: fc.Arbitrary<Draft> = fc.oneof(
     arbitrary: cell.map(
       (on): Draft =>
         () => [acquire(lock), store(on, 7), release(lock)],
+    ),
+  },
+  // Mutual exclusion may be broken, and two orders may block each other.
+  {
+    weight: 1,
+    arbitrary: fc.constant<Draft>((fresh) => [
+      acquireCarelessly(lock),
+      load(fresh, data),
+      storeSum(data, fresh, 1),
+      release(lock),
+    ]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom([lock, z] as const, [z, lock] as const).map(
+      ([outer, inner]): Draft =>
+        () => [acquire(outer), acquire(inner), store(data, 3), release(inner), release(outer)],
     ),
   },
   { weight: 1, arbitrary: fc.constant<Draft>(() => [pauseUntil(flag, 1)]) },

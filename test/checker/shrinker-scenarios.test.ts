@@ -9,7 +9,7 @@ import { shrinker } from "../../bench/shrinker.ts";
 import { type CompiledModule, compileCheckerCore, compileModule } from "../../src/build/compile.ts";
 import type { RunningModule } from "../../src/build/instance.ts";
 import { CheckedMachine } from "../../src/checker/machine.ts";
-import type { Finding } from "../../src/checker/model.ts";
+import type { Finding, MemoryModel } from "../../src/checker/model.ts";
 import { type EventRange, type ProblemCheck, programOf } from "../../src/checker/problems/problem.ts";
 import {
   type ShrinkerBaseline,
@@ -177,7 +177,7 @@ const meets: Readonly<Record<string, Counts>> = {
   "list-walk-preempted": { counterCallbacks: 2, counterUnregistered: 1 },
   "writers-preempted": { counterRegistered: 1, counterUnregistered: 1 },
   "walk-against-two-unregisters": { counterUnregistered: 2, counterCallbacks: 2 },
-  "walk-and-set-bit-against-unregister": { counterVisits: 2, counterUnregistered: 1, counterScans: 1 },
+  "walk-and-set-bit-against-unregister": { counterVisits: 1, counterUnregistered: 1, counterScans: 1 },
   "expansion-against-grace-period-and-walk": { counterExpansions: 1, counterUnregistered: 1, counterRegistered: 2 },
 };
 
@@ -369,16 +369,38 @@ describe("what is wrong at the end is found:", () => {
 });
 
 /** The first thing that is wrong in any interleaving of a scenario, or undefined if there is none. */
-async function exploreAll(problem: ProblemCheck, variant: string, scenario: Scenario): Promise<Finding | undefined> {
+async function exploreAll(
+  problem: ProblemCheck,
+  variant: string,
+  scenario: Scenario,
+  model: MemoryModel = "sc",
+): Promise<Finding | undefined> {
   const { constants } = scenario;
   const compiled = await compileModule({ problem: "shrinker", variant, machine: "checked", constants });
   const core = (await compileCheckerCore()).wasm;
-  const made = { core, compiled, problem, scenario, skipWhenEmpty: false, model: "sc", reduction: true } as const;
+  const made = { core, compiled, problem, scenario, skipWhenEmpty: false, model, reduction: true } as const;
   const limits = { states: 1_000_000, steps: 20_000, deadline: Number.POSITIVE_INFINITY, bytes: 2 ** 30 };
   const { outcome, finding } = exhaustive(true)(new CheckedMachine(made), limits, () => {});
   expect(outcome).toBe(finding === undefined ? "exhausted" : "violation");
   return finding;
 }
+
+// As in Linux up to 6.6, where set_shrinker_bit() has its barrier only after it has looked the map up: the object may become
+// visible after that look.
+describe("under TSO, a bit that is set while the maps grow and are walked", () => {
+  const scenario = scenarioOf("expansion-against-set-bit-and-walk");
+  const check = shrinkerCheck as ProblemCheck;
+
+  test("may be lost by rwsem", async () => {
+    const lost = { kind: "broken invariant", invariant: "no lost bit" };
+    expect(await exploreAll(check, "rwsem", scenario, "tso")).toMatchObject(lost);
+    expect(await exploreAll(check, "rwsem", scenario, "sc")).toBeUndefined();
+  });
+
+  test.each(["srcu", "srcu-expedited", "srcu-split", "refcount-rcu"])("is not lost by %s", async (variant) => {
+    expect(await exploreAll(check, variant, scenario, "tso")).toBeUndefined();
+  });
+});
 
 describe("a walk that clears the old bit of an id that is used again", () => {
   const scenario = scenarioOf("id-reuse-against-walk");

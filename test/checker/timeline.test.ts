@@ -16,6 +16,7 @@ import {
   operationTick,
   operationWait,
   operationWake,
+  operationWrong,
 } from "../../src/checker/core/protocol.ts";
 import type { Agent } from "../../src/checker/model.ts";
 import { timeline, timelineMarkdown } from "../../src/checker/timeline.ts";
@@ -118,6 +119,59 @@ use after free: task 0 reads object 3, which task 1 has freed`.slice(1),
        (quarantine/queue.ts:142)                             |
  4                                                           | task 1: ring head is 0`.slice(1),
     );
+  });
+
+  test("tells of an agent's own operations where it begins and where it ends, not amid its turn", () => {
+    const mixed = [
+      op(0, operationLoad, { cell: own }),
+      op(0, operationStore, { cell: head, after: 1n }),
+      op(0, operationLoad, { cell: own }),
+      op(0, operationStore, { cell: head, before: 1n, after: 2n }),
+      op(0, operationLoad, { cell: own }),
+      op(1, operationLoad, { cell: head, before: 2n }),
+    ];
+    expect(timeline(mixed, agents, { width: 62 })).toBe(
+      `
+   CPU 0                        | CPU 1
+   … 1 operation of its own     |
+ 2 task 0: ring head: 0 → 1     |
+ 4   ring head: 1 → 2           |
+   … 1 operation of its own     |
+ 6                              | task 1: ring head is 2`.slice(1),
+    );
+  });
+
+  test("leaves out the middle of a long turn, and says whose what follows is", () => {
+    const stores = Array.from({ length: 100 }, (_, place) =>
+      op(0, operationStore, { cell: head, after: BigInt(place) }),
+    );
+    const long = [...stores, op(1, operationLoad, { cell: head })];
+    const text = lines(timeline(long, agents));
+    expect(text).toHaveLength(1 + 14 + 1 + 22 + 1);
+    expect(text[15]).toMatch(/^ +… 64 more/);
+    expect(text[16]).toMatch(/^ 79 task 0: ring head: 0 → 78 /);
+    expect(lines(timeline(long, agents, { all: true }))).toHaveLength(1 + 101);
+  });
+
+  test("leaves out the middle of what goes on for long", () => {
+    const turns = Array.from({ length: 1000 }, (_, place) => op(place % 2, operationStore, { cell: head }));
+    const text = lines(timeline(turns, agents));
+    expect(text).toHaveLength(1 + 60 + 1 + 40);
+    expect(text[61]).toBe("     … 900 rows left out …");
+    expect(text[62]).toMatch(/^ 961 task 0: ring head/);
+    expect(text.at(-1)).toMatch(/^1000 .* task 1: ring head/);
+  });
+
+  test("shows where it goes wrong", () => {
+    const wrong = [op(0, operationBegin), op(0, operationWrong, { cell: 0x4000, place: "object 7" })];
+    expect(timeline(wrong, agents)).toContain("2 task 0: goes wrong at object 7");
+    expect(timeline([op(0, operationWrong)], agents)).toMatch(/goes wrong$/);
+  });
+
+  test("of narrow columns does not take values apart", () => {
+    const values = { before: 0xffff_ffff_ffff_ffffn, after: 0xffff_ffff_ffff_fffen };
+    const text = timeline([op(0, operationStore, { cell: head, ...values })], agents, { all: true, width: 30 });
+    expect(text).toMatch(/0xffffffffffffffff →\n +0xfffffffffffffffe/);
   });
 
   test("of two CPUs fits a terminal, and long names lose their middle", () => {

@@ -76,7 +76,11 @@ async function check(
     {
       compile: () => Promise.resolve({ core: module, moduleOf: () => module }),
       openPool: () => ({
-        run: ({ job }): RunningJob<CheckResult> => ({ outcome: run(job), share: () => 0, own: () => [0, 0] }),
+        run: ({ job, prepare = (one) => one }): RunningJob<CheckResult> => ({
+          outcome: run(prepare(job)),
+          share: () => 0,
+          own: () => [0, 0],
+        }),
         close: () => {
           isClosed = true;
           return Promise.resolve();
@@ -142,7 +146,8 @@ describe("which cases are checked:", () => {
     const asArgument = (await check(["shrinker"])).jobs;
     const asOption = (await check([], { problem: ["shrinker"] })).jobs;
     expect(new Set(asArgument.map(({ problem }) => problem))).toEqual(new Set(["shrinker"]));
-    expect(asOption).toEqual(asArgument);
+    const withoutTime = (jobs: readonly CheckJob[]) => jobs.map((job) => ({ ...job, msMax: 0 }));
+    expect(withoutTime(asOption)).toEqual(withoutTime(asArgument));
   });
 
   test("a file of the user's alone, and in the quarantine with skip-when-empty, too", async () => {
@@ -187,6 +192,17 @@ test.each<[Partial<CheckOptions>, Partial<CheckJob>]>([
   expect(jobs).toEqual([expect.objectContaining(expected)]);
 });
 
+test("a case has its own limit of time, and less where the time for all is short, but never nothing", async () => {
+  const limitsOf = async (secondsTotal: string): Promise<readonly number[]> =>
+    (await check([], { workers: "1", secondsTotal })).jobs.map(({ msMax }) => msMax);
+  expect(new Set(await limitsOf("86400"))).toEqual(new Set([30_000]));
+  const short = await limitsOf("300");
+  // Four times its even share: whatever the clock says, no more than that at first.
+  expect(short[0]).toBeLessThanOrEqual((4 * 300_000) / short.length);
+  expect(Math.min(...short)).toBeGreaterThan(500);
+  expect(Math.min(...(await limitsOf("1")))).toBe(500);
+});
+
 describe("a check ends", () => {
   test("with 0 when everything was exhausted or stopped at a bound, and says which", async () => {
     const { code, stdout } = await check(["single-list", "doubly-linked"], one, ({ variant }) =>
@@ -208,7 +224,8 @@ describe("a check ends", () => {
     );
     expect(code).toBe(4);
     expect(stdout).toContain("\nviolation in quarantine: single-list, put-against-remove ");
-    expect(stdout).toContain(`\n${counterexample.timeline}\n\nreclaim-bench replay ${counterexample.token}\n`);
+    expect(stdout).toContain(`\n${counterexample.timeline}\nat kasan_quarantine_put, `);
+    expect(stdout).toContain(`\n\nreclaim-bench replay ${counterexample.token}\n`);
   });
 
   test("with 4 when a case hung, for whoever goes on for ever is wrong", async () => {
@@ -314,6 +331,7 @@ describe("bad input gives exit code 2, one line that says what is wrong, and lea
     ["no states", () => ["--states-max", "0"], "--states-max: must be from 1 to 2147483647, got 0"],
     ["states that are no number", () => ["--states-max", "1e6"], "--states-max: must be a whole number, got '1e6'"],
     ["no time", () => ["--seconds-max", "0"], "--seconds-max: must be from 1 to 86400, got 0"],
+    ["no time at all", () => ["--seconds-total", "0"], "--seconds-total: must be from 1 to 86400, got 0"],
     ["no steps", () => ["--steps-max", "0"], "--steps-max: must be from 1 to"],
     ["no workers", () => ["--workers", "0"], "--workers: must be from 1 to 1024, got 0"],
     ["a seed too large", () => ["--scheduler", "random", "--seed", "4294967296"], "seed: must be a whole number"],

@@ -3,6 +3,7 @@
 import { describeMutants } from "./caught.ts";
 
 describeMutants("quarantine", {
+  shown: ["fifo-sum-unlocked", "slab-count-unlocked"],
   byCommand: ["fifo-reduces-unseen"],
   unreduced: ["fifo-reduces-unseen", "fifo-no-second-offline-check", "hash-splices-first"],
 });

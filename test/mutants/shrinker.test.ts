@@ -3,6 +3,7 @@
 import { describeMutants } from "./caught.ts";
 
 describeMutants("shrinker", {
-  byCommand: ["refcount-put-before-rcu"],
+  shown: ["rwsem-map-copied", "completion-counts-unlocked"],
+  byCommand: ["rwsem-unregisters-unlocked"],
   unreduced: ["refcount-one-look", "refcount-bit-tested", "rwsem-unregisters-unlocked", "srcu-does-not-wait"],
 });

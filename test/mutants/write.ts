@@ -80,6 +80,33 @@ function keepImportNames(text: string): string {
   return text.replaceAll(/^(export )?declare const (\w+)/gm, '@external("harness", "$2")\n$1declare const $2');
 }
 
+/** The name that the copy of a file has, but for that of the variant. */
+function copyNameOf(variant: string, file: string): string {
+  return `${variant}-${file.replaceAll("/", "-")}`;
+}
+
+/** Lines of a mutant as the compiler counts them, in a file as it calls it. */
+export interface Lines {
+  readonly file: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Lines that a mutant has instead of others, where {@link writeMutant} has written it: not those that it merely lacks. */
+export function changedLines({ name, problem, base, files }: Mutant, folder: string): readonly Lines[] {
+  return Object.entries(files).flatMap(([file, replacements]) => {
+    const copy = file === `${problem}/${base}` ? name : copyNameOf(name, file);
+    const text = readFileSync(path.join(folder, name, `${copy}.ts`), "utf8");
+    return replacements.flatMap(([before, after]) => {
+      const own = after.split("\n").filter((line) => !before.includes(line));
+      return own.map((line) => {
+        const from = text.slice(0, text.indexOf(line)).split("\n").length;
+        return { file: `${problem}/${copy}.ts`, from, to: from };
+      });
+    });
+  });
+}
+
 /**
  * Writes a mutant into a folder of its own in `folder`.
  *
@@ -106,7 +133,7 @@ export function writeMutant(
   addImporters(copied, imports);
   copied.add(main);
 
-  const copyName = (file: string): string => (file === main ? variant : `${variant}-${file.replaceAll("/", "-")}`);
+  const copyName = (file: string): string => (file === main ? variant : copyNameOf(variant, file));
   for (const file of copied) {
     if (existsSync(path.join(kernelFolder, problem, `${copyName(file)}.ts`))) {
       throw new Error(`mutant ${name}: there is a file ${copyName(file)}.ts in the project`);

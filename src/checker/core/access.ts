@@ -1,6 +1,6 @@
 // Accesses. Each is performed at once when nobody can notice it; else the call stops before it, and performs it in its next step.
 
-import { isReduced, isReleasedBy, isVisible, lookAtLock, touch } from "./conflicts";
+import { isReduced, isReleasedBy, isVisible, letGo, lookAtLock, reveal, touch } from "./conflicts";
 import { performed } from "./host";
 import { put32, put64, putQuietly } from "./journal";
 import { Agent } from "./layout";
@@ -59,6 +59,9 @@ export function stopBefore(operation: u32, cell: usize, bytes: u32): void {
   suspend();
 }
 
+/** Operations of a step from which on every cell is taken to be noticeable. */
+const operationsUnnoticed: u32 = 20_000;
+
 /** Whether the present access was scheduled: others can notice it. */
 let isScheduled: bool = false;
 
@@ -68,6 +71,8 @@ function begins(operation: u32, cell: usize, bytes: u32, isLocked: bool, isRelea
   if (!isSequential) {
     if (hasResumed()) isScheduled = true;
     else {
+      // A loop that looks at what nobody else has used yet would never end, and nobody else would come to use it.
+      if (bytes !== 0 && isReduced && !isCounted && operations >= operationsUnnoticed) reveal(cell, bytes);
       const stops = isCounted
         ? operations >= operationsMax || (isLocked && mustDrain())
         : (bytes !== 0 && !isRelease && isVisible(cell, bytes)) ||
@@ -82,6 +87,7 @@ function begins(operation: u32, cell: usize, bytes: u32, isLocked: bool, isRelea
   }
   if (bytes !== 0) {
     check(cell, bytes);
+    letGo();
     touch(cell, bytes, operation !== operationLoad);
     if (!isRelease) lookAtLock(cell);
   }

@@ -13,7 +13,7 @@
 // the free. A cell begins anew when its memory is handed out. Who touched what is then part of the state, since it
 // depends on the way there; of memory that is never handed out it is added up over the whole exploration.
 
-import { put32 } from "./journal";
+import { put32, putQuietly } from "./journal";
 import {
   Agent,
   arenaBase,
@@ -124,6 +124,12 @@ function learn(word: usize): void {
   learnt++;
 }
 
+/** Takes a cell for noticeable from now on. */
+export function reveal(cell: usize, bytes: u32): void {
+  learn(cell);
+  if (bytes === 8) learn(cell + 4);
+}
+
 function trackOf(word: usize): usize {
   return tracks + (word >> 2) * offsetof<Track>();
 }
@@ -131,6 +137,19 @@ function trackOf(word: usize): usize {
 function isInConflict(agents: u32): bool {
   const all = (agents | (agents >> 16)) & 0xffff;
   return agents >> 16 !== 0 && (all & (all - 1)) !== 0;
+}
+
+/**
+ * The running agent gives back the locks that it said it would: up to this operation they are its own, so somebody who gets
+ * one of them meanwhile is found out.
+ */
+export function letGo(): void {
+  const doing = changetype<Agent>(agent);
+  if ((doing.givesBack | doing.givesBackShared) === 0) return;
+  putQuietly(agent + offsetof<Agent>("held"), doing.held & ~doing.givesBack);
+  putQuietly(agent + offsetof<Agent>("heldShared"), doing.heldShared & ~doing.givesBackShared);
+  putQuietly(agent + offsetof<Agent>("givesBack"), 0);
+  putQuietly(agent + offsetof<Agent>("givesBackShared"), 0);
 }
 
 function touchWord(word: usize, isWrite: bool): void {

@@ -44,6 +44,9 @@ export class Agent {
   /** The spin lock that it is about to take, or 0; and what its next compare-exchange expects. */
   awaited: u32 = 0;
   expected: u32 = 0;
+  /** Locks of `held` and of `heldShared` that its next access gives back. */
+  givesBack: u32 = 0;
+  givesBackShared: u32 = 0;
 }
 
 /** A cell that a waiting agent looked at, and what it held. */

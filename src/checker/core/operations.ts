@@ -127,7 +127,7 @@ export function preemptOn(): void {
   const depth = changetype<Agent>(agent).preemptDepth - 1;
   traceMark(operationPreemptOn, 0, depth + 1, depth);
   put32(agent + offsetof<Agent>("preemptDepth"), depth);
-  if (depth === 0 && changetype<Agent>(agent).irqDepth === 0) letGo(preemptBit(cpuIndex));
+  if (depth === 0 && changetype<Agent>(agent).irqDepth === 0) release(preemptBit(cpuIndex));
 }
 
 export function irqOff(): void {
@@ -149,7 +149,7 @@ export function irqOn(): void {
   traceMark(operationIrqOn, 0, depth + 1, depth);
   put32(agent + offsetof<Agent>("irqDepth"), depth);
   if (depth === 0 && !isHandler()) {
-    letGo(changetype<Agent>(agent).preemptDepth === 0 ? irqBit(cpuIndex) | preemptBit(cpuIndex) : irqBit(cpuIndex));
+    release(changetype<Agent>(agent).preemptDepth === 0 ? irqBit(cpuIndex) | preemptBit(cpuIndex) : irqBit(cpuIndex));
   }
 }
 
@@ -157,7 +157,7 @@ function hold(bits: u32): void {
   putQuietly(agent + offsetof<Agent>("held"), changetype<Agent>(agent).held | bits);
 }
 
-function letGo(bits: u32): void {
+function release(bits: u32): void {
   putQuietly(agent + offsetof<Agent>("held"), changetype<Agent>(agent).held & ~bits);
 }
 
@@ -189,10 +189,11 @@ export function note(kind: u32, value: usize): void {
     checkAlone(value, bit, kind === noteLockShared);
     if (kind === noteLockAcquired) hold(bit);
     else share(bit);
-  } else if (kind === noteLockReleased) letGo(bitOfLock(value));
-  else if (kind === noteLockUnshared) {
-    const shared = agent + offsetof<Agent>("heldShared");
-    putQuietly(shared, load<u32>(shared) & ~bitOfLock(value));
+  } else if (kind === noteLockReleased) {
+    putQuietly(agent + offsetof<Agent>("givesBack"), changetype<Agent>(agent).givesBack | bitOfLock(value));
+  } else if (kind === noteLockUnshared) {
+    const shared = agent + offsetof<Agent>("givesBackShared");
+    putQuietly(shared, load<u32>(shared) | bitOfLock(value));
   } else if (kind < 32 && (violations & (1 << kind)) !== 0) find(findingInvariant, value, kind);
 }
 

@@ -1,7 +1,7 @@
 // Who can take a step, what the step touches, and taking it.
 
 import { expectBuffering, isTraced, trace } from "./access";
-import { irqBit, isReduced, isVisibleWord, touch, touchContext } from "./conflicts";
+import { irqBit, isReduced, isVisibleWord, letGo, touch, touchContext } from "./conflicts";
 import { find } from "./findings";
 import { put32, putQuietly } from "./journal";
 import {
@@ -462,6 +462,7 @@ function fallAsleep(): void {
 function end(): void {
   if (isTraced) trace(operationEnd, 0, 0, 0, 0, false);
   const isHandler = agentIndex >= taskCount + cpuCount;
+  letGo();
   stopLooking();
   setState(stateNone);
   put32(agent + offsetof<Agent>("isBegun"), 0);

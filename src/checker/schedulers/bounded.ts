@@ -5,7 +5,17 @@
 import type { Exploration, Explore, Finding, Limits, Model, Progress } from "../model.ts";
 import { Seen } from "../seen.ts";
 import { Steps } from "../slices.ts";
-import { countAgents, countOf, findAtEnd, livelockAfter, lowestOf, scheduledAgents, timeBound, Watch } from "./ends.ts";
+import {
+  circle,
+  countAgents,
+  countOf,
+  findAtEnd,
+  livelockAfter,
+  lowestOf,
+  scheduledAgents,
+  timeBound,
+  Watch,
+} from "./ends.ts";
 
 /** Every schedule with at most so many preemptions, 0 to 1000. */
 export function bounded(preemptions: number): Explore {
@@ -214,9 +224,4 @@ class Search {
       ...(finding === undefined ? {} : { finding, schedule: this.#steps.toSlices() }),
     };
   }
-}
-
-function circle(model: Model, agent: number): Finding {
-  const message = `${model.agents[agent]!.name} goes round in circles while nobody else can go on`;
-  return { kind: "livelock", invariant: "", message, agent };
 }

@@ -20,6 +20,12 @@ export function livelockAfter(model: Model, steps: string): Finding {
   return { kind: "livelock", invariant: "", message, agent: null };
 }
 
+/** An agent that comes back to a state while nobody else can do anything. */
+export function circle(model: Model, agent: number): Finding {
+  const message = `${model.agents[agent]!.name} goes round in circles while nobody else can go on`;
+  return { kind: "livelock", invariant: "", message, agent };
+}
+
 /** Agents that are scheduled. Store buffers and the clock are not: what they do is nobody's preemption. */
 export function scheduledAgents(model: Model): number {
   return model.agents.reduce(

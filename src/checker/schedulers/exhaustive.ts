@@ -7,7 +7,8 @@
 import type { Exploration, Explore, Finding, Limits, Model, Progress } from "../model.ts";
 import { Steps } from "../slices.ts";
 import { isNew, Visited } from "../visited.ts";
-import { countAgents, findAtEnd, livelockAfter, lowestOf, timeBound } from "./ends.ts";
+import { circle, countAgents, findAtEnd, livelockAfter, lowestOf, timeBound } from "./ends.ts";
+import { learnByWalking } from "./walks.ts";
 
 /** Steps between two looks at the clock. */
 const stepsAtOnce = 4096;
@@ -28,6 +29,10 @@ class Search {
   readonly #done: Int32Array;
   /** The agent that took the step from there. */
   readonly #agents: Uint8Array;
+  /** The state's hash, and 1 if only one agent can take a step there. */
+  readonly #low: Int32Array;
+  readonly #high: Int32Array;
+  readonly #isAlone: Uint8Array;
   #depth = 0;
   #deepest = 0;
   #transitions = 0;
@@ -51,12 +56,16 @@ class Search {
     this.#left = new Int32Array(limits.steps + 2);
     this.#done = new Int32Array(limits.steps + 2);
     this.#agents = new Uint8Array(limits.steps + 2);
+    this.#low = new Int32Array(limits.steps + 2);
+    this.#high = new Int32Array(limits.steps + 2);
+    this.#isAlone = new Uint8Array(limits.steps + 2);
   }
 
   /** Returns undefined when something was learnt, so that the search has to begin again. */
   run(): Exploration | undefined {
     const model = this.#model;
-    this.#enter(model.enabled(), 0);
+    const first = model.enabled();
+    this.#enter(first, first, 0);
     while (this.#depth >= 0) {
       const depth = this.#depth;
       const left = this.#left[depth] as number;
@@ -94,7 +103,9 @@ class Search {
       if (depth + 1 >= this.#limits.steps) {
         return this.#end("violation", "", livelockAfter(model, `${depth + 1} noticeable operations`));
       }
-      if (!this.#enterVisited(enabled, this.#usesSleepSets ? sleep : 0)) model.restore(this.#marks[depth] as number);
+      if (this.#enterVisited(enabled, this.#usesSleepSets ? sleep : 0)) continue;
+      if (this.#isInCircle(enabled)) return this.#end("violation", "", circle(model, lowestOf(enabled)));
+      model.restore(this.#marks[depth] as number);
     }
     return this.#end("exhausted", "");
   }
@@ -104,13 +115,27 @@ class Search {
     const again = this.#visited.visit(this.#model.hashLow(), this.#model.hashHigh(), sleep);
     if (again === 0) return false;
     this.#depth++;
-    if (again === isNew) this.#enter(enabled & ~sleep, sleep);
-    else this.#enter(enabled & again, sleep & ~again);
+    if (again === isNew) this.#enter(enabled, enabled & ~sleep, sleep);
+    else this.#enter(enabled, enabled & again, sleep & ~again);
     return true;
   }
 
-  #enter(left: number, sleep: number): void {
+  /** Whether the present state is one since which nobody but one agent could do anything. */
+  #isInCircle(enabled: number): boolean {
+    if (!isSingle(enabled)) return false;
+    const low = this.#model.hashLow();
+    const high = this.#model.hashHigh();
+    for (let depth = this.#depth; depth >= 0 && this.#isAlone[depth] === 1; depth--) {
+      if (this.#low[depth] === low && this.#high[depth] === high) return true;
+    }
+    return false;
+  }
+
+  #enter(enabled: number, left: number, sleep: number): void {
     const depth = this.#depth;
+    this.#low[depth] = this.#model.hashLow();
+    this.#high[depth] = this.#model.hashHigh();
+    this.#isAlone[depth] = isSingle(enabled) ? 1 : 0;
     this.#marks[depth] = this.#model.mark();
     this.#left[depth] = left;
     this.#sleep[depth] = sleep;
@@ -160,17 +185,21 @@ class Search {
   }
 }
 
+function isSingle(mask: number): boolean {
+  return (mask & (mask - 1)) === 0;
+}
+
 /**
  * @param usesSleepSets false explores every transition of every state, to compare with
  */
 export function exhaustive(usesSleepSets = true): Explore {
   return (model, limits, onProgress) => {
     const visited = new Visited();
-    for (;;) {
+    for (let round = 0; ; round++) {
+      learnByWalking(model, limits.steps, limits.deadline, round);
       const found = new Search(model, limits, visited, usesSleepSets, onProgress).run();
       if (found !== undefined) return found;
       visited.clear();
-      model.restart();
     }
   };
 }

@@ -35,7 +35,8 @@ export const counterexample: Counterexample = {
   ],
   preemptions: 1,
   token: "AbC-dEf_123",
-  timeline: "   CPU 0 | CPU 1\n 1 task 0: queue: 0→1\n 2       | task 1: object 3 is 0x5a <gone>",
+  timeline:
+    "   CPU 0 | CPU 1\n 1 task 0: queue: 0→1\n 2       | task 1: object 3 is 0x5a <gone>\nuse after free: task 1 loads a < b && c from object 3",
   frames: [
     { symbol: "", file: "machine/checked.ts", line: 12, column: 3 },
     { symbol: "kasan_quarantine_put", file: "quarantine/single-list.ts", line: 88, column: 5 },
