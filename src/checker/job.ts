@@ -150,9 +150,9 @@ export interface Shown {
 }
 
 function show(job: CheckJob, machine: CheckedMachine, schedule: readonly Slice[]): Shown {
-  const { sourceMap } = job.compiled;
+  const { sourceMap, wasm } = job.compiled;
   machine.restart();
-  machine.beginTrace(sourceMap === undefined ? undefined : readSourceMap(sourceMap, undefined));
+  machine.beginTrace(sourceMap === undefined ? undefined : readSourceMap(sourceMap, wasm, undefined));
   const { finding, preemptions } = replay(machine, schedule, operationsMax);
   return { finding, operations: machine.endTrace(), preemptions };
 }

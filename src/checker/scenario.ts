@@ -43,6 +43,8 @@ export interface Scenario {
   readonly superblocks: number;
   /** Whether the short check of a run explores it: seconds at most. */
   readonly isShort: boolean;
+  /** How many times the usual number of states a check explores of it at most. @default 1 */
+  readonly effort?: number;
   /** Whether it is explored under x86-TSO by default, too. */
   readonly isForTso: boolean;
 }

@@ -18,7 +18,7 @@ const caseBytes = 512 * 2 ** 20;
 const lookMs = 200;
 
 /** How much more than an even share of the time that is left a case may have: most need less. */
-const generosity = 4;
+const generosity = 16;
 /** A case has this much time at least, in ms. */
 const leastMs = 500;
 
@@ -60,6 +60,7 @@ export function jobOf(
     scenario: scenario.name,
     model,
     ...bounds,
+    statesMax: Math.ceil(bounds.statesMax * (scenario.effort ?? 1)),
     core: core.wasm,
     compiled,
   };

@@ -48,7 +48,7 @@ export const schedulerNames: readonly SchedulerChoice["name"][] = ["exhaustive",
 
 export const defaults = {
   scheduler: "exhaustive",
-  statesMax: "20000000",
+  statesMax: "1500000",
   stepsMax: "20000",
   secondsMax: "30",
   secondsTotal: "170",

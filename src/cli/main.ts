@@ -99,7 +99,11 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .option("--executions <number>", "executions of 'pct' and 'random'")
     .option("--seed <number>", "seed of 'pct' and 'random', from 0 to 4294967295")
     .option("--no-reduction", "take every operation for one that others notice; with 'exhaustive'")
-    .option("--states-max <number>", "most states of a case", defaults.statesMax)
+    .option(
+      "--states-max <number>",
+      "most states of a case, times the effort that its scenario is worth",
+      defaults.statesMax,
+    )
     .option("--steps-max <number>", "most steps of an execution; more are a livelock", defaults.stepsMax)
     .option("--seconds-max <number>", "most time of a case", defaults.secondsMax)
     .option("--seconds-total <number>", "most time of all cases, shared out as they begin", defaults.secondsTotal)

@@ -130,14 +130,15 @@ function sizeOf(tasks: readonly ScenarioTask[]): string {
 }
 
 /** What differs from one scenario to the next; the rest follows. */
-type Case = Pick<Scenario, "name" | "description" | "setup" | "tasks"> & { readonly isShort?: boolean };
+type Case = Pick<Scenario, "name" | "description" | "setup" | "tasks" | "effort"> & { readonly isShort?: boolean };
 
-function scenarioOf({ name, description, setup, tasks, isShort = false }: Case): Scenario {
+function scenarioOf({ name, description, setup, tasks, effort = 1, isShort = false }: Case): Scenario {
   const cpus = 1 + Math.max(...tasks.map(({ cpu }) => cpu));
   return {
     name,
     description,
     size: sizeOf(tasks),
+    effort,
     cpus,
     constants,
     setup,
@@ -221,6 +222,7 @@ export const quarantineScenarios: readonly Scenario[] = [
       { cpu: 1, events: [allocate(b(4)), allocate(b(5))] },
       { cpu: 2, events: [free(a(3)), destroy(cacheA)] },
     ],
+    effort: 2,
   },
   {
     name: "preempted",

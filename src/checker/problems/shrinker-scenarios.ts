@@ -62,7 +62,11 @@ interface Case {
   readonly ticks?: number;
   readonly closing: readonly ScenarioEvent[];
   readonly isShort?: boolean;
+  readonly effort?: number;
 }
+
+/** Of what is not exhausted with many times the usual number of states. */
+const little = 0.25;
 
 function sizeOf(tasks: readonly ScenarioTask[]): string {
   const counts = tasks.map(({ events }) => events.length);
@@ -195,11 +199,19 @@ const cases: readonly Case[] = [
     closing: [pass(0), offline(1), unmount(0), pass(0)],
   },
   {
+    name: "adds-and-walks-against-unregister",
+    description: "the list of all shrinkers is walked three times while objects come and a shrinker is unregistered",
+    setup: [create(0), mount(0), mount(1), addUsed(0, 0)],
+    tasks: onCpus([addUsed(0, 0), addUsed(0, 0)], [pass(0), pass(0)], [unmount(1), pass(0)]),
+    closing: [unmount(0), pass(0)],
+  },
+  {
     name: "two-unregisters-and-walks",
     description: "two shrinkers are unregistered and one registered while objects come and a cgroup is walked twice",
     setup: [create(0), create(1), mount(0), ...emptyMarked(0, 1), mount(1), addUsed(1, 1)],
     tasks: onCpus([mount(2), unmount(2)], [addUsed(0, 1), pass(1)], [pass(1), unmount(1)]),
     closing: [pass(0), unmount(0), pass(0), offline(1)],
+    effort: little,
   },
   {
     name: "contended-lock",
@@ -209,6 +221,7 @@ const cases: readonly Case[] = [
     tasks: onCpus([mount(1)], [unmount(0)], [offline(1)]),
     ticks: 2,
     closing: [addFreeable(1, 0), pass(0), unmount(1), pass(0)],
+    effort: little,
   },
   {
     name: "contended-lock-asleep",
@@ -218,6 +231,7 @@ const cases: readonly Case[] = [
     tasks: onCpus([pass(0)], [mount(2)], [unmount(1)]),
     ticks: 2,
     closing: [addFreeable(2, 0), pass(0), unmount(0), unmount(2), pass(0)],
+    effort: little,
   },
   {
     name: "preempted-walks",
@@ -229,6 +243,7 @@ const cases: readonly Case[] = [
       { cpu: 1, events: [unmount(0)] },
     ],
     closing: [pass(0), offline(1)],
+    effort: little,
   },
   {
     name: "preempted-writers",
@@ -240,6 +255,7 @@ const cases: readonly Case[] = [
       { cpu: 1, events: [pass(1)] },
     ],
     closing: [addFreeable(1, 0), pass(0), unmount(1), pass(0), offline(1)],
+    effort: little,
   },
   {
     name: "list-walk-preempted",
