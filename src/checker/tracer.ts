@@ -3,6 +3,7 @@
 import { symbolNames } from "../symbol-names.ts";
 import { operationFlush, operationTick } from "./core/protocol.ts";
 import type { CoreExports, CoreHost } from "./core-module.ts";
+import { withoutMergedFrames } from "./frames.ts";
 import type { Agent } from "./model.ts";
 import type { SourceFrame } from "./outcome.ts";
 import type { TracedOperation } from "./trace.ts";
@@ -82,7 +83,7 @@ export class Tracer {
 
   end(core: CoreExports): readonly TracedOperation[] {
     core.setTraced(0);
-    return this.#operations;
+    return withoutMergedFrames(this.#operations);
   }
 }
 

@@ -154,7 +154,7 @@ describe("states", () => {
   test.each([[[2]], [[5]], [[1, 1]], [[3, 4]], [[2, 2, 2]], [[1, 2, 3]]] as const)(
     "of separate tasks are the points of a grid: %j operations",
     (lengths) => {
-      const points = lengths.reduce((product, length) => product * (length + 3), 1);
+      const points = lengths.reduce((product: number, length) => product * (length + 3), 1);
       // The first is not counted, and the last one is an end.
       expect(states(separate(...lengths), everyOperation)).toBe(points - 2);
     },
@@ -292,7 +292,7 @@ test("sleep sets leave out no state, also where states come again", () => {
     next: fc.nat(4),
     other: fc.nat(4),
   });
-  const rules = fc.array(fc.array(rule, { minLength: 4, maxLength: 4 }), { minLength: 3, maxLength: 4 });
+  const rules = fc.array(fc.array(rule, { minLength: 4, maxLength: 4 }), { minLength: 2, maxLength: 3 });
   let leftOut = 0;
   fc.assert(
     fc.property(rules, (all) => {
@@ -301,11 +301,12 @@ test("sleep sets leave out no state, also where states come again", () => {
         search([plain, slept][index]!, limits, () => {}),
       );
       // Who goes round alone is a finding, at which the search stops.
-      fc.pre(first!.outcome === "exhausted" && second!.outcome === "exhausted");
+      expect(second!.outcome).toBe(first!.outcome);
+      if (first!.outcome !== "exhausted") return;
       expect([...slept.reached].sort()).toEqual([...plain.reached].sort());
       leftOut += first!.transitions - second!.transitions;
     }),
-    { numRuns: 1500 },
+    { numRuns: 300 },
   );
   expect(leftOut).toBeGreaterThan(1000);
 });

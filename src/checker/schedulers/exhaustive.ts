@@ -103,7 +103,8 @@ class Search {
       if (depth + 1 >= this.#limits.steps) {
         return this.#end("violation", "", livelockAfter(model, `${depth + 1} noticeable operations`));
       }
-      if (this.#enterVisited(enabled, this.#usesSleepSets ? sleep : 0)) continue;
+      // Whoever is alone does not sleep, for it may be going round in circles.
+      if (this.#enterVisited(enabled, this.#usesSleepSets ? withoutSingle(sleep, enabled) : 0)) continue;
       if (this.#isInCircle(enabled)) return this.#end("violation", "", circle(model, lowestOf(enabled)));
       model.restore(this.#marks[depth] as number);
     }
@@ -183,6 +184,10 @@ class Search {
       ...(found === undefined ? {} : { finding: found, schedule: this.#steps.toSlices() }),
     };
   }
+}
+
+function withoutSingle(sleep: number, enabled: number): number {
+  return isSingle(enabled) ? sleep & ~enabled : sleep;
 }
 
 function isSingle(mask: number): boolean {
