@@ -123,6 +123,7 @@ export const suspendingCheckedImports = [
   "now",
   "isRunning",
   "isIdle",
+  "deferAfter",
   "freed",
   "objectFreed",
 ] as const;

@@ -8,6 +8,11 @@ function innermost(frames: readonly SourceFrame[]): number {
   return frames.findLastIndex(({ file }) => file.startsWith("machine/")) + 1;
 }
 
+/** Whether code of all problems is there. What is of the problem itself says most, whoever calls it. */
+function isShared({ file }: SourceFrame): boolean {
+  return file.startsWith("sync/") || file.startsWith("slab/");
+}
+
 const textOf = ({ file, line, column }: SourceFrame): string => `${file}:${line}:${column}`;
 
 /**
@@ -20,7 +25,7 @@ export function withoutMergedFrames(operations: readonly TracedOperation[]): rea
   for (const { frames } of operations) {
     const at = innermost(frames);
     const [own, caller] = [frames[at], frames[at + 1]];
-    if (own === undefined || caller === undefined || caller.file === own.file) continue;
+    if (own === undefined || caller === undefined || caller.file === own.file || !isShared(own)) continue;
     const key = textOf(own);
     const known = callers.get(key) ?? new Set();
     callers.set(key, known.add(textOf(caller)));

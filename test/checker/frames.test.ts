@@ -47,7 +47,8 @@ test("other frames stay", () => {
   for (const stacks of [
     ["sync/b.ts:2 ring.ts:3", "sync/b.ts:2 ring.ts:3", "sync/b.ts:7 ring.ts:5"],
     ["sync/b.ts:2 sync/b.ts:3", "sync/b.ts:2 sync/b.ts:4"],
-    ["machine/a.ts:1", "ring.ts:3", ""],
+    ["quarantine/fifo.ts:2 sync/b.ts:3", "quarantine/fifo.ts:2 harness.ts:4"],
+    ["ring.ts:3", ""],
   ]) {
     expect(framesAfter(...stacks)).toEqual(stacks);
   }

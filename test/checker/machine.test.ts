@@ -459,6 +459,15 @@ const known: readonly Known[] = [
     expected: ["1"],
   },
   {
+    name: "also what two tasks of a CPU defer, whichever comes first",
+    program: {
+      ...oneCpu([add(0, x, 1), defer(0)], [add(1, x, 1), defer(1)]),
+      parts: [[add(2, y, 1)], [add(3, y, 1)]],
+    },
+    describe: registersAnd(4),
+    expected: ["0 1 0 1", "0 1 1 0", "1 0 0 1", "1 0 1 0"],
+  },
+  {
     name: "interrupts are taken in the order in which they were sent",
     program: { ...onCpus([interrupt(0, 0), interrupt(0, 1)]), parts: [[store(x, 1)], [load(0, x)]] },
     describe: registersAnd(1),

@@ -169,6 +169,7 @@ const meets: Readonly<Record<string, Counts>> = {
   "expansion-against-set-bit-and-walk": { counterExpansions: 1, counterVisits: 1, counterScans: 1 },
   "offline-against-walk": { counterVisits: 1, counterScans: 1, counterUnregistered: 1 },
   "offline-against-clear": { counterVisits: 2, counterBitsCleared: 1, counterScans: 1 },
+  "adds-and-walks-against-unregister": { counterUnregistered: 1, counterCallbacks: 4, counterScans: 3 },
   "two-unregisters-and-walks": { counterRegistered: 1, counterUnregistered: 2, counterVisits: 2, counterScans: 3 },
   "contended-lock": { counterRegistered: 1, counterUnregistered: 1 },
   "contended-lock-asleep": { counterRegistered: 1, counterUnregistered: 1, counterScans: 1 },

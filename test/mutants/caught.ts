@@ -20,7 +20,7 @@ const replayScript = path.join(path.dirname(fileURLToPath(import.meta.url)), "re
 const commandScript = path.join(packageRoot, "dist", "src", "cli", "bin.js");
 
 /** Each mutant is found within so many states; what it is made of is explored for as long. */
-const statesMax = 100_000;
+const statesMax = 200_000;
 /** Without the reduction, every operation is a state of its own. */
 const statesMaxUnreduced = 400_000;
 const operationsMax = 1_000_000;

@@ -214,6 +214,11 @@ export function timeCell(): usize {
   return pseudo + usize(cpusMax) * 8;
 }
 
+/** What is deferred on a CPU: the order in which several agents defer is the order in which it is performed. */
+export function workCell(cpu: u32): usize {
+  return timeCell() + 8 + usize(cpu) * 4;
+}
+
 // Agents in the order of their bits.
 
 export function workerOf(cpu: u32): u32 {

@@ -31,6 +31,7 @@ import {
   stateReady,
   taskCount,
   timeCell,
+  workCell,
   workOffset,
 } from "./layout";
 import { countPause, forgetRounds, lookAgain } from "./looks";
@@ -39,6 +40,7 @@ import {
   findingInvariant,
   findingOverflow,
   findingStuck,
+  operationDefer,
   operationInterrupt,
   operationIrqOff,
   operationIrqOn,
@@ -316,6 +318,9 @@ export function interrupt(target: u32, work: u32, argument: usize): void {
 }
 
 export function deferAfter(work: u32, argument: usize): void {
+  const list = workCell(cpuIndex);
+  if (!begins(operationDefer, list, isVisibleWord(list))) return;
+  if (!isSequential) touch(list, 4, true);
   const count = changetype<Cpu>(cpu).workCount;
   if (count === pendingMax) find(findingOverflow, 0, 0);
   put32(cpu + workOffset + usize(count) * 8, work);

@@ -40,6 +40,7 @@ import {
   operationBarrier,
   operationBegin,
   operationCompareExchange,
+  operationDefer,
   operationEnd,
   operationFlush,
   operationInterrupt,
@@ -258,6 +259,7 @@ function findFootprint(index: u32): void {
     if (operation === operationEnd || operation === operationWait || operation === operationSleep)
       secondCell = runsOf(home);
     if (operation === operationSleep) setFirst(timeCell(), 4, false);
+    else if (operation === operationDefer) setFirst(usize(doing.cell), 4, true);
     else if (operation === operationInterrupt) setFirst(contextOf(doing.cell), 4, true);
     else if (operation === operationBegin || operation === operationEnd || operation === operationPause) return;
     // Others notice it when it leaves the buffer.
