@@ -14,8 +14,10 @@ import type { Progress } from "./progress.ts";
 /** Memory of a case besides the tables that grow with its states: the arena, the journal and the instances of its CPUs. */
 const caseBytes = 512 * 2 ** 20;
 
-/** Times a second at which progress is looked at. */
+/** Time between two looks at the progress, in ms. */
 const lookMs = 200;
+/** Time at least over which a speed is told, in ms. */
+const speedMs = 2000;
 
 /** How much more than an even share of the time that is left a case may have: most need less. */
 const generosity = 16;
@@ -102,13 +104,19 @@ class Watched {
   readonly #cases: readonly CheckCase[];
   readonly #running: readonly RunningJob<CheckResult>[];
   readonly #isOver: readonly boolean[];
-  #states = 0;
-  #lookedMs = performance.now();
+  /** What each told last of its states and executions. */
+  readonly #told: (readonly [number, number])[];
+  /** Of all together. An exploration that begins again explores again what it has, so nothing is taken away. */
+  #done: [states: number, executions: number] = [0, 0];
+  #speed = "";
+  #speedDone: readonly [number, number] = [0, 0];
+  #speedAtMs = performance.now();
 
   constructor(cases: readonly CheckCase[], running: readonly RunningJob<CheckResult>[], isOver: readonly boolean[]) {
     this.#cases = cases;
     this.#running = running;
     this.#isOver = isOver;
+    this.#told = running.map(() => [0, 0]);
   }
 
   /** Cases' worth of work that is done in those that are not over. */
@@ -116,17 +124,33 @@ class Watched {
     return this.#running.reduce((sum, { share }, index) => sum + (this.#isOver[index] ? 0 : share()), 0);
   }
 
-  /** The first case that is not over, and the states that all explore in a second. */
+  /** Looks at what the cases tell of themselves. */
+  look(): void {
+    for (const [index, { own }] of this.#running.entries()) {
+      const told = own();
+      const before = this.#told[index] ?? told;
+      for (const place of [0, 1] as const) {
+        this.#done[place] += told[place] >= before[place] ? told[place] - before[place] : told[place];
+      }
+      this.#told[index] = told;
+    }
+    const ms = performance.now() - this.#speedAtMs;
+    if (ms < speedMs) return;
+    const [states, executions] = this.#done.map((all, place) =>
+      Math.round((1000 * (all - this.#speedDone[place]!)) / ms),
+    );
+    this.#speed = states! > 0 ? `${formatNumber(states)} states/s  ` : `${formatNumber(executions)} executions/s  `;
+    this.#speedDone = [...this.#done];
+    this.#speedAtMs = performance.now();
+  }
+
+  /** The speed, once it is known, and the first case that is not over. */
   get text(): string {
     const index = this.#isOver.indexOf(false);
     const one = this.#cases[index];
-    const states = this.#running.reduce((sum, { own }) => sum + own()[0], 0);
-    const nowMs = performance.now();
-    const rate = (1000 * (states - this.#states)) / Math.max(1, nowMs - this.#lookedMs);
-    this.#states = states;
-    this.#lookedMs = nowMs;
+    if (one === undefined) return `${this.#speed}done`;
     const percent = Math.floor(100 * (this.#running[index]?.share() ?? 0));
-    return `${formatNumber(Math.round(rate))} states/s  ${one === undefined ? "" : `${caseText(checkedCase(one))} ${percent}%`}`;
+    return `${this.#speed}${caseText(checkedCase(one))} ${percent}%`;
   }
 }
 
@@ -156,7 +180,11 @@ export async function performCases(
     shares === undefined ? job : { ...job, msMax: Math.min(job.msMax, shares.next()) };
   const running = jobs.map((job) => pool.run({ job, bytes: caseBytes, isWanted: () => true, prepare }));
   const watched = new Watched(cases, running, isOver);
-  const timer = setInterval(() => progress.update(watched.share, watched.text), lookMs);
+  const update = (ended: number): void => {
+    watched.look();
+    progress.update(watched.share + ended, watched.text);
+  };
+  const timer = setInterval(() => update(0), lookMs);
   progress.begin(watched.text);
   try {
     return await Promise.all(
@@ -167,6 +195,7 @@ export async function performCases(
           const outcome = outcomeOf(cases[index]!, jobs[index]!, result);
           isOver[index] = true;
           onOutcome(outcome, index);
+          update(1);
           progress.finish(1);
           return outcome;
         } catch (error) {

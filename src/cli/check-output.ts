@@ -23,9 +23,13 @@ export interface CheckOutput {
 }
 
 function isFolder(out: string): boolean {
-  return (
-    out.endsWith("/") || out.endsWith(path.sep) || (statSync(out, { throwIfNoEntry: false })?.isDirectory() ?? false)
-  );
+  if (out.endsWith("/") || out.endsWith(path.sep)) return true;
+  try {
+    return statSync(out).isDirectory();
+  } catch {
+    // It does not exist yet, or cannot: whether it can be written is seen later.
+    return false;
+  }
 }
 
 /**
@@ -56,7 +60,7 @@ export async function planOutput(formats: readonly string[], out: string | undef
     const known = Object.values(checkFormats).map((one) => `.${one.extension}`);
     throw new InputError(`--out ${out}: name the format with --format, or end the name with ${known.join(", ")}`);
   }
-  await checkWritable(path.dirname(path.resolve(out)));
+  await checkWritable(path.dirname(path.resolve(out)), out);
   return { format, targets: [{ format: named, file: out }] };
 }
 

@@ -83,7 +83,11 @@ export async function checkCommand(
   const report: CheckReport = {
     ...about,
     startedAt,
-    outcomes: outcomes.filter((outcome) => outcome !== undefined),
+    outcomes: outcomes.flatMap((outcome, index) => {
+      const variantFile = cases[index]?.variant.file;
+      if (outcome === undefined) return [];
+      return [variantFile === undefined ? outcome : { ...outcome, variantFile }];
+    }),
     unfinished: cases.filter((_, index) => outcomes[index] === undefined).map(checkedCase),
   };
   await writeOutput(report, output, io);

@@ -62,7 +62,7 @@ function boundsOf(one: CheckCase, all: readonly CheckCase[]): CheckBounds {
 /** What is wrong with the variant, in one line. */
 function violationText({ variant }: CheckCase, outcome: CheckOutcome): string {
   const { scenario, size, model, counterexample } = outcome;
-  const replay = replayText(outcome);
+  const replay = replayText(variant.file === undefined ? outcome : { ...outcome, variantFile: variant.file });
   const message = counterexample?.finding.message ?? "";
   return `variant '${variant.id}': ${findingName(outcome)} in ${scenario} (${size}) under ${model}: ${message}${replay === "" ? "" : `; to see it: ${replay}`}`;
 }

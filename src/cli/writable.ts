@@ -8,9 +8,10 @@ import { InputError } from "../errors.ts";
 /**
  * Refuses a folder that cannot be written. One that does not exist is made when it is needed.
  *
+ * @param out what the user has named, be it a file in the folder
  * @throws {InputError} with the reason
  */
-export async function checkWritable(folder: string): Promise<void> {
+export async function checkWritable(folder: string, out: string = folder): Promise<void> {
   let existing = path.resolve(folder);
   while (!existsSync(existing)) existing = path.dirname(existing);
   try {
@@ -18,6 +19,6 @@ export async function checkWritable(folder: string): Promise<void> {
     await writeFile(probe, "");
     await rm(probe);
   } catch (error) {
-    throw new InputError(`--out ${folder}: cannot write in ${existing} (${(error as NodeJS.ErrnoException).code})`);
+    throw new InputError(`--out ${out}: cannot write in ${existing} (${(error as NodeJS.ErrnoException).code})`);
   }
 }

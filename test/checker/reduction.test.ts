@@ -6,6 +6,9 @@ import { compileLitmus, describeEnd, explore, LitmusMachine, searches, TolerantM
 import { accessPrograms, anyPrograms } from "./random-programs.ts";
 import { endsOf, knownOperations } from "./x86-tso.ts";
 
+// The same programs each time: a failure is one of the change, not of the day.
+fc.configureGlobal({ seed: 1 });
+
 const litmus = await compileLitmus();
 
 describe("programs of loads, stores, locked operations and barriers come to what the abstract machine comes to", () => {
@@ -23,7 +26,7 @@ describe("programs of loads, stores, locked operations and barriers come to what
         }
         collectGarbage();
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 });
@@ -38,6 +41,8 @@ describe("programs of everything come to the same, and have the same deadlocks a
         for (const { name, reduction, search } of searches) {
           const machine = new TolerantMachine(litmus, program, { model, reduction }, describeEnd);
           const { outcome } = explore(machine, search);
+          // Too large to be compared.
+          fc.pre(outcome !== "bound");
           // What a broken lock leads to besides is not looked for.
           const ends = machine.ends.has(brokenLock) ? [brokenLock] : [...machine.ends].sort();
           expected ??= [outcome, ...ends];
@@ -45,7 +50,7 @@ describe("programs of everything come to the same, and have the same deadlocks a
         }
         collectGarbage();
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 });

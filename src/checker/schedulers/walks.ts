@@ -6,9 +6,11 @@ import type { Model } from "../model.ts";
 import { drawAgent } from "./random.ts";
 
 /** So many in a row that showed nothing new are the last ones; four times as many after each time that it was too few. */
-const quietAtFirst = 48;
+const quietAtFirst = 32;
 const quietMax = 1000;
 const walksMax = 4000;
+/** Steps of a walk; one without an end teaches as much by then. */
+const stepsEnough = 1000;
 /** Of 16 choices, those that go on with the same agent. */
 const samePer16 = 13;
 /**
@@ -25,7 +27,7 @@ export function learnByWalking(model: Model, stepsMax: number, deadline: number,
   for (let walks = 0; walks < walksMax && quiet < quietEnough && performance.now() < deadline; walks++) {
     const before = model.learnt;
     model.restart();
-    walk(model, stepsMax, numbers);
+    walk(model, Math.min(stepsMax, stepsEnough), numbers);
     quiet = model.learnt === before ? quiet + 1 : 0;
   }
   model.restart();

@@ -1,8 +1,15 @@
 // A check's report as JUnit XML: a suite for each problem, a test case for each case. One that stopped at a bound is
 // skipped, with the bound: it has neither passed nor failed.
 
-import type { CheckOutcome } from "../../checker/outcome.ts";
-import { type CheckedCase, type CheckReport, findingName, lastRung, placeText, replayText } from "./report.ts";
+import {
+  type CheckedCase,
+  type CheckReport,
+  findingName,
+  lastRung,
+  placeText,
+  type ReportedOutcome,
+  replayText,
+} from "./report.ts";
 import { countsOf } from "./tables.ts";
 
 const entities: Readonly<Record<string, string>> = {
@@ -47,14 +54,14 @@ function head({ problem, variant, scenario, model }: CheckedCase, ms: number): s
   });
 }
 
-function failureOf(outcome: CheckOutcome): string {
+function failureOf(outcome: ReportedOutcome): string {
   const { counterexample } = outcome;
   const texts = [placeText(outcome), counterexample?.timeline ?? "", replayText(outcome)].filter((text) => text !== "");
   const message = `${findingName(outcome)}: ${counterexample?.finding.message ?? ""}`;
   return `      ${open("failure", { type: "interleaving", message })}>${content(texts.join("\n\n"))}</failure>`;
 }
 
-function testCase(outcome: CheckOutcome): string[] {
+function testCase(outcome: ReportedOutcome): string[] {
   const begin = `    ${head(outcome, outcome.ms)}`;
   if (outcome.outcome === "exhausted") return [`${begin}/>`];
   const inside =

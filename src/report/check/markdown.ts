@@ -1,8 +1,16 @@
 // A check's report in Markdown.
 
-import type { CheckOutcome } from "../../checker/outcome.ts";
 import { renderTable } from "../markdown.ts";
-import { type CheckReport, caseText, findingName, findingText, placeText, replayText } from "./report.ts";
+import {
+  type CheckReport,
+  caseText,
+  findingName,
+  findingText,
+  placeText,
+  type ReportedOutcome,
+  replayText,
+  violationsOf,
+} from "./report.ts";
 import { groupBy, missText, rungTable, totalText, variantTable } from "./tables.ts";
 
 /** A fence that is longer than any in the text. */
@@ -12,9 +20,10 @@ function fenced(text: string): string {
   return `${fence}text\n${text.trimEnd()}\n${fence}`;
 }
 
-function violationSection(outcome: CheckOutcome): string[] {
-  const { counterexample } = outcome;
-  if (counterexample === undefined) return [];
+/** The first as a drawing; of the others, where the same was found. */
+function violationSection([outcome, ...others]: readonly ReportedOutcome[]): string[] {
+  const counterexample = outcome?.counterexample;
+  if (outcome === undefined || counterexample === undefined) return [];
   const place = placeText(outcome);
   const replay = replayText(outcome);
   return [
@@ -25,6 +34,7 @@ function violationSection(outcome: CheckOutcome): string[] {
     fenced(counterexample.timeline === "" ? findingText(counterexample.finding) : counterexample.timeline),
     "",
     ...(replay === "" ? [] : [fenced(replay), ""]),
+    ...others.flatMap((other) => [`The same in ${caseText(other)}:`, "", fenced(replayText(other)), ""]),
   ];
 }
 
@@ -36,7 +46,7 @@ export function renderCheckMarkdown(report: CheckReport): string {
     const rungs = rungTable(group);
     if (rungs !== null) lines.push(renderTable(rungs), "");
   }
-  const violations = outcomes.filter(({ outcome }) => outcome === "violation");
+  const violations = violationsOf(outcomes);
   if (violations.length > 0) lines.push("## Violations", "", ...violations.flatMap(violationSection));
   const miss = missText(outcomes);
   lines.push("## How this was made", "", ...(miss === "" ? [] : [miss, ""]), fenced(command), "");

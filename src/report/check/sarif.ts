@@ -5,8 +5,16 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { FindingKind } from "../../checker/model.ts";
-import type { CheckOutcome, SourceFrame } from "../../checker/outcome.ts";
-import { type CheckReport, caseText, findingName, mainFrame, replayText, sourceFile } from "./report.ts";
+import type { SourceFrame } from "../../checker/outcome.ts";
+import {
+  type CheckReport,
+  caseText,
+  findingName,
+  mainFrame,
+  type ReportedOutcome,
+  replayText,
+  sourceFile,
+} from "./report.ts";
 
 /** What each rule is about, for who has not read the documentation. */
 const descriptions: Readonly<Record<FindingKind, string>> = {
@@ -47,20 +55,27 @@ function locationOf(frame: SourceFrame) {
   };
 }
 
+/** Where a host shows it: of a user's own variant in its file, for no other is the host's. */
+function placeOf({ counterexample, variantFile }: ReportedOutcome): SourceFrame | undefined {
+  const main = counterexample === undefined ? undefined : mainFrame(counterexample);
+  if (variantFile === undefined || (main !== undefined && path.isAbsolute(main.file))) return main;
+  return { symbol: "", file: path.resolve(variantFile), line: 1, column: 1 };
+}
+
 /** The same for the same finding in later versions of the code, whatever its line and its schedule. */
-function fingerprint(outcome: CheckOutcome): string {
+function fingerprint(outcome: ReportedOutcome): string {
   const { problem, variant, scenario, model, counterexample } = outcome;
   const symbol = (counterexample === undefined ? undefined : mainFrame(counterexample))?.symbol ?? "";
   const text = [problem, variant, scenario, model, findingName(outcome), symbol].join("\n");
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
-function resultsOf(outcome: CheckOutcome) {
+function resultsOf(outcome: ReportedOutcome) {
   const { counterexample } = outcome;
   if (counterexample === undefined) return [];
   const { finding, frames, token, timeline, preemptions } = counterexample;
   const replay = replayText(outcome);
-  const main = mainFrame(counterexample);
+  const main = placeOf(outcome);
   const text = `${findingName(outcome)}: ${finding.message}. ${caseText(outcome)}.${replay === "" ? "" : ` To see it: ${replay}`}`;
   return [
     {

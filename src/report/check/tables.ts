@@ -1,6 +1,6 @@
 // The tables of a check, for terminals and Markdown alike.
 
-import type { CheckOutcome } from "../../checker/outcome.ts";
+import type { CheckOutcome, Rung } from "../../checker/outcome.ts";
 import { formatNs, formatNumber } from "../format.ts";
 import type { Table } from "../tables.ts";
 import { type CheckReport, findingName, lastRung } from "./report.ts";
@@ -88,6 +88,13 @@ export function variantTable(outcomes: readonly CheckOutcome[]): Table {
   return [["variant", "model", "largest exhausted", "states", "executions", "time", "outcome"], ...rows];
 }
 
+/** How a rung ended. One that its own number of preemptions has ended has nothing left below that. */
+function rungOutcome(name: string, { outcome, bound }: Rung["exploration"]): string {
+  if (outcome !== "bound" || bound === "") return outcome;
+  const isWhole = bound === "0 preemptions" ? name === "no preemption" : name.endsWith(` ${bound}`);
+  return isWhole ? "all explored" : `stopped at ${bound}`;
+}
+
 /** A row for each rung of ladders of several rungs; empty where there is none. */
 export function rungTable(outcomes: readonly CheckOutcome[]): Table | null {
   const rows = outcomes
@@ -97,9 +104,7 @@ export function rungTable(outcomes: readonly CheckOutcome[]): Table | null {
         index === 0 ? `${variant}, ${scenario}, ${model}` : "",
         formatNumber(exploration.states === 0 ? null : exploration.states),
         formatNumber(exploration.executions),
-        exploration.outcome === "bound" && exploration.bound !== ""
-          ? `${name}: stopped at ${exploration.bound}`
-          : `${name}: ${exploration.outcome}`,
+        `${name}: ${rungOutcome(name, exploration)}`,
       ]),
     );
   return rows.length === 0 ? null : [["case", "states", "executions", "rung"], ...rows];
@@ -118,9 +123,16 @@ export function totalText({ outcomes, unfinished }: CheckReport): string {
   return `${cases} ${cases === 1 ? "case" : "cases"}: ${parts.join(", ")}`;
 }
 
+/** With one digit, rounded up: `5e-7`. */
+function roundedUp(value: number): string {
+  const power = 10 ** Math.floor(Math.log10(value));
+  const digit = Math.ceil((value / power) * (1 - Number.EPSILON));
+  return (digit * power).toExponential(0);
+}
+
 /** What "exhausted" leaves open; empty where no states were told apart by hashes. */
 export function missText(outcomes: readonly CheckOutcome[]): string {
   const probability = outcomes.reduce((sum, { missProbability }) => sum + missProbability, 0);
   if (probability === 0) return "";
-  return `States are told apart by 64-bit hashes; that two had the same in any of these cases, so that one was left out, has a probability below ${probability.toExponential(0)}.`;
+  return `States are told apart by 64-bit hashes; that two had the same in any of these cases, so that one was left out, has a probability below ${roundedUp(probability)}.`;
 }

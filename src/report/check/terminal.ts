@@ -1,13 +1,21 @@
 // A check's report for a terminal.
 
-import type { CheckOutcome } from "../../checker/outcome.ts";
 import { renderFitting, wrapText } from "../terminal.ts";
-import { type CheckReport, caseText, findingText, placeText, replayText } from "./report.ts";
+import {
+  type CheckReport,
+  caseText,
+  findingText,
+  placeText,
+  type ReportedOutcome,
+  replayText,
+  violationsOf,
+} from "./report.ts";
 import { groupBy, missText, rungTable, totalText, variantTable } from "./tables.ts";
 
-function violationText(outcome: CheckOutcome): string {
-  const { counterexample } = outcome;
-  if (counterexample === undefined) return "";
+/** The first as a drawing; of the others, where the same was found. */
+function violationText([outcome, ...others]: readonly ReportedOutcome[]): string {
+  const counterexample = outcome?.counterexample;
+  if (outcome === undefined || counterexample === undefined) return "";
   const place = placeText(outcome);
   const replay = replayText(outcome);
   return [
@@ -18,6 +26,7 @@ function violationText(outcome: CheckOutcome): string {
     ...(place === "" ? [] : [`at ${place}`]),
     "",
     ...(replay === "" ? [] : [replay, ""]),
+    ...others.flatMap((other) => [`the same in ${caseText(other)}`, replayText(other), ""]),
   ].join("\n");
 }
 
@@ -29,7 +38,7 @@ export function renderCheckTerminal(report: CheckReport): string {
     const rungs = rungTable(group);
     if (rungs !== null) lines.push(renderFitting(rungs), "");
   }
-  for (const outcome of outcomes) if (outcome.outcome === "violation") lines.push(violationText(outcome));
+  for (const group of violationsOf(outcomes)) lines.push(violationText(group));
   lines.push(totalText(report));
   const miss = missText(outcomes);
   if (miss !== "") lines.push(wrapText(miss));
