@@ -48,10 +48,10 @@ export const schedulerNames: readonly SchedulerChoice["name"][] = ["exhaustive",
 
 export const defaults = {
   scheduler: "exhaustive",
-  statesMax: "1500000",
+  statesMax: "1000000",
   stepsMax: "20000",
   secondsMax: "30",
-  secondsTotal: "170",
+  secondsTotal: "140",
 } as const;
 
 /** Ladder of the bounded scheduler, and change points of pct, when the user does not say. */

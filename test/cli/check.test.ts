@@ -1,11 +1,15 @@
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { suites } from "../../bench/index.ts";
 import type { CheckJob, CheckOutcome } from "../../src/checker/outcome.ts";
 import type { CheckResult } from "../../src/checker/pool.ts";
 import { checkCommand } from "../../src/cli/check.ts";
+import { performCases } from "../../src/cli/check-cases.ts";
 import { type CheckOptions, defaults } from "../../src/cli/check-options.ts";
+import { planChecks } from "../../src/cli/check-plan.ts";
 import type { Io } from "../../src/cli/io.ts";
+import { Progress } from "../../src/cli/progress.ts";
 import { StoppedError } from "../../src/errors.ts";
 import type { RunningJob } from "../../src/job-pool.ts";
 import { checkFormats } from "../../src/report/check/formats.ts";
@@ -46,8 +50,7 @@ function outcomeOf(
 async function check(
   names: readonly string[],
   options: Partial<CheckOptions> = {},
-  perform: (job: CheckJob) => Partial<CheckOutcome> | CheckResult | Error | Promise<Partial<CheckOutcome>> = () => ({}),
-  told: () => readonly [states: number, executions: number] = () => [0, 0],
+  perform: (job: CheckJob) => Partial<CheckOutcome> | CheckResult | Error = () => ({}),
 ): Promise<Checked> {
   const jobs: CheckJob[] = [];
   let [stdout, stderr, isClosed] = ["", "", false];
@@ -80,7 +83,7 @@ async function check(
         run: ({ job, prepare = (one) => one }): RunningJob<CheckResult> => ({
           outcome: run(prepare(job)),
           share: () => 0,
-          own: () => told(),
+          own: () => [0, 0],
         }),
         close: () => {
           isClosed = true;
@@ -175,7 +178,7 @@ describe("which cases are checked:", () => {
 });
 
 test.each<[Partial<CheckOptions>, Partial<CheckJob>]>([
-  [{}, { scheduler: { name: "exhaustive", reduction: true }, statesMax: 20_000_000, msMax: 30_000 }],
+  [{}, { scheduler: { name: "exhaustive", reduction: true }, statesMax: Number(defaults.statesMax), msMax: 30_000 }],
   [{ reduction: false }, { scheduler: { name: "exhaustive", reduction: false } }],
   [{ scheduler: "bounded" }, { scheduler: { name: "bounded", preemptions: 3, isFull: true } }],
   [{ scheduler: "bounded", preemptions: "0" }, { scheduler: { name: "bounded", preemptions: 0, isFull: false } }],
@@ -198,8 +201,8 @@ test("a case has its own limit of time, and less where the time for all is short
     (await check([], { workers: "1", secondsTotal })).jobs.map(({ msMax }) => msMax);
   expect(new Set(await limitsOf("86400"))).toEqual(new Set([30_000]));
   const short = await limitsOf("300");
-  // Four times its even share: whatever the clock says, no more than that at first.
-  expect(short[0]).toBeLessThanOrEqual((4 * 300_000) / short.length);
+  // Sixteen times its even share: whatever the clock says, no more than that at first.
+  expect(short[0]).toBeLessThanOrEqual((16 * 300_000) / short.length);
   expect(Math.min(...short)).toBeGreaterThan(500);
   expect(Math.min(...(await limitsOf("1")))).toBe(500);
 });
@@ -227,6 +230,14 @@ describe("a check ends", () => {
     expect(stdout).toContain("\nviolation in quarantine: single-list, put-against-remove ");
     expect(stdout).toContain(`\n${counterexample.timeline}\nat kasan_quarantine_put, `);
     expect(stdout).toContain(`\n\nreclaim-bench replay ${counterexample.token}\n`);
+  });
+
+  test("with 4 when a variant of the user's own is wrong, and says how to replay that", async () => {
+    const mine = file("mine.ts", "");
+    const options = { ...one, problem: ["quarantine"], variantFile: [mine] };
+    const { code, stdout } = await check(["mine"], options, () => ({ outcome: "violation", counterexample }));
+    expect(code).toBe(4);
+    expect(stdout).toContain(`\nreclaim-bench replay ${counterexample.token} --variant-file ${mine}\n`);
   });
 
   test("with 4 when a case hung, for whoever goes on for ever is wrong", async () => {
@@ -259,8 +270,56 @@ describe("a check ends", () => {
 
 test("progress says how many cases are done, and what remains", async () => {
   const { stderr } = await check(["single-list", "doubly-linked"], one);
-  expect(stderr).toMatch(/^100% 2\/2 {2}elapsed 0s, remaining 0s {2}.*states\/s/m);
+  expect(stderr).toMatch(/^50% 1\/2 {2}elapsed 0s, remaining \? {2}quarantine: doubly-linked, put-against-remove /m);
+  expect(stderr).toMatch(/^100% 2\/2 {2}elapsed 0s, remaining 0s {2}done$/m);
 });
+
+test.each([
+  ["states", [500, 900, 100, 400], "650 states/s"],
+  ["executions", [500, 900, 1000, 1200], "600 executions/s"],
+])(
+  "progress tells a speed over two seconds, of %s, and never less than nothing when they begin again",
+  async (what, told, speed) => {
+    vi.useFakeTimers();
+    try {
+      const [first] = planChecks(suites, {
+        problems: [],
+        variants: ["single-list"],
+        outside: new Map(),
+        scenarios: [],
+        models: [],
+      });
+      let end: (result: CheckResult) => void = () => {};
+      const ended = new Promise<CheckResult>((resolve) => {
+        end = resolve;
+      });
+      const shown: string[] = [];
+      let place = -1;
+      const own = (): readonly [number, number] => {
+        const value = told[place] ?? 0;
+        return what === "states" ? [value, 3] : [0, value];
+      };
+      const pool = { run: () => ({ outcome: ended, share: () => 0.25, own }), close: () => Promise.resolve() };
+      const io: Io = {
+        write: () => {},
+        warn: (text) => void shown.push(text),
+        clock: () => new Date(),
+        isTerminal: true,
+        columns: 200,
+      };
+      const job = { scheduler: { name: "exhaustive", reduction: true } } as CheckJob;
+      const performed = performCases([first!], [job], pool, new Progress(io, { unitsTotal: 1 }));
+      for (place = 0; place < told.length; place++) await vi.advanceTimersByTimeAsync(500);
+      await vi.advanceTimersByTimeAsync(200);
+      end({ kind: "done", outcome: outcome() });
+      await performed;
+      expect(shown.filter((text) => text.includes("/s"))).not.toEqual([]);
+      for (const text of shown.filter((one) => one.includes("/s"))) expect(text).toContain(`  ${speed}  `);
+    } finally {
+      vi.useRealTimers();
+    }
+  },
+);
 
 describe("a report is written", () => {
   const settled = (out: string): string[] => readdirSync(out).sort();
@@ -344,6 +403,11 @@ describe("bad input gives exit code 2, one line that says what is wrong, and lea
       "--out result.csv: is one file, and --format names 2 formats",
     ],
     ["a file of no known format", () => ["--out", "result.pdf"], "--out result.pdf: name the format with --format"],
+    [
+      "a file in what is no folder",
+      () => ["--out", path.join(file("plain", ""), "x.json")],
+      "plain/x.json: cannot write in ",
+    ],
     ["a place that cannot be written", () => ["--out", "/proc/none/"], "--out /proc/none/: cannot write in /proc"],
     [
       "a variant file without its problem",

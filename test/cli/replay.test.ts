@@ -27,7 +27,7 @@ describe("a violation of a user's variant", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     mine = mistaken();
     checking = await call(["check", "mistaken", ...checked, "--variant-file", mine]);
-    token = /^reclaim-bench replay (\S+)$/m.exec(checking.stdout)?.[1] ?? "";
+    token = /^reclaim-bench replay (\S+) --variant-file \S+$/m.exec(checking.stdout)?.[1] ?? "";
   }, 120_000);
 
   test("is found, with exit code 4, and named by its place in the user's file or in what that stands on", () => {

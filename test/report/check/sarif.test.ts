@@ -130,6 +130,19 @@ describe("SARIF of a check", () => {
       artifactLocation: { uri: "my%20folder/variant.ts", uriBaseId: "%SRCROOT%" },
       region: { startLine: 1, startColumn: 1 },
     });
+    // The places in the package are none of the repository that a user's own variant lies in.
+    const [own] = sarif.parse(
+      JSON.parse(renderCheckSarif({ ...clean, outcomes: [{ ...violated, variantFile: "/elsewhere/mine.ts" }] })),
+    ).runs[0].results;
+    expect(own?.locations).toEqual([
+      {
+        physicalLocation: {
+          artifactLocation: { uri: "file:///elsewhere/mine.ts" },
+          region: { startLine: 1, startColumn: 1 },
+        },
+      },
+    ]);
+    expect(own?.stacks?.[0]?.frames).toHaveLength(3);
     const nowhere = { ...counterexample, frames: [] };
     expect(runOf([{ ...violated, counterexample: nowhere }]).results[0]?.locations).toEqual([]);
   });

@@ -4,7 +4,7 @@ import { checkColumns, renderCheckCsv } from "../../../src/report/check/csv.ts";
 import { checkFormats } from "../../../src/report/check/formats.ts";
 import { renderCheckJson } from "../../../src/report/check/json.ts";
 import { renderCheckMarkdown } from "../../../src/report/check/markdown.ts";
-import { sourceFile } from "../../../src/report/check/report.ts";
+import { mainFrame, replayText, sourceFile } from "../../../src/report/check/report.ts";
 import { largestExhausted, missText, totalText, variantTable } from "../../../src/report/check/tables.ts";
 import { renderCheckTerminal } from "../../../src/report/check/terminal.ts";
 import { clean, counterexample, outcome, report, rung, violated } from "./outcomes.ts";
@@ -54,6 +54,9 @@ test("the total counts what was not reached, too", () => {
 test("the probability of a missed state is that of all cases together, and nothing where there are no hashes", () => {
   expect(missText([outcome(), outcome()])).toContain("a probability below 2e-12.");
   expect(missText([outcome({ missProbability: 0 })])).toBe("");
+  // A limit is rounded up.
+  expect(missText([outcome({ missProbability: 5.1e-7 })])).toContain("below 6e-7.");
+  expect(missText([outcome({ missProbability: 9.2e-7 })])).toContain("below 1e-6.");
 });
 
 describe("on the terminal", () => {
@@ -93,6 +96,34 @@ describe("on the terminal", () => {
       /^single-list, put-against-remove, sc +12 +30 /,
     );
     expect(lines.find((line) => line.endsWith("at most 1 preemption: stopped at 99 states"))).toMatch(/^ +99 +30 /);
+  });
+
+  test("a rung that only its own number of preemptions has ended is all explored", () => {
+    const rungs = ["0 preemptions", "1 preemption", "2 preemptions"].map((bound, index) =>
+      rung(index === 0 ? "no preemption" : `at most ${bound}`, { outcome: "bound", bound }),
+    );
+    const text = renderCheckTerminal({ ...clean, outcomes: [outcome({ scheduler: "bounded", rungs })] });
+    for (const { name } of rungs) expect(text).toContain(`  ${name}: all explored\n`);
+  });
+
+  test("what was found several times in a variant is drawn once, at its shortest", () => {
+    const longer = { ...counterexample, timeline: `3 more\n${counterexample.timeline}`, token: "long" };
+    const outcomes = [
+      { ...violated, scenario: "long-one", counterexample: longer },
+      violated,
+      { ...violated, variant: "other" },
+    ];
+    const text = renderCheckTerminal({ ...clean, outcomes });
+    expect(text.split(counterexample.timeline)).toHaveLength(3);
+    expect(text).not.toContain("3 more");
+    expect(text).toContain(
+      "\nthe same in quarantine: hash-buckets buckets=16, long-one (2 tasks x 2 operations), sc\nreclaim-bench replay long\n",
+    );
+    const markdown = renderCheckMarkdown({ ...clean, outcomes });
+    expect(markdown.match(/^### /gm)).toHaveLength(2);
+    expect(markdown).toContain(
+      "The same in quarantine: hash-buckets buckets=16, long-one (2 tasks x 2 operations), sc:",
+    );
   });
 
   test("of a case that hung there is neither place, timeline nor token", () => {
@@ -185,6 +216,21 @@ test.each([
   ["/elsewhere/variant.ts", "/elsewhere/variant.ts"],
 ])("the file of a frame, %s, is shown as %s", (file, shown) => {
   expect(sourceFile({ symbol: "", file, line: 1, column: 1 })).toBe(shown);
+});
+
+test("a replay of a user's own variant names its file, in quotes where a shell needs them", () => {
+  expect(replayText(violated)).toBe("reclaim-bench replay AbC-dEf_123");
+  expect(replayText({ ...violated, variantFile: `${process.cwd()}/mine/variant.ts` })).toBe(
+    "reclaim-bench replay AbC-dEf_123 --variant-file mine/variant.ts",
+  );
+  expect(replayText({ ...violated, variantFile: "/my files/variant.ts" })).toBe(
+    "reclaim-bench replay AbC-dEf_123 --variant-file '/my files/variant.ts'",
+  );
+});
+
+test("a violation is shown in the user's own file where that takes part in it", () => {
+  const own = { symbol: "", file: "/elsewhere/variant.ts", line: 3, column: 1 };
+  expect(mainFrame({ frames: [...counterexample.frames, own] })).toBe(own);
 });
 
 test("every format ends with a newline, and its extension is its own", () => {
