@@ -44,6 +44,8 @@ export interface CoreExports {
   stateOf(agent: number): number;
   operationOf(agent: number): number;
   operandOf(agent: number): number;
+  /** The spin lock that an agent is about to take, or 0. */
+  awaitedOf(agent: number): number;
   lockOf(bit: number): number;
   shadowAt(address: number): number;
 }

@@ -35,6 +35,7 @@ export interface CheckedCase {
 
 /** Bytes of the core's tables and its journal, behind the arena of a scenario. */
 const coreBytes = 160 * 2 ** 20;
+const pageBytes = 4096;
 /** Bits of a note's kind that can be a violation. */
 const noteKinds = 32;
 const noteLockAcquired = 1;
@@ -270,6 +271,13 @@ export class CheckedMachine implements Model {
   }
 
   #nameOf(address: number): string {
+    // The pages that the core gives the agents lie where the arena ends.
+    const offset = address - Math.ceil(this.#running.layout.arenaEnd / pageBytes) * pageBytes;
+    const agent = Math.floor(offset / pageBytes);
+    if (offset >= 0 && agent < this.agents.length && this.agents[agent]?.kind !== "flush") {
+      const name = this.agents[agent]?.name.replace(/ on CPU \d+$/, "");
+      return `stack of ${name} +${offset % pageBytes}`;
+    }
     return this.#case.problem.nameOf(this.#running, address);
   }
 

@@ -25,7 +25,7 @@ export function agentsOf(taskCpus: readonly number[], cpus: number): readonly Ag
 /** Who waits for what, where nobody can go on. */
 export function describeWaits(
   agents: readonly Agent[],
-  core: Pick<CoreExports, "stateOf" | "operationOf" | "operandOf">,
+  core: Pick<CoreExports, "stateOf" | "operationOf" | "operandOf" | "awaitedOf">,
   nameOf: (address: number) => string,
 ): string {
   const waits: string[] = [];
@@ -39,6 +39,8 @@ export function describeWaits(
     else if (state === stateSleeping || operation === operationSleep) waits.push(`${name} sleeps for a while`);
     else if (operation === operationWait) waits.push(`${name} is about to sleep`);
     else if (operation === operationEnd) waits.push(`${name} is about to end`);
+    else if (core.awaitedOf(index) !== 0)
+      waits.push(`${name} waits for the lock at ${nameOf(core.awaitedOf(index) >>> 0)}`);
     else waits.push(`${name} does not get its CPU`);
   }
   return waits.length === 0 ? "nobody waits" : waits.join("; ");

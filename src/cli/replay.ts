@@ -2,7 +2,6 @@
 
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { createInterface } from "node:readline/promises";
 import { suites } from "../../bench/index.ts";
 import { type CompiledModule, compileCheckerCore, compileModule, type ModuleSource } from "../build/compile.ts";
 import { framesOf, replaySchedule } from "../checker/job.ts";
@@ -11,7 +10,7 @@ import { decodeToken, type TokenContent } from "../checker/token.ts";
 import { InputError } from "../errors.ts";
 import { planVariant } from "../plan/variant.ts";
 import { findingText, frameText, mainFrame } from "../report/check/report.ts";
-import { terminalWidth } from "../report/terminal.ts";
+import { terminalWidth, wrapText } from "../report/terminal.ts";
 import { jobOf, ownFrame } from "./check-cases.ts";
 import { defaults, tableBytesMax } from "./check-options.ts";
 import { type CheckCase, checkedSource, problemCheckOf } from "./check-plan.ts";
@@ -39,17 +38,33 @@ export interface ReplayWorld {
   readonly pause: ((signal: AbortSignal) => Promise<boolean>) | null;
 }
 
-/** Waits for a line of standard input. */
-async function pauseForEnter(signal: AbortSignal): Promise<boolean> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+/** What of a terminal's input a pause needs. */
+export type Keys = Pick<NodeJS.ReadStream, "setRawMode" | "on" | "off" | "resume" | "pause">;
+
+/** Waits for Enter, which is not echoed; false for Ctrl-C, Ctrl-D and the end of the input. */
+export async function pauseForEnter(signal: AbortSignal, keys: Keys = process.stdin): Promise<boolean> {
+  if (signal.aborted) return false;
+  const done = new AbortController();
+  keys.setRawMode(true);
   try {
-    await lines.question("", { signal });
-    return true;
-  } catch (error) {
-    if (signal.aborted) return false;
-    throw error;
+    return await new Promise((resolve) => {
+      const stop = (): void => resolve(false);
+      const read = (typed: Buffer): void => {
+        if (/[\u0003\u0004]/.test(String(typed))) stop();
+        else if (/[\r\n]/.test(String(typed))) resolve(true);
+      };
+      keys.on("data", read).on("end", stop);
+      signal.addEventListener("abort", stop);
+      done.signal.addEventListener("abort", () => {
+        keys.off("data", read).off("end", stop);
+        signal.removeEventListener("abort", stop);
+      });
+      keys.resume();
+    });
   } finally {
-    lines.close();
+    done.abort();
+    keys.pause();
+    keys.setRawMode(false);
   }
 }
 
@@ -124,8 +139,10 @@ export async function replayCommand(
   );
   const { operations, agents, finding } = world.replay(job, token.schedule);
   const { scenario, variant, problem, model } = one;
-  io.write(`${problem}: ${variant.id}, ${scenario.name} (${scenario.size}), ${model}: ${scenario.description}\n\n`);
-  const [head = "", ...rows] = timeline(operations, agents, { all: options.all, width: widthOf(io) }).split("\n");
+  const width = widthOf(io);
+  const about = `${problem}: ${variant.id}, ${scenario.name} (${scenario.size}), ${model}: ${scenario.description}`;
+  io.write(`${wrapText(about, width)}\n\n`);
+  const [head = "", ...rows] = timeline(operations, agents, { all: options.all, width }).split("\n");
   io.write(`${head}\n`);
   const pause = options.step ? world.pause : null;
   for (const row of rows) {

@@ -23,6 +23,7 @@ export { learnt, showAll } from "./conflicts";
 export { finding, findingCell, findingDetail, forgetFinding } from "./findings";
 export {
   argumentTaken,
+  awaitedOf,
   begin,
   bindCpu,
   bufferedStores,

@@ -137,6 +137,11 @@ export function operationOf(index: u32): u32 {
   return changetype<Agent>(agentAt(index)).operation;
 }
 
+/** The spin lock that an agent is about to take, or 0. */
+export function awaitedOf(index: u32): u32 {
+  return changetype<Agent>(agentAt(index)).awaited;
+}
+
 export function operandOf(index: u32): u32 {
   return changetype<Agent>(agentAt(index)).cell;
 }
