@@ -62,7 +62,33 @@ const suspendingImports: Readonly<Record<Suspension, readonly string[]>> = {
 /** Where the code under test lies. */
 export const kernelFolder = path.join(packageRoot, "src", "kernel");
 
-type BinaryenOptions = { setPassArgument(name: string, value: string): void; clearPassArguments(): void };
+type BinaryenOptions = {
+  setPassArgument(name: string, value: string): void;
+  clearPassArguments(): void;
+  addPassToSkip(name: string): void;
+  clearPassesToSkip(): void;
+};
+
+/** Makes one function of those with the same code, of which then one alone has a place in the sources. */
+const mergingPass = "duplicate-function-elimination";
+
+/** What the compiler leaves out is the same for all modules of a process, so each says it anew. */
+class NothingSkippedTransform {
+  declare binaryen: BinaryenOptions;
+
+  afterCompile(): void {
+    this.binaryen.clearPassesToSkip();
+  }
+}
+
+/** Keeps every function of the checked form, for a counterexample has to name the right lines. */
+class NothingMergedTransform {
+  declare binaryen: BinaryenOptions;
+
+  afterCompile(): void {
+    this.binaryen.addPassToSkip(mergingPass);
+  }
+}
 
 /** Marks what is not to be inlined; the command line has no way to say so. */
 class NoInlineTransform {
@@ -94,7 +120,10 @@ function asyncifyTransform(suspension: Suspension): unknown {
 
 /** What is done to a module besides what the flags say. */
 export function compilerTransforms(suspension: Suspension): unknown[] {
-  return suspension === "none" ? [NoInlineTransform] : [NoInlineTransform, asyncifyTransform(suspension)];
+  const transforms: unknown[] = [NothingSkippedTransform, NoInlineTransform];
+  if (suspension === "by the checker's core") transforms.push(NothingMergedTransform);
+  if (suspension !== "none") transforms.push(asyncifyTransform(suspension));
+  return transforms;
 }
 
 /** Reads source files for the compiler: the bound `impl.ts` files, a user's variant, and the project's own. */
@@ -140,7 +169,10 @@ function contentKey(source: ModuleSource, flags: readonly string[]): string {
   };
   add("request", JSON.stringify([compilerVersion, asc.version, flags, source.machine, source.problem, source.variant]));
   add("variantFile", source.variantFile === undefined ? "" : path.basename(source.variantFile));
-  add("entry", JSON.stringify([source.entry ?? "harness", neverInlined, suspendingImports[suspensionOf(source)]]));
+  const suspension = suspensionOf(source);
+  const parts: unknown[] = [source.entry ?? "harness", neverInlined, suspendingImports[suspension]];
+  if (suspension === "by the checker's core") parts.push(mergingPass);
+  add("entry", JSON.stringify(parts));
   const folders = ["", "machine", "sync", "slab", source.problem].map((folder) => path.join(kernelFolder, folder));
   if (source.variantFile !== undefined) folders.push(path.dirname(source.variantFile));
   for (const folder of folders) {
@@ -310,6 +342,7 @@ async function compileCore(owner: CoreOwner): Promise<CompiledModule> {
     },
     stdout: { write: () => {} },
     stderr: { write: () => {} },
+    transforms: [NothingSkippedTransform],
   });
   if (error !== null || wasm === undefined || problems.length > 0) {
     throw new Error(`the ${owner}'s core does not compile: ${problems.join("; ") || error?.message}`);

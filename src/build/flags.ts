@@ -124,6 +124,8 @@ export const suspendingCheckedImports = [
   "isRunning",
   "isIdle",
   "deferAfter",
+  "allocated",
+  "objectAllocated",
   "freed",
   "objectFreed",
 ] as const;

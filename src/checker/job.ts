@@ -1,9 +1,9 @@
 // One case, from its description to its outcome: what a thread of the pool does, and what a replay does again.
 
-import { InputError } from "../errors.ts";
+import { InputError, ViolationError } from "../errors.ts";
 import { CheckedMachine } from "./machine.ts";
 import { minimise } from "./minimise.ts";
-import type { Exploration, Explore, Finding, Limits, Progress, Slice } from "./model.ts";
+import type { Exploration, Explore, Finding, FindingKind, Limits, Progress, Slice } from "./model.ts";
 import type { CheckJob, CheckOutcome, Counterexample, Rung, SchedulerChoice, SourceFrame } from "./outcome.ts";
 import { problemChecks } from "./problems/index.ts";
 import type { Scenario } from "./scenario.ts";
@@ -33,17 +33,50 @@ export function scenarioOf(job: Pick<CheckJob, "problem" | "scenario">): Scenari
   throw new InputError(`${job.problem} has no scenario '${job.scenario}'; one of: ${known}`);
 }
 
+/** @throws {ViolationError} when the variant traps in the setup, where nothing is scheduled yet */
 function makeMachine(job: CheckJob): CheckedMachine {
   const { core, compiled, variant, model, scheduler } = job;
-  return new CheckedMachine({
-    core,
-    compiled,
-    problem: problemChecks[job.problem],
-    scenario: scenarioOf(job),
-    skipWhenEmpty: variant.skipWhenEmpty,
-    model,
-    reduction: scheduler.name !== "exhaustive" || scheduler.reduction,
-  });
+  try {
+    return new CheckedMachine({
+      core,
+      compiled,
+      problem: problemChecks[job.problem],
+      scenario: scenarioOf(job),
+      skipWhenEmpty: variant.skipWhenEmpty,
+      model,
+      reduction: scheduler.name !== "exhaustive" || scheduler.reduction,
+    });
+  } catch (error) {
+    const isEndless = error instanceof RangeError && error.message.includes("call stack");
+    if (!(error instanceof WebAssembly.RuntimeError || isEndless)) throw error;
+    throw new ViolationError(`trapped in the scenario's setup: ${error.message}`);
+  }
+}
+
+/** What comes of a case in which something is wrong before anything is explored; there is no schedule to see it by. */
+export function violationWithoutSchedule(job: CheckJob, kind: FindingKind, message: string, ms: number): CheckOutcome {
+  const exploration = { outcome: "violation", bound: "", states: 0, transitions: 0, executions: 0, depth: 0 } as const;
+  return {
+    problem: job.problem,
+    variant: job.variant.id,
+    scenario: job.scenario,
+    size: scenarioOf(job).size,
+    model: job.model,
+    scheduler: job.scheduler.name,
+    outcome: "violation",
+    bound: "",
+    rungs: [{ name: "", exploration }],
+    ms,
+    missProbability: 0,
+    counterexample: {
+      finding: { kind, invariant: "", message, agent: null },
+      schedule: [],
+      preemptions: 0,
+      token: "",
+      timeline: "",
+      frames: [],
+    },
+  };
 }
 
 /** The searches that a choice stands for, one after the other. */
@@ -76,7 +109,13 @@ export function performCheck(job: CheckJob, onProgress: (progress: Progress) => 
     deadline: begun + job.msMax,
     bytes: job.bytesMax,
   };
-  const machine = makeMachine(job);
+  let machine: CheckedMachine;
+  try {
+    machine = makeMachine(job);
+  } catch (error) {
+    if (!(error instanceof ViolationError)) throw error;
+    return violationWithoutSchedule(job, "trap", error.message, performance.now() - begun);
+  }
   const rungs: Rung[] = [];
   let last: Exploration | undefined;
   for (const { name, explore } of rungsOf(job.scheduler)) {
@@ -161,6 +200,7 @@ function show(job: CheckJob, machine: CheckedMachine, schedule: readonly Slice[]
  * Performs a schedule and tells every operation.
  *
  * @param job its bounds and its scheduler are of no account
+ * @throws {ViolationError} when the variant traps before the schedule begins
  */
 export function replaySchedule(job: CheckJob, schedule: readonly Slice[]): Shown & Pick<CheckedMachine, "agents"> {
   const machine = makeMachine(job);

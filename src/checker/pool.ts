@@ -9,15 +9,14 @@ import type { CheckJob, CheckOutcome } from "./outcome.ts";
 export type CheckResult =
   | { readonly kind: "done"; readonly outcome: CheckOutcome }
   | { readonly kind: "bad input"; readonly message: string }
-  | { readonly kind: "hung"; readonly message: string };
+  | { readonly kind: "hung"; readonly message: string; readonly ms: number };
 
 /** Of the build, also where the sources run: Node.js 20 cannot load TypeScript into a thread. */
 export const workerFile = path.join(packageRoot, "dist", "src", "checker", "worker.js");
 
-function hung(job: CheckJob, patienceMs: number): CheckResult {
-  const { problem, variant, scenario, model } = job;
-  const message = `${problem}: variant '${variant.id}', ${scenario}, ${model}: not heard of for ${patienceMs / 1000} s: it goes on without performing any operation`;
-  return { kind: "hung", message };
+function hung(_job: CheckJob, patienceMs: number): CheckResult {
+  const message = `not heard of for ${patienceMs / 1000} s: it goes on in the setup, or without performing any operation`;
+  return { kind: "hung", message, ms: patienceMs };
 }
 
 /** Who performs cases. */

@@ -1,6 +1,7 @@
 // Performs cases of a check in threads, and tells how far they are.
 
 import type { CompiledModule } from "../build/compile.ts";
+import { violationWithoutSchedule } from "../checker/job.ts";
 import type { CheckJob, CheckOutcome, SourceFrame } from "../checker/outcome.ts";
 import type { Checking, CheckResult } from "../checker/pool.ts";
 import { InputError, StoppedError } from "../errors.ts";
@@ -68,22 +69,6 @@ export function jobOf(
   };
 }
 
-/** A case that was not heard of any more: whoever goes on without performing an operation ends nowhere. */
-function hungOutcome(one: CheckCase, job: CheckJob, message: string): CheckOutcome {
-  const exploration = { outcome: "violation", bound: "", states: 0, transitions: 0, executions: 0, depth: 0 } as const;
-  const finding = { kind: "livelock", invariant: "", message, agent: null } as const;
-  return {
-    ...checkedCase(one),
-    scheduler: job.scheduler.name,
-    outcome: "violation",
-    bound: "",
-    rungs: [{ name: "", exploration }],
-    ms: 0,
-    missProbability: 0,
-    counterexample: { finding, schedule: [], preemptions: 0, token: "", timeline: "", frames: [] },
-  };
-}
-
 /** A user's file is compiled as if it lay in the problem's folder; in a frame it is where it is. */
 export function ownFrame({ problem, variant }: CheckCase, frame: SourceFrame): SourceFrame {
   const { file, name } = variant;
@@ -92,7 +77,8 @@ export function ownFrame({ problem, variant }: CheckCase, frame: SourceFrame): S
 
 function outcomeOf(one: CheckCase, job: CheckJob, result: CheckResult): CheckOutcome {
   if (result.kind === "bad input") throw new InputError(result.message);
-  if (result.kind === "hung") return hungOutcome(one, job, result.message);
+  // Whoever goes on without performing an operation ends nowhere.
+  if (result.kind === "hung") return violationWithoutSchedule(job, "livelock", result.message, result.ms);
   const { counterexample, ...rest } = result.outcome;
   if (counterexample === undefined) return rest;
   const frames = counterexample.frames.map((frame) => ownFrame(one, frame));
@@ -139,7 +125,8 @@ class Watched {
     const [states, executions] = this.#done.map((all, place) =>
       Math.round((1000 * (all - this.#speedDone[place]!)) / ms),
     );
-    this.#speed = states! > 0 ? `${formatNumber(states)} states/s  ` : `${formatNumber(executions)} executions/s  `;
+    if (states! > 0) this.#speed = `${formatNumber(states)} states/s  `;
+    else this.#speed = executions! > 0 ? `${formatNumber(executions)} executions/s  ` : "";
     this.#speedDone = [...this.#done];
     this.#speedAtMs = performance.now();
   }

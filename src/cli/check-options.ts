@@ -61,6 +61,10 @@ const executionsByDefault = 10_000;
 const executionsMax = 1_000_000_000;
 /** What the table of states can tell apart at all. */
 const statesMaxMax = 2 ** 31 - 1;
+/** Twice what any scenario needs: an execution that is longer is reported as a livelock. */
+const stepsMaxMin = 1000;
+/** What the journal and the tables of the search have room for. */
+const stepsMaxMax = 100_000;
 /** A day. */
 const secondsMaxMax = 86_400;
 
@@ -106,7 +110,7 @@ export function boundsOf(options: CheckOptions): CheckBounds {
   return {
     scheduler: schedulerOf(options),
     statesMax: withinBounds("--states-max", options.statesMax, statesMaxMax),
-    stepsMax: withinBounds("--steps-max", options.stepsMax, statesMaxMax),
+    stepsMax: withinBounds("--steps-max", options.stepsMax, stepsMaxMax, stepsMaxMin),
     msMax: 1000 * withinBounds("--seconds-max", options.secondsMax, secondsMaxMax),
     bytesMax: tableBytesMax,
   };

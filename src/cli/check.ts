@@ -79,7 +79,13 @@ export async function checkCommand(
   const jobs = cases.map((one): CheckJob => jobOf(one, { core, compiled: moduleOf(checkedSource(one)) }, bounds));
   const pool = world.openPool({ workers, bytesMax: process.availableMemory() / 2, signal, patienceMs });
   const shares = new TimeShares(totalMs, cases.length, workers);
-  const outcomes = await performCases(cases, jobs, pool, new Progress(io, { unitsTotal: cases.length }), { shares });
+  const outcomes = await performCases(
+    cases,
+    jobs,
+    pool,
+    new Progress(io, { unitsTotal: cases.length, msMax: totalMs }),
+    { shares },
+  );
   const report: CheckReport = {
     ...about,
     startedAt,

@@ -60,9 +60,9 @@ export function integerOf(option: string, text: string): number {
   return Number(text);
 }
 
-export function withinBounds(option: string, text: string, max: number): number {
+export function withinBounds(option: string, text: string, max: number, min = 1): number {
   const value = integerOf(option, text);
-  if (value < 1 || value > max) throw new InputError(`${option}: must be from 1 to ${max}, got ${text}`);
+  if (value < min || value > max) throw new InputError(`${option}: must be from ${min} to ${max}, got ${text}`);
   return value;
 }
 

@@ -18,6 +18,7 @@ export class Progress {
   #unitsTotal: number;
   readonly #unitsBefore: number;
   readonly #beginMs: number;
+  readonly #msMax: number;
   #unitsDone: number;
   #unitsInCase = 0;
   #case = "";
@@ -26,13 +27,15 @@ export class Progress {
   /**
    * @param plan.unitsTotal weights of all cases together; above 0
    * @param plan.unitsDone weights of the cases that an earlier run has done; they do not count as speed. @default 0
+   * @param plan.msMax when it will be over at the latest, if that is known
    */
-  constructor(io: Io, plan: { readonly unitsTotal: number; readonly unitsDone?: number }) {
+  constructor(io: Io, plan: { readonly unitsTotal: number; readonly unitsDone?: number; readonly msMax?: number }) {
     this.#io = io;
     this.#unitsTotal = plan.unitsTotal;
     this.#unitsBefore = plan.unitsDone ?? 0;
     this.#unitsDone = this.#unitsBefore;
     this.#beginMs = io.clock().getTime();
+    this.#msMax = plan.msMax ?? Number.POSITIVE_INFINITY;
   }
 
   /** Hears of cases that have come up meanwhile, by their weights. */
@@ -89,7 +92,9 @@ export class Progress {
     const gained = done - this.#unitsBefore;
     const remaining =
       gained > 0 && (elapsedMs >= estimateMs || done === this.#unitsTotal)
-        ? formatDuration((elapsedMs / gained) * (this.#unitsTotal - done))
+        ? formatDuration(
+            Math.min((elapsedMs / gained) * (this.#unitsTotal - done), Math.max(0, this.#msMax - elapsedMs)),
+          )
         : "?";
     const percent = Math.floor((100 * done) / this.#unitsTotal);
     const units = `${Number(done.toFixed(1))}/${Number(this.#unitsTotal.toFixed(1))}`;

@@ -7,7 +7,7 @@ import { type CompiledModule, compileCheckerCore, compileModule, type ModuleSour
 import { framesOf, replaySchedule } from "../checker/job.ts";
 import { timeline } from "../checker/timeline.ts";
 import { decodeToken, type TokenContent } from "../checker/token.ts";
-import { InputError } from "../errors.ts";
+import { InputError, ViolationError } from "../errors.ts";
 import { planVariant } from "../plan/variant.ts";
 import { findingText, frameText, mainFrame } from "../report/check/report.ts";
 import { terminalWidth, wrapText } from "../report/terminal.ts";
@@ -44,25 +44,25 @@ export type Keys = Pick<NodeJS.ReadStream, "setRawMode" | "on" | "off" | "resume
 /** Waits for Enter, which is not echoed; false for Ctrl-C, Ctrl-D and the end of the input. */
 export async function pauseForEnter(signal: AbortSignal, keys: Keys = process.stdin): Promise<boolean> {
   if (signal.aborted) return false;
-  const done = new AbortController();
+  let answer: (goesOn: boolean) => void = () => {};
+  const answered = new Promise<boolean>((resolve) => {
+    answer = resolve;
+  });
+  const stop = (): void => answer(false);
+  const read = (typed: Buffer): void => {
+    // In raw mode they arrive as what is typed.
+    if (typed.includes(0x03) || typed.includes(0x04)) stop();
+    else if (typed.includes("\r") || typed.includes("\n")) answer(true);
+  };
+  keys.on("data", read).on("end", stop);
+  signal.addEventListener("abort", stop);
   keys.setRawMode(true);
+  keys.resume();
   try {
-    return await new Promise((resolve) => {
-      const stop = (): void => resolve(false);
-      const read = (typed: Buffer): void => {
-        if (/[\u0003\u0004]/.test(String(typed))) stop();
-        else if (/[\r\n]/.test(String(typed))) resolve(true);
-      };
-      keys.on("data", read).on("end", stop);
-      signal.addEventListener("abort", stop);
-      done.signal.addEventListener("abort", () => {
-        keys.off("data", read).off("end", stop);
-        signal.removeEventListener("abort", stop);
-      });
-      keys.resume();
-    });
+    return await answered;
   } finally {
-    done.abort();
+    keys.off("data", read).off("end", stop);
+    signal.removeEventListener("abort", stop);
     keys.pause();
     keys.setRawMode(false);
   }
@@ -137,11 +137,19 @@ export async function replayCommand(
       bytesMax: tableBytesMax,
     },
   );
-  const { operations, agents, finding } = world.replay(job, token.schedule);
   const { scenario, variant, problem, model } = one;
   const width = widthOf(io);
   const about = `${problem}: ${variant.id}, ${scenario.name} (${scenario.size}), ${model}: ${scenario.description}`;
   io.write(`${wrapText(about, width)}\n\n`);
+  let shown: ReturnType<typeof replaySchedule>;
+  try {
+    shown = world.replay(job, token.schedule);
+  } catch (error) {
+    if (!(error instanceof ViolationError)) throw error;
+    io.write(`${error.message}\n`);
+    return 4;
+  }
+  const { operations, agents, finding } = shown;
   const [head = "", ...rows] = timeline(operations, agents, { all: options.all, width }).split("\n");
   io.write(`${head}\n`);
   const pause = options.step ? world.pause : null;

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type FindingKind, memoryModels } from "../../src/checker/model.ts";
 import { exhaustive } from "../../src/checker/schedulers/exhaustive.ts";
@@ -42,7 +41,6 @@ import {
   store,
   store64,
   storeSum,
-  TolerantMachine,
   takeTurn,
   wait,
   waitUntil,
@@ -57,26 +55,6 @@ const settings: readonly Setting[] = memoryModels.flatMap((model) =>
 );
 const nameOf = ({ model, reduction }: Setting): string => `${model}, ${reduction ? "reduced" : "every operation"}`;
 const eachSetting = settings.map((setting) => [nameOf(setting), setting] as const);
-
-function agentsOf(mask: number): number[] {
-  return Array.from({ length: 31 }, (_, agent) => agent).filter((agent) => (mask & (1 << agent)) !== 0);
-}
-
-/** The enabled agent that a number chooses. */
-function _chosen(mask: number, choice: number): number {
-  const agents = agentsOf(mask);
-  return agents[choice % agents.length]!;
-}
-
-const _choices = fc.array(fc.nat(1000), { minLength: 40, maxLength: 40 });
-
-/** A machine that knows which cells are noticeable. */
-function _knowing(program: LitmusProgram, setting: Setting): TolerantMachine {
-  const machine = new TolerantMachine(litmus, program, setting, describeEnd);
-  explore(machine, exhaustive());
-  machine.restart();
-  return machine;
-}
 
 /** Reads, and writes one more. */
 const increment = (register: number): Instruction[] => [load(register, x), storeSum(x, register, 1)];
@@ -113,6 +91,24 @@ describe("what can be wrong is found, and its schedule shows it again:", () => {
     ["a loop with a pause that nobody ends", "livelock", "", onCpus([pauseUntil(flag, 1)], [store(x, 1)])],
     ["a loop without a pause that nobody ends", "livelock", "", onCpus([spinUntil(flag, 1)])],
     ["the same on a cell that others use", "livelock", "", onCpus([spinUntil(flag, 1)], [store(flag, 2)])],
+    [
+      "an access to what somebody else frees and gets again",
+      "use after free",
+      "",
+      { ...onCpus([freed(object), store(y, 1), allocated(object)], [load(0, object)]), setup: [allocated(object)] },
+    ],
+    [
+      "the same under a lock that is given back in between",
+      "use after free",
+      "",
+      {
+        ...onCpus(
+          [acquire(lock), freed(object), release(lock), allocated(object)],
+          [acquire(lock), load(0, object), release(lock)],
+        ),
+        setup: [allocated(object)],
+      },
+    ],
     [
       "a lock that may be taken twice",
       "broken invariant",
@@ -155,6 +151,16 @@ describe("what can be wrong is found, and its schedule shows it again:", () => {
       },
     ],
     [
+      "an interrupt's lock, held by somebody who wants the lock that is interrupted",
+      {
+        ...onCpus(
+          [acquire(lock), store(data, 1), release(lock)],
+          [acquire(flag), interrupt(0, 0), acquire(lock), store(data, 2), release(lock), release(flag)],
+        ),
+        parts: [[acquire(flag), release(flag)]],
+      },
+    ],
+    [
       "two locks in different orders",
       onCpus(
         [acquire(lock), acquire(data), release(data), release(lock)],
@@ -182,6 +188,10 @@ describe("what is right is not found fault with:", () => {
     ["two takes of a spin lock", onCpus([acquire(lock), release(lock)], [acquire(lock), release(lock)])],
     ["a loop with a pause that somebody ends", onCpus([pauseUntil(flag, 1)], [store(flag, 1)])],
     ["a loop without a pause that somebody ends", onCpus([spinUntil(flag, 1)], [store(flag, 1)])],
+    [
+      "a loop with a pause that somebody ends who sleeps many times before",
+      onCpus([pauseUntil(flag, 1)], [...Array.from({ length: 6 }, () => sleep(1000)), store(flag, 1)]),
+    ],
     ["two that take turns", onCpus([takeTurn(x, 0, 1), takeTurn(x, 2, 3)], [takeTurn(x, 1, 2), takeTurn(x, 3, 4)])],
     [
       "an object that is handed on under a lock, and freed by the last",

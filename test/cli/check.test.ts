@@ -188,8 +188,8 @@ test.each<[Partial<CheckOptions>, Partial<CheckJob>]>([
   ],
   [{ scheduler: "random" }, { scheduler: { name: "random", executions: 10_000, seed: 1 } }],
   [
-    { statesMax: "5", stepsMax: "6", secondsMax: "7" },
-    { statesMax: 5, stepsMax: 6, msMax: 7000 },
+    { statesMax: "5", stepsMax: "6000", secondsMax: "7" },
+    { statesMax: 5, stepsMax: 6000, msMax: 7000 },
   ],
 ])("of the options %j each case hears", async (options, expected) => {
   const { jobs } = await check(["single-list"], { ...one, ...options });
@@ -242,9 +242,10 @@ describe("a check ends", () => {
 
   test("with 4 when a case hung, for whoever goes on for ever is wrong", async () => {
     const message = "not heard of for 120 s";
-    const { code, stdout } = await check(["single-list"], one, () => ({ kind: "hung", message }));
+    const { code, stdout } = await check(["single-list"], one, () => ({ kind: "hung", message, ms: 120_000 }));
     expect(code).toBe(4);
     expect(stdout).toContain(`\nlivelock: ${message}\n`);
+    expect(linesOf(stdout, "single-list")).toEqual([expect.stringContaining("  2 min  violation: livelock in ")]);
     expect(stdout).not.toContain("replay");
   });
 
@@ -392,7 +393,7 @@ describe("bad input gives exit code 2, one line that says what is wrong, and lea
     ["states that are no number", () => ["--states-max", "1e6"], "--states-max: must be a whole number, got '1e6'"],
     ["no time", () => ["--seconds-max", "0"], "--seconds-max: must be from 1 to 86400, got 0"],
     ["no time at all", () => ["--seconds-total", "0"], "--seconds-total: must be from 1 to 86400, got 0"],
-    ["no steps", () => ["--steps-max", "0"], "--steps-max: must be from 1 to"],
+    ["no steps", () => ["--steps-max", "0"], "--steps-max: must be from 1000 to"],
     ["no workers", () => ["--workers", "0"], "--workers: must be from 1 to 1024, got 0"],
     ["a seed too large", () => ["--scheduler", "random", "--seed", "4294967296"], "seed: must be a whole number"],
     ["an unknown format", () => ["--format", "pdf"], "--format pdf: unknown; one of: terminal, markdown, json, csv"],

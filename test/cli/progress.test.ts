@@ -34,6 +34,15 @@ test("without a terminal a finished case is one plain line with the time that re
   expect(printed()).toEqual(["25% 10/40  elapsed 30s, remaining 1m 30s  a\n"]);
 });
 
+test("what remains is no more than what is left of a time for all", () => {
+  const { io, pass, printed } = testIo({ isTerminal: false });
+  const progress = new Progress(io, { unitsTotal: 40, msMax: 60_000 });
+  progress.begin("a");
+  pass(40);
+  progress.finish(10);
+  expect(printed()).toEqual(["25% 10/40  elapsed 40s, remaining 20s  a\n"]);
+});
+
 test("without a terminal lines are at least ten seconds apart, but the last case is always told", () => {
   const { io, pass, printed } = testIo({ isTerminal: false });
   const progress = new Progress(io, { unitsTotal: 4 });

@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -6,7 +7,7 @@ import { compileModule } from "../../src/build/compile.ts";
 import { decodeToken, encodeToken, type TokenContent } from "../../src/checker/token.ts";
 import { checkedSource, planChecks } from "../../src/cli/check-plan.ts";
 import type { Io } from "../../src/cli/io.ts";
-import { replayCommand, replayWorld } from "../../src/cli/replay.ts";
+import { type Keys, pauseForEnter, replayCommand, replayWorld } from "../../src/cli/replay.ts";
 import { packageRoot } from "../../src/package-root.ts";
 import { call, complaints, file, type Outcome } from "./program.ts";
 
@@ -90,12 +91,58 @@ describe("a violation of a user's variant", { timeout: 120_000 }, () => {
     expect(complaints(stderr)).toEqual([expect.stringContaining("has changed since the token was made")]);
   });
 
+  test("of a variant that traps before the schedule begins has nothing to draw", async () => {
+    const source = readFileSync(path.join(packageRoot, "src/kernel/quarantine/singly-linked-fifo.ts"), "utf8");
+    const trapping = file("trapping.ts", source.replace(/^export function put\(.*$/m, "$&\n  unreachable();"));
+    const { code, stdout } = await call(["replay", token, "--variant-file", trapping]);
+    expect(code).toBe(4);
+    expect(stdout).toMatch(/\n\ntrapped in the scenario's setup: unreachable\n$/);
+    const checking = await call(["check", "trapping", ...checked, "--variant-file", trapping]);
+    expect(checking.code).toBe(4);
+    expect(checking.stdout).toContain("\ntrap: trapped in the scenario's setup: unreachable\n");
+    expect(checking.stdout).not.toContain("reclaim-bench replay");
+  });
+
   test("needs the user's file", async () => {
     const { code, stdout, stderr } = await call(["replay", token]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain(
       "'mistaken' is no variant of problem 'quarantine' in this version; if it is one of your own",
     );
+  });
+});
+
+describe("a pause", () => {
+  /** A terminal's input, and whether it is read key by key. */
+  class Terminal extends EventEmitter {
+    isRaw = false;
+    setRawMode(isRaw: boolean): this {
+      this.isRaw = isRaw;
+      return this;
+    }
+    resume(): this {
+      return this;
+    }
+    pause(): this {
+      return this;
+    }
+  }
+
+  test.each<[string, (terminal: Terminal, stop: AbortController) => void, boolean]>([
+    ["ends with Enter", (terminal) => terminal.emit("data", Buffer.from("x\r")), true],
+    ["is a stop with Ctrl-C", (terminal) => terminal.emit("data", Buffer.from("\u0003")), false],
+    ["is a stop with Ctrl-D", (terminal) => terminal.emit("data", Buffer.from("\u0004")), false],
+    ["is a stop at the end of the input", (terminal) => terminal.emit("end"), false],
+    ["is a stop when the signal is raised", (_, stop) => stop.abort(), false],
+  ])("%s, and leaves the terminal as it was", async (_, act, expected) => {
+    const terminal = new Terminal();
+    const stop = new AbortController();
+    const paused = pauseForEnter(stop.signal, terminal as unknown as Keys);
+    expect(terminal.isRaw).toBe(true);
+    terminal.emit("data", Buffer.from("x"));
+    act(terminal, stop);
+    expect(await paused).toBe(expected);
+    expect([terminal.isRaw, terminal.listenerCount("data"), terminal.listenerCount("end")]).toEqual([false, 0, 0]);
   });
 });
 

@@ -43,12 +43,12 @@ export let learnt: u32 = 0;
 let lockCount: u32 = 0;
 
 /**
- * Flags of a word: operations on it can be noticed; it is a spin lock; handlers take the lock; somebody looks at the lock
- * otherwise than to wait for it.
+ * Flags of a word: operations on it can be noticed; it is a spin lock; it is the context of a CPU that takes interrupts;
+ * somebody looks at the lock otherwise than to wait for it.
  */
 const isNoticed: u8 = 1;
 const isSpinLock: u8 = 2;
-const isOfHandlers: u8 = 4;
+const isInterrupted: u8 = 4;
 const isLookedAt: u8 = 8;
 
 export function isVisibleWord(word: usize): bool {
@@ -70,12 +70,24 @@ export function isAnyVisible(from: usize, bytes: usize): bool {
 /**
  * A cell is a spin lock: whoever takes it does nothing else meanwhile, so it waits where it would fail. Then giving it back
  * commutes with all that others can do before, and need not be scheduled (a left mover: Lipton, Reduction, 1975). There are
- * two exceptions. A handler that begins keeps the holder on its CPU from giving the lock back, and waits for ever if it
- * takes the same one. And who looks at the lock otherwise can tell whether it is held.
+ * two exceptions. Whoever comes between on the holder's CPU keeps it from giving the lock back, and waits for ever if it
+ * needs the same one, or somebody who needs it: so nobody must be able to. And who looks at the lock otherwise can tell
+ * whether it is held.
  */
 export function showSpinLock(cell: usize): void {
   flag(cell, isSpinLock);
-  if (isHandler() && flag(cell, isOfHandlers)) learnt++;
+}
+
+/** A CPU takes interrupts. */
+export function showInterrupts(target: u32): void {
+  if (flag(contextOf(target), isInterrupted)) learnt++;
+}
+
+/** Whether nobody else can run on the running agent's CPU, whatever the schedule. */
+function isUndisturbed(): bool {
+  const doing = changetype<Agent>(agent);
+  if (isHandler() || doing.irqDepth !== 0) return true;
+  return doing.preemptDepth !== 0 && (load<u8>(visible + (contextOf(cpuIndex) >> 2)) & isInterrupted) === 0;
 }
 
 /** The running agent accesses a cell, not to give it back. */
@@ -88,7 +100,7 @@ export function lookAtLock(cell: usize): void {
 export function isReleasedBy(cell: usize, value: u64): bool {
   const flags = load<u8>(visible + (cell >> 2));
   if (value !== 0 || (flags & isSpinLock) === 0 || (flags & isLookedAt) !== 0) return false;
-  return (flags & isOfHandlers) === 0 || isHandler() || changetype<Agent>(agent).irqDepth !== 0;
+  return isUndisturbed();
 }
 
 /** A handler has interrupts off from its beginning to its end. */

@@ -7,6 +7,7 @@ import {
   isHandler,
   isVisibleWord,
   preemptBit,
+  showInterrupts,
   showSpinLock,
   touch,
   touchContext,
@@ -310,6 +311,7 @@ export function interrupt(target: u32, work: u32, argument: usize): void {
   const count = changetype<Cpu>(to).mailCount;
   if (count === pendingMax) find(findingOverflow, 0, 0);
   // The handler is somebody else on that CPU.
+  showInterrupts(target);
   touch(contextOf(target), 4, true);
   put32(to + mailOffset + usize(count) * 8, work);
   put32(to + mailOffset + usize(count) * 8 + 4, argument as u32);

@@ -14,6 +14,16 @@ import { agent, countOperation, hasResumed, isCounted, isSequential, operations,
 const isNone: u32 = 0;
 const isUsed: u32 = 1;
 const isFree: u32 = 2;
+/** Free, and somebody of those that are explored may still think that it is his. */
+const isLeft: u32 = 3;
+
+function isGone(what: u32): bool {
+  return what === isFree || what === isLeft;
+}
+
+function freeNow(): u32 {
+  return isSequential ? isFree : isLeft;
+}
 
 function shadowOf(address: usize): usize {
   return shadow + ((address - arenaBase) >> 3);
@@ -41,7 +51,7 @@ export function check(cell: usize, bytes: u32): void {
     if (changetype<Agent>(agent).unchecked !== 0) return;
     const what: u32 = load<u8>(shadowOf(cell));
     if (what === isUsed && (cell & usize(bytes - 1)) === 0) return;
-    find(what === isFree ? findingUseAfterFree : findingOutside, cell, bytes);
+    find(isGone(what) ? findingUseAfterFree : findingOutside, cell, bytes);
   }
   if (cell < caseStart || cell >= pseudo || (cell >= arenaEnd && cell < pages) || (cell & usize(bytes - 1)) !== 0) {
     find(findingOutside, cell, bytes);
@@ -71,15 +81,23 @@ function give(from: usize, bytes: usize): void {
     countOperation();
   }
   const what: u32 = load<u8>(shadowOf(from));
-  if (what !== isUsed) find(what === isFree ? findingDoubleFree : findingOutside, from, 0);
+  if (what !== isUsed) find(isGone(what) ? findingDoubleFree : findingOutside, from, 0);
   if (isTraced) trace(operationFreed, from, 4, 0, 0, false);
   changeHands(from, bytes, true);
-  fill(from, bytes, isFree);
+  fill(from, bytes, freeNow());
   countLive(u32(-1));
 }
 
+/** Memory is handed out. If it was somebody's before, this is scheduled: who still uses it finds it gone or not. */
 function take(from: usize, bytes: usize): void {
   if (!isWithin(from, bytes)) find(findingOutside, from, 0);
+  if (!isSequential) {
+    if (!hasResumed() && (isCounted ? operations >= operationsMax : load<u8>(shadowOf(from)) === isLeft)) {
+      stopBefore(operationAllocated, from, bytes as u32);
+      return;
+    }
+    countOperation();
+  }
   if (isTraced) trace(operationAllocated, from, 4, 0, 0, false);
   changeHands(from, bytes, false);
   fill(from, bytes, isUsed);
@@ -102,7 +120,7 @@ export function slabMade(block: usize, bytes: usize, slotBytes: usize): void {
   if (!isWithin(block, bytes)) find(findingOutside, block, 0);
   changeHands(block, bytes, false);
   for (let page = block; page < block + bytes; page += 4096) putQuietly(slotCell(page), slotBytes as u32);
-  fill(block, bytes, isFree);
+  fill(block, bytes, freeNow());
 }
 
 export function slabGone(block: usize, bytes: usize): void {
@@ -124,5 +142,6 @@ export function objectFreed(object: usize): void {
 
 /** For messages: 0 never handed out, 1 in use, 2 free. */
 export function shadowAt(address: usize): u32 {
-  return isWithin(address, 8) ? load<u8>(shadowOf(address)) : isNone;
+  const what: u32 = isWithin(address, 8) ? load<u8>(shadowOf(address)) : isNone;
+  return what === isLeft ? isFree : what;
 }

@@ -179,7 +179,7 @@ export function enabled(): u32 {
 
 /**
  * Of agents that wait in loops while nobody else can do anything, the next one to look again, as a mask: in turn those
- * that would see a change, else those that spin, else whoever's sleep is over first.
+ * that would see a change, else those that spin until the first sleep is over, else whoever's sleep that is.
  */
 function findForced(): u32 {
   const last = load<u32>(lastForcedCell());
@@ -202,7 +202,7 @@ function findForced(): u32 {
       sleeps = 1 << index;
     }
   }
-  return spins !== 0 ? spins : sleeps;
+  return spins !== 0 && (sleeps === 0 || earliest > load<u64>(clock)) ? spins : sleeps;
 }
 
 // What the next step of an agent touches: a cell, and perhaps a pseudo-cell, which it writes.

@@ -141,6 +141,7 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1), mount(0), addUsed(0, 1), mount(1), addUsed(1, 1), unmount(1)],
     tasks: onCpus([mount(2)], [pass(0)]),
     closing: [addFreeable(2, 1), pass(0), unmount(0), unmount(2), pass(0), offline(1)],
+    isShort: true,
   },
   {
     name: "id-reuse-against-walk",
@@ -148,6 +149,7 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1), mount(0), mount(1), addUsed(1, 1), unmount(1)],
     tasks: onCpus([mount(2), addUsed(2, 1)], [pass(1)]),
     closing: [pass(0), unmount(0), unmount(2), pass(0), offline(1)],
+    isShort: true,
   },
   {
     name: "add-against-clear",
@@ -155,6 +157,7 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1), mount(0), ...emptyMarked(0, 1)],
     tasks: onCpus([pass(1)], [addUsed(0, 1)]),
     closing: [pass(0), unmount(0), pass(0), offline(1)],
+    isShort: true,
   },
   {
     name: "add-against-two-clears",
@@ -162,6 +165,7 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1), mount(0), ...emptyMarked(0, 1)],
     tasks: onCpus([pass(1)], [addUsed(0, 1)], [pass(1)]),
     closing: [pass(0), unmount(0), pass(0), offline(1)],
+    isShort: true,
   },
   {
     name: "first-expansion-against-walk",
@@ -169,6 +173,7 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1)],
     tasks: onCpus([mount(0), addUsed(0, 1)], [pass(1)]),
     closing: [pass(0), unmount(0), pass(0), offline(1)],
+    isShort: true,
   },
   {
     name: "expansion-against-set-bit",
@@ -176,6 +181,7 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1), ...wordOfMounts, ...emptyUnmarked(0, 1)],
     tasks: onCpus([mount(idsPerWord)], [addUsed(0, 1)]),
     closing: [pass(0), unmount(0), unmount(idsPerWord), offline(1)],
+    isShort: true,
   },
   {
     name: "expansion-against-set-bit-and-walk",
@@ -190,6 +196,7 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1), mount(0), addUsed(0, 1)],
     tasks: onCpus([pass(1)], [offline(1), unmount(0)]),
     closing: [pass(0)],
+    isShort: true,
   },
   {
     name: "offline-against-clear",
@@ -197,6 +204,7 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1), mount(0), ...emptyMarked(0, 1), create(2, 1), addUsed(0, 2)],
     tasks: onCpus([pass(1)], [offline(2)]),
     closing: [pass(0), offline(1), unmount(0), pass(0)],
+    isShort: true,
   },
   {
     name: "adds-and-walks-against-unregister",
@@ -279,6 +287,7 @@ const cases: readonly Case[] = [
       { cpu: 0, events: [unmount(0)] },
     ],
     closing: [pass(0), unmount(1), pass(0)],
+    isShort: true,
   },
   {
     name: "walk-against-two-unregisters",
@@ -286,6 +295,7 @@ const cases: readonly Case[] = [
     setup: [create(0), mount(0), mount(1)],
     tasks: onCpus([pass(0)], [unmount(0), unmount(1)]),
     closing: [pass(0)],
+    isShort: true,
   },
   {
     name: "walk-and-set-bit-against-unregister",

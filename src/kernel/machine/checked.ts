@@ -36,15 +36,15 @@ export declare function isRunning(identity: u32): bool;
 export declare function isIdle(target: u32): bool;
 /** An event boundary. Never suspends. */
 export declare function quiescent(): void;
+export declare function allocated(address: usize, bytes: usize): void;
+export declare function freed(address: usize, bytes: usize): void;
+export declare function objectAllocated(object: usize): void;
+export declare function objectFreed(object: usize): void;
 /** Identity of the running task. Never suspends, nor does what follows. */
 export declare function task(): u32;
 export declare function taskStack(): usize;
-export declare function allocated(address: usize, bytes: usize): void;
-export declare function freed(address: usize, bytes: usize): void;
 export declare function slabMade(block: usize, bytes: usize, slotBytes: usize): void;
 export declare function slabGone(block: usize, bytes: usize): void;
-export declare function objectAllocated(object: usize): void;
-export declare function objectFreed(object: usize): void;
 export declare function checksOff(): void;
 export declare function checksOn(): void;
 export declare function enter(symbol: u32): void;

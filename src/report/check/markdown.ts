@@ -34,7 +34,12 @@ function violationSection([outcome, ...others]: readonly ReportedOutcome[]): str
     fenced(counterexample.timeline === "" ? findingText(counterexample.finding) : counterexample.timeline),
     "",
     ...(replay === "" ? [] : [fenced(replay), ""]),
-    ...others.flatMap((other) => [`The same in ${caseText(other)}:`, "", fenced(replayText(other)), ""]),
+    ...others.flatMap((other) => {
+      const own = replayText(other);
+      return own === ""
+        ? [`The same in ${caseText(other)}.`, ""]
+        : [`The same in ${caseText(other)}:`, "", fenced(own), ""];
+    }),
   ];
 }
 

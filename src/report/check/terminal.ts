@@ -26,7 +26,10 @@ function violationText([outcome, ...others]: readonly ReportedOutcome[]): string
     ...(place === "" ? [] : [`at ${place}`]),
     "",
     ...(replay === "" ? [] : [replay, ""]),
-    ...others.flatMap((other) => [`the same in ${caseText(other)}`, replayText(other), ""]),
+    ...others.flatMap((other) => [
+      [`the same in ${caseText(other)}`, replayText(other)].filter((line) => line !== "").join("\n"),
+      "",
+    ]),
   ].join("\n");
 }
 

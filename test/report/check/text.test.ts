@@ -131,6 +131,9 @@ describe("on the terminal", () => {
     const own = renderCheckTerminal({ ...clean, outcomes: [outcome({ outcome: "violation", counterexample: hung })] });
     expect(own).toContain("use after free: task 1 loads a < b && c from object 3\n\n1 case:");
     expect(own).not.toContain("replay");
+    const two = [violated, { ...violated, scenario: "other" }].map((one) => ({ ...one, counterexample: hung }));
+    expect(renderCheckTerminal({ ...clean, outcomes: two })).toMatch(/\n\nthe same in .*\n\n2 cases: /);
+    expect(renderCheckMarkdown({ ...clean, outcomes: two })).toMatch(/\nThe same in .*\.\n\n## How/);
   });
 });
 
