@@ -21,6 +21,10 @@ import { missProbability } from "./visited.ts";
 
 /** Most time that is spent on making a counterexample shorter, in ms. */
 const shorteningMs = 10_000;
+/** What follows a search that stopped at a bound: it has gone deep in one corner, this looks everywhere. */
+const afterBound = { changes: 3, executions: 500, seed: 1 };
+/** Time for it when there is none left, in ms. */
+const afterBoundMs = 500;
 /** Operations of an execution while a schedule is followed: far more than any scenario has. */
 const operationsMax = 1_000_000;
 
@@ -127,6 +131,15 @@ export function performCheck(job: CheckJob, onProgress: (progress: Progress) => 
     if (last.outcome !== "bound" || performance.now() >= limits.deadline) break;
   }
   if (last === undefined) throw new Error("a ladder without rungs");
+  if (job.scheduler.name === "exhaustive" && last.outcome === "bound") {
+    machine.restart();
+    const deadline = Math.max(limits.deadline, performance.now() + afterBoundMs);
+    const after = { ...limits, states: afterBound.executions, deadline };
+    const found = pct(afterBound)(machine, after, onProgress);
+    const { finding: _finding, schedule: _schedule, ...exploration } = found;
+    rungs.push({ name: `${afterBound.executions} executions by random priorities`, exploration });
+    if (found.outcome === "violation") last = found;
+  }
   const counterexample = last.finding === undefined ? undefined : explain(job, machine, last, limits);
   return {
     problem: job.problem,

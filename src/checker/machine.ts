@@ -3,6 +3,7 @@
 import type { CompiledModule } from "../build/compile.ts";
 import type { HarnessExports, RunningModule } from "../build/instance.ts";
 import {
+  findingAtomicSleep,
   findingDoubleFree,
   findingInvariant,
   findingLivelock,
@@ -246,6 +247,12 @@ export class CheckedMachine implements Model {
         return detail === 1
           ? { kind: "livelock", invariant: "", message: `nobody gets on: ${this.whoWaits()}`, agent: null }
           : found("livelock", "goes on and on without anything that others can notice");
+      case findingAtomicSleep:
+        return found(
+          "broken invariant",
+          "sleeps where it must not: others cannot have its CPU",
+          "no sleep in atomic context",
+        );
       case findingOverflow:
         return found("overflow", "asks for more than 8 pending interrupts or work items of a CPU");
       default:

@@ -87,6 +87,12 @@ describe("what can be wrong is found, and its schedule shows it again:", () => {
       "task 0 on CPU 0 sleeps until cell 48 changes",
       onCpus([load(0, x), skipUnless(0, 0, 1), wait(1, flag, 0)], [store(x, 1), wake(2, flag, 1)]),
     ],
+    [
+      "a wait with preemption off",
+      "broken invariant",
+      "task 0 on CPU 0 sleeps where it must not: others cannot have its CPU",
+      onCpus([preemptOff(), wait(0, flag, 0), preemptOn()], [store(flag, 1), wake(1, flag, 1)]),
+    ],
     ["a wait that nobody ends", "deadlock", "", onCpus([waitUntil(flag, 1)], [store(x, 1)])],
     ["a loop with a pause that nobody ends", "livelock", "", onCpus([pauseUntil(flag, 1)], [store(x, 1)])],
     ["a loop without a pause that nobody ends", "livelock", "", onCpus([spinUntil(flag, 1)])],

@@ -186,7 +186,7 @@ test("scenarios are well formed", () => {
   const names = shrinkerCheck.scenarios.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   expect(Object.keys(meets)).toEqual(names);
-  expect(shrinkerCheck.scenarios.filter(({ isShort }) => isShort)).toHaveLength(2);
+  expect(shrinkerCheck.scenarios.filter(({ isShort }) => isShort)).toHaveLength(12);
   for (const { name, cpus, tasks, setup, closing } of shrinkerCheck.scenarios) {
     expect(cpus).toBeLessThanOrEqual(4);
     // The order of tasks decides neither which superblocks and cgroups there are nor which may be used.

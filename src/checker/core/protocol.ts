@@ -59,6 +59,8 @@ export const findingInvariant = 4;
 export const findingLivelock = 5;
 /** Memory that the core has for its own bookkeeping is used up: too many interrupts or work items pend. */
 export const findingOverflow = 6;
+/** A wait or a sleep in a handler of interrupts, or with preemption or interrupts off. */
+export const findingAtomicSleep = 8;
 /** Nobody can go on in a part where nobody else runs. */
 export const findingStuck = 7;
 

@@ -36,6 +36,7 @@ import { countSleep, freeSleeps, hasChanged, lookAgain, looksAt, roundsMax, stop
 import { goOnAfterWait, setDue, setTime, setWaitResult } from "./operations";
 import {
   callRunWork,
+  findingAtomicSleep,
   findingLivelock,
   operationBarrier,
   operationBegin,
@@ -445,13 +446,22 @@ function performWait(): bool {
     setWaitResult(1);
     return true;
   }
+  checkMaySleep(cell);
   setState(stateBlocked);
   leaveCpu();
   return false;
 }
 
+/** As `might_sleep()`: whoever keeps others off its CPU must not leave it. */
+function checkMaySleep(cell: usize): void {
+  const doing = changetype<Agent>(agent);
+  const isHandler = agentIndex >= taskCount + cpuCount;
+  if (isHandler || doing.preemptDepth !== 0 || doing.irqDepth !== 0) find(findingAtomicSleep, cell, 0);
+}
+
 function fallAsleep(): void {
   countOperation();
+  checkMaySleep(0);
   countSleep();
   // What is looked at from its first sleep on counts for the next ones.
   if (changetype<Agent>(agent).isLooking === 0) lookAgain();
