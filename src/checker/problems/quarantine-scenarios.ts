@@ -222,7 +222,7 @@ export const quarantineScenarios: readonly Scenario[] = [
       { cpu: 1, events: [allocate(b(4)), allocate(b(5))] },
       { cpu: 2, events: [free(a(3)), destroy(cacheA)] },
     ],
-    effort: 3,
+    effort: 4,
   },
   {
     name: "preempted",
