@@ -24,7 +24,9 @@ function readFolder(folder: string, extension: RegExp, depth: "deep" | "flat" = 
 
 const code = ["src", "bench", "test"].flatMap((folder) => readFolder(folder, /\.ts$/));
 const kernel = code.filter(({ file }) => file.startsWith("src/kernel/"));
-const core = code.filter(({ file }) => file.startsWith("src/simulator/core/"));
+/** Instruments with a core of their own, in AssemblyScript. */
+const coreOwners = ["simulator", "checker"];
+const core = code.filter(({ file }) => coreOwners.some((owner) => file.startsWith(`src/${owner}/core/`)));
 const texts = [
   ...code,
   ...["src", "bench", "test", "docs"].flatMap((folder) => readFolder(folder, /\.(md|c|json)$/)),
@@ -71,20 +73,21 @@ function importsOf({ file, lines }: Source): string[] {
 const sharedConstants = [
   "src/kernel/cpu-block.ts",
   "src/kernel/events.ts",
+  "src/kernel/litmus/instructions.ts",
   "src/kernel/notes.ts",
   "src/kernel/symbols.ts",
   "src/kernel/quarantine/areas.ts",
   "src/kernel/shrinker/areas.ts",
   "src/kernel/shrinker/counters.ts",
 ];
-/** The same of the simulator alone: its core and its host. */
-const protocol = "src/simulator/core/protocol.ts";
+/** The same of an instrument alone: its core and its host. */
+const protocols = coreOwners.map((owner) => `src/${owner}/core/protocol.ts`);
 /** Code of the harnesses that problems share. It keeps the harness's own memory, so it may touch it plainly. */
 const harnessPieces = ["src/kernel/crew.ts", "src/kernel/histogram.ts"];
 const small = ["src/errors.ts", "src/job-pool.ts", "src/package-root.ts", "src/symbol-names.ts", ...sharedConstants];
 
 /** Instruments measure the same thing in different ways, so none of them may lean on another one. */
-const instruments = ["fiber", "native", "traced", "simulator"];
+const instruments = ["fiber", "native", "traced", "simulator", "checker"];
 
 /** What each part of `src/` may import besides itself: folders, or single files. Parts come after those they stand on. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
@@ -105,7 +108,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: [
     ...small,
     "bench/index.ts",
-    ...["workloads", "records", "statistics", "build", "plan", "checker", "report", ...instruments, "fidelity"],
+    ...["workloads", "records", "statistics", "build", "plan", "report", ...instruments, "fidelity"],
   ],
 };
 
@@ -163,17 +166,20 @@ describe("imports point one way:", () => {
     expect(pieces).toHaveLength(small.length);
   });
 
-  test("the simulator's core imports nothing but itself, and its host nothing of it but the protocol", () => {
-    const isOfCore = (file: string): boolean => file.startsWith("src/simulator/core/");
-    const across = code.flatMap((source) =>
-      importsOf(source)
-        .filter((target) => isOfCore(source.file) !== isOfCore(target) && target !== protocol)
-        .filter((target) => isOfCore(source.file) || isOfCore(target))
-        .map((target) => `${source.file} imports ${target}`),
-    );
-    expect(across).toEqual([]);
-    expect(core.length).toBeGreaterThan(1);
-  });
+  test.each(coreOwners)(
+    "the %s's core imports nothing but itself, and its host nothing of it but the protocol",
+    (owner) => {
+      const isOfCore = (file: string): boolean => file.startsWith(`src/${owner}/core/`);
+      const across = code.flatMap((source) =>
+        importsOf(source)
+          .filter((target) => isOfCore(source.file) !== isOfCore(target) && !protocols.includes(target))
+          .filter((target) => isOfCore(source.file) || isOfCore(target))
+          .map((target) => `${source.file} imports ${target}`),
+      );
+      expect(across).toEqual([]);
+      expect(core.filter(({ file }) => isOfCore(file)).length).toBeGreaterThan(1);
+    },
+  );
 
   test("a suite is data: it imports types only", () => {
     const suites = code.filter(({ file }) => /^bench\/[^/]+\.ts$/.test(file));
@@ -226,7 +232,7 @@ describe("in the kernel", () => {
     expect(findInCode(bound, /\batomic\.|\bmemory\.(copy|fill)\b/)).toEqual([]);
   });
 
-  test.each([...sharedConstants, protocol])(
+  test.each([...sharedConstants, ...protocols])(
     "%s holds untyped integer constants only, which both languages compile alike",
     (file) => {
       const lines = withoutComments(code.find((source) => source.file === file)!.lines);
@@ -237,18 +243,25 @@ describe("in the kernel", () => {
   );
 
   test("who repeats a shared number repeats it right", () => {
-    const numbers = new Map<string, string>();
-    for (const { file, lines } of code) {
-      if (file !== protocol && file !== "src/kernel/notes.ts") continue;
-      for (const [, name = "", value = ""] of lines.join("\n").matchAll(/^export const (\w+) = (\d+);/gm)) {
-        numbers.set(name, value);
+    const numbersOf = (owner: string): Map<string, string> => {
+      const numbers = new Map<string, string>();
+      for (const { file, lines } of code) {
+        if (file !== `src/${owner}/core/protocol.ts` && file !== "src/kernel/notes.ts") continue;
+        for (const [, name = "", value = ""] of lines.join("\n").matchAll(/^export const (\w+) = (\d+);/gm)) {
+          numbers.set(name, value);
+        }
       }
-    }
-    const repeated = [...kernel, ...core].flatMap(({ file, lines }) =>
-      [...lines.join("\n").matchAll(/^const (\w+): u32 = (\d+);/gm)]
+      return numbers;
+    };
+    const numbersByOwner = new Map(coreOwners.map((owner) => [owner, numbersOf(owner)]));
+    const ownerOf = (file: string): string =>
+      /^src\/(checker\/core\/|kernel\/machine\/checked\.ts)/.test(file) ? "checker" : "simulator";
+    const repeated = [...kernel, ...core].flatMap(({ file, lines }) => {
+      const numbers = numbersByOwner.get(ownerOf(file))!;
+      return [...lines.join("\n").matchAll(/^(?:export )?const (\w+): u32 = (\d+);/gm)]
         .filter(([, name = ""]) => numbers.has(name))
-        .map(([, name = "", value]) => ({ file, name, value, right: numbers.get(name) })),
-    );
+        .map(([, name = "", value]) => ({ file, name, value, right: numbers.get(name) }));
+    });
     expect(repeated.filter(({ value, right }) => value !== right)).toEqual([]);
     // The form of the machine, which may import nothing of the simulator, has most of them.
     expect(repeated.filter(({ file }) => file === "src/kernel/machine/simulated.ts").length).toBeGreaterThan(5);
@@ -274,13 +287,15 @@ describe("in the kernel", () => {
   });
 });
 
-describe("in the simulator's core", () => {
+describe("in an instrument's core", () => {
   test("nothing is allocated but what is laid out at the beginning", () => {
     expect(findInCode(core, /\bnew\b|=>|\bArray\b|\bMap\b|\bSet\b|`/)).toEqual([]);
   });
 
-  test("the memory that it loads from and stores to is its own: no atomic, no wait, no second memory", () => {
-    expect(findInCode(core, /\batomic\b|\bmemory\.copy\b/)).toEqual([]);
+  // The checker's works on the memory of the code under test.
+  test("the memory that the simulator's loads from and stores to is its own: no atomic, no wait, no second memory", () => {
+    const own = core.filter(({ file }) => file.startsWith("src/simulator/"));
+    expect(findInCode(own, /\batomic\b|\bmemory\.copy\b/)).toEqual([]);
   });
 });
 

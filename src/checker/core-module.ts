@@ -23,31 +23,26 @@ export interface CoreExports {
   restart(): void;
   /** Takes the oldest deferred work of a CPU; 0: there is none. Then it is in these two. */
   takeWork(cpu: number): number;
-  readonly workTaken: WebAssembly.Global<"i32">;
-  readonly argumentTaken: WebAssembly.Global<"i32">;
+  readonly oldestWork: WebAssembly.Global<"i32">;
+  readonly oldestArgument: WebAssembly.Global<"i32">;
   enabled(): number;
   isOver(): number;
   isPreempted(agent: number): number;
   dependents(agent: number, among: number): number;
   step(agent: number, most: number, buffersLast: number): void;
   hasBufferedStore(): number;
-  bufferedStores(cpu: number): number;
   mark(): number;
   restore(mark: number): void;
-  journalLeft(): number;
   hashLow(): number;
   hashHigh(): number;
   abandon(): void;
   forgetFinding(): void;
   setTraced(is: number): void;
-  liveObjects(): number;
   stateOf(agent: number): number;
   operationOf(agent: number): number;
   operandOf(agent: number): number;
   /** The spin lock that an agent is about to take, or 0. */
   awaitedOf(agent: number): number;
-  lockOf(bit: number): number;
-  shadowAt(address: number): number;
 }
 
 /** What the core tells while it is traced. */

@@ -83,6 +83,14 @@ export function violationWithoutSchedule(job: CheckJob, kind: FindingKind, messa
   };
 }
 
+function pctName(executions: number): string {
+  return `${executions} executions by random priorities`;
+}
+
+function rungOf(name: string, { finding: _finding, schedule: _schedule, ...exploration }: Exploration): Rung {
+  return { name, exploration };
+}
+
 /** The searches that a choice stands for, one after the other. */
 function rungsOf(choice: SchedulerChoice): readonly { readonly name: string; readonly explore: Explore }[] {
   switch (choice.name) {
@@ -93,7 +101,7 @@ function rungsOf(choice: SchedulerChoice): readonly { readonly name: string; rea
       return choice.isFull ? [...rungs, { name: "every interleaving", explore: exhaustive() }] : rungs;
     }
     case "pct":
-      return [{ name: `${choice.executions} executions by random priorities`, explore: pct(choice) }];
+      return [{ name: pctName(choice.executions), explore: pct(choice) }];
     case "random":
       return [{ name: `${choice.executions} random executions`, explore: random(choice) }];
   }
@@ -125,8 +133,7 @@ export function performCheck(job: CheckJob, onProgress: (progress: Progress) => 
   for (const { name, explore } of rungsOf(job.scheduler)) {
     if (rungs.length > 0) machine.restart();
     last = explore(machine, limits, onProgress);
-    const { finding: _finding, schedule: _schedule, ...exploration } = last;
-    rungs.push({ name, exploration });
+    rungs.push(rungOf(name, last));
     // A higher rung would find the same, or stop there, too.
     if (last.outcome !== "bound" || performance.now() >= limits.deadline) break;
   }
@@ -136,8 +143,7 @@ export function performCheck(job: CheckJob, onProgress: (progress: Progress) => 
     const deadline = Math.max(limits.deadline, performance.now() + afterBoundMs);
     const after = { ...limits, states: afterBound.executions, deadline };
     const found = pct(afterBound)(machine, after, onProgress);
-    const { finding: _finding, schedule: _schedule, ...exploration } = found;
-    rungs.push({ name: `${afterBound.executions} executions by random priorities`, exploration });
+    rungs.push(rungOf(pctName(afterBound.executions), found));
     if (found.outcome === "violation") last = found;
   }
   const counterexample = last.finding === undefined ? undefined : explain(job, machine, last, limits);

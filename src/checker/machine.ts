@@ -2,6 +2,7 @@
 
 import type { CompiledModule } from "../build/compile.ts";
 import type { HarnessExports, RunningModule } from "../build/instance.ts";
+import { noteLockAcquired } from "../kernel/notes.ts";
 import {
   findingAtomicSleep,
   findingDoubleFree,
@@ -39,7 +40,6 @@ const coreBytes = 160 * 2 ** 20;
 const pageBytes = 4096;
 /** Bits of a note's kind that can be a violation. */
 const noteKinds = 32;
-const noteLockAcquired = 1;
 /** Rounds of deferred work after the end; each round's may defer more. */
 const drainRoundsMax = 1000;
 
@@ -140,7 +140,7 @@ export class CheckedMachine implements Model {
         this.#callOn(cpu);
         while (this.#core.takeWork(cpu) !== 0) {
           isDone = false;
-          instance.runWork(this.#core.workTaken.value, this.#core.argumentTaken.value);
+          instance.runWork(this.#core.oldestWork.value, this.#core.oldestArgument.value);
         }
         instance.drain?.();
       }

@@ -1,13 +1,17 @@
 // Who is who among the agents, and who waits for what, in words.
 
-import { operationEnd, operationPause, operationSleep, operationWait } from "./core/protocol.ts";
+import {
+  operationEnd,
+  operationPause,
+  operationSleep,
+  operationWait,
+  stateBlocked,
+  stateNone,
+  statePaused,
+  stateSleeping,
+} from "./core/protocol.ts";
 import type { CoreExports } from "./core-module.ts";
 import type { Agent } from "./model.ts";
-
-const stateNone = 0;
-const stateBlocked = 2;
-const stateSleeping = 3;
-const statePaused = 4;
 
 /** The agents of a case, in the core's order. */
 export function agentsOf(taskCpus: readonly number[], cpus: number): readonly Agent[] {

@@ -22,15 +22,11 @@ export {
 export { learnt, showAll } from "./conflicts";
 export { finding, findingCell, findingDetail, forgetFinding } from "./findings";
 export {
-  argumentTaken,
   awaitedOf,
   begin,
   bindCpu,
-  bufferedStores,
   callSequentially,
   hasBufferedStore,
-  liveObjects,
-  lockOf,
   operandOf,
   operationOf,
   prepare,
@@ -38,9 +34,8 @@ export {
   setTask,
   stateOf,
   takeWork,
-  workTaken,
 } from "./host-calls";
-export { hashHigh, hashLow, journalLeft, mark, restore } from "./journal";
+export { hashHigh, hashLow, mark, restore } from "./journal";
 export { lay } from "./layout";
 export {
   checksOff,
@@ -66,6 +61,7 @@ export {
   wait,
   wake,
 } from "./operations";
+export { oldestArgument, oldestWork } from "./pending";
 export { __asyncify_data, __asyncify_state, abandon, operations } from "./running";
-export { allocated, freed, objectAllocated, objectFreed, shadowAt, slabGone, slabMade } from "./shadow";
+export { allocated, freed, objectAllocated, objectFreed, slabGone, slabMade } from "./shadow";
 export { dependents, enabled, isOver, isPreempted, step } from "./steps";

@@ -2,7 +2,7 @@
 
 import { hasBuffered } from "./access";
 import { forgetTracks, show } from "./conflicts";
-import { beginJournal, mark, put32, restore } from "./journal";
+import { beginJournal, mark, restore } from "./journal";
 import {
   Agent,
   agentAt,
@@ -12,22 +12,20 @@ import {
   cpuAt,
   cpuCount,
   handlerOf,
-  liveCell,
-  lockTable,
   pages,
   runnerIndex,
   stackBytes,
   stacks,
-  stateReady,
   taskCount,
   ticksCell,
   timeCell,
   workerOf,
   workOffset,
 } from "./layout";
-import { callRun } from "./protocol";
+import { takeOldest } from "./pending";
+import { callRun, stateReady } from "./protocol";
 import { moveTo, setSequential, turnTo } from "./running";
-import { setTso, storeCount } from "./stores";
+import { setTso } from "./stores";
 
 /** Identity of the runner of what is not explored: nobody else's. */
 const runnerIdentity: u32 = 30;
@@ -97,36 +95,16 @@ export function restart(): void {
   forgetTracks();
 }
 
-/** What {@link takeWork} took. */
-export let workTaken: u32 = 0;
-export let argumentTaken: u32 = 0;
-
 /** Takes the oldest deferred work of a CPU. Returns 0 when there is none. */
 export function takeWork(index: u32): u32 {
   const cpu = cpuAt(index);
-  const count = changetype<Cpu>(cpu).workCount;
-  if (count === 0) return 0;
-  workTaken = load<u32>(cpu + workOffset);
-  argumentTaken = load<u32>(cpu + workOffset, 4);
-  for (let at: u32 = 0; at < count - 1; at++) {
-    const slot = cpu + workOffset + usize(at) * 8;
-    put32(slot, load<u32>(slot, 8));
-    put32(slot + 4, load<u32>(slot, 12));
-  }
-  put32(cpu + offsetof<Cpu>("workCount"), count - 1);
+  if (changetype<Cpu>(cpu).workCount === 0) return 0;
+  takeOldest(cpu + workOffset, cpu + offsetof<Cpu>("workCount"));
   return 1;
 }
 
 export function hasBufferedStore(): u32 {
   return hasBuffered ? 1 : 0;
-}
-
-export function bufferedStores(cpu: u32): u32 {
-  return storeCount(cpuAt(cpu));
-}
-
-export function liveObjects(): u32 {
-  return load<u32>(liveCell());
 }
 
 export function stateOf(index: u32): u32 {
@@ -144,9 +122,4 @@ export function awaitedOf(index: u32): u32 {
 
 export function operandOf(index: u32): u32 {
   return changetype<Agent>(agentAt(index)).cell;
-}
-
-/** Address of the lock with a bit, for messages. */
-export function lockOf(bit: u32): u32 {
-  return load<u32>(lockTable + usize(bit) * 4);
 }

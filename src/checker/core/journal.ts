@@ -94,11 +94,6 @@ export function restore(to: usize): void {
   hash = load<u64>(to - 16);
 }
 
-/** Bytes that are left for the journal. */
-export function journalLeft(): u32 {
-  return (journalEnd - next) as u32;
-}
-
 export function hashLow(): u32 {
   return hash as u32;
 }

@@ -60,15 +60,6 @@ export const looksMax: u32 = 44;
 export const looksOffset: usize = offsetof<Agent>();
 export const agentSize: usize = looksOffset + usize(looksMax) * offsetof<Look>();
 
-/** An agent that has nothing to do. */
-export const stateNone: u32 = 0;
-export const stateReady: u32 = 1;
-/** Waits to be woken. */
-export const stateBlocked: u32 = 2;
-export const stateSleeping: u32 = 3;
-/** Waits until a cell that it looked at changes. */
-export const statePaused: u32 = 4;
-
 /** One CPU. */
 @unmanaged
 export class Cpu {
@@ -186,11 +177,6 @@ export function forcedCell(): usize {
 
 export function lastForcedCell(): usize {
   return clock + 16;
-}
-
-/** Objects that are somebody's. */
-export function liveCell(): usize {
-  return clock + 20;
 }
 
 export function agentAt(index: u32): usize {

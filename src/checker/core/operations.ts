@@ -23,23 +23,19 @@ import {
   contextOf,
   cpuAt,
   cpuCount,
+  handlerOf,
   mailOffset,
-  pendingMax,
   runnersMax,
   runsOf,
-  stateBlocked,
-  statePaused,
-  stateReady,
-  taskCount,
   timeCell,
   workCell,
   workOffset,
 } from "./layout";
 import { countPause, forgetRounds, lookAgain } from "./looks";
+import { addPending } from "./pending";
 import {
   callRunWork,
   findingInvariant,
-  findingOverflow,
   findingStuck,
   operationDefer,
   operationInterrupt,
@@ -54,6 +50,9 @@ import {
   operationSleep,
   operationWait,
   operationWake,
+  stateBlocked,
+  statePaused,
+  stateReady,
 } from "./protocol";
 import {
   agent,
@@ -283,7 +282,7 @@ export function wake(cell: usize, count: u32): u32 {
   }
   countOperation();
   let woken: u32 = 0;
-  for (let index: u32 = 0; index < taskCount + cpuCount && woken < count; index++) {
+  for (let index: u32 = 0; index < handlerOf(0) && woken < count; index++) {
     const other = changetype<Agent>(agentAt(index));
     if (other.state !== stateBlocked || other.cell !== (cell as u32)) continue;
     put32(agentAt(index) + offsetof<Agent>("state"), stateReady);
@@ -307,15 +306,11 @@ export function interrupt(target: u32, work: u32, argument: usize): void {
     return;
   }
   countOperation();
-  const to = cpuAt(target);
-  const count = changetype<Cpu>(to).mailCount;
-  if (count === pendingMax) find(findingOverflow, 0, 0);
   // The handler is somebody else on that CPU.
   showInterrupts(target);
   touch(contextOf(target), 4, true);
-  put32(to + mailOffset + usize(count) * 8, work);
-  put32(to + mailOffset + usize(count) * 8 + 4, argument as u32);
-  put32(to + offsetof<Cpu>("mailCount"), count + 1);
+  const to = cpuAt(target);
+  addPending(to + mailOffset, to + offsetof<Cpu>("mailCount"), work, argument);
   traceMark(operationInterrupt, target, 0, work);
 }
 
@@ -323,11 +318,7 @@ export function deferAfter(work: u32, argument: usize): void {
   const list = workCell(cpuIndex);
   if (!begins(operationDefer, list, isVisibleWord(list))) return;
   if (!isSequential) touch(list, 4, true);
-  const count = changetype<Cpu>(cpu).workCount;
-  if (count === pendingMax) find(findingOverflow, 0, 0);
-  put32(cpu + workOffset + usize(count) * 8, work);
-  put32(cpu + workOffset + usize(count) * 8 + 4, argument as u32);
-  put32(cpu + offsetof<Cpu>("workCount"), count + 1);
+  addPending(cpu + workOffset, cpu + offsetof<Cpu>("workCount"), work, argument);
 }
 
 /** Times are part of the state only where somebody asks for the time. */
@@ -374,7 +365,7 @@ export function now(): u64 {
 /** The CPU that a task or worker belongs to. */
 export function isRunning(identity: u32): u32 {
   if (isSequential) return identity === changetype<Agent>(agent).identity ? 1 : 0;
-  if (identity >= taskCount + cpuCount) return 0;
+  if (identity >= handlerOf(0)) return 0;
   const home = changetype<Agent>(agentAt(identity)).cpu;
   if (!begins(operationIsRunning, runsOf(home), isVisibleWord(runsOf(home)))) return 0;
   touch(runsOf(home), 4, false);

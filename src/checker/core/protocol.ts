@@ -44,6 +44,17 @@ export const operationFreed = 25;
 export const operationWrong = 26;
 export const operationCount = 27;
 
+// What an agent does.
+
+/** An agent that has nothing to do. */
+export const stateNone = 0;
+export const stateReady = 1;
+/** Waits to be woken. */
+export const stateBlocked = 2;
+export const stateSleeping = 3;
+/** Waits until a cell that it looked at changes. */
+export const statePaused = 4;
+
 // What was found.
 
 export const findingNone = 0;

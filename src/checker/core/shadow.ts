@@ -6,12 +6,12 @@ import { isTraced, stopBefore, trace } from "./access";
 import { changeHands, isAnyVisible } from "./conflicts";
 import { find } from "./findings";
 import { put32, putQuietly } from "./journal";
-import { Agent, arenaBase, arenaEnd, caseStart, liveCell, pages, pseudo, shadow, slots } from "./layout";
+import { Agent, arenaBase, arenaEnd, caseStart, pages, pseudo, shadow, slots } from "./layout";
 import { findingDoubleFree, findingOutside, findingUseAfterFree, operationAllocated, operationFreed } from "./protocol";
 import { agent, countOperation, hasResumed, isCounted, isSequential, operations, operationsMax } from "./running";
 
-/** Never handed out. */
-const isNone: u32 = 0;
+// 0 is what was never handed out.
+
 const isUsed: u32 = 1;
 const isFree: u32 = 2;
 /** Free, and somebody of those that are explored may still think that it is his. */
@@ -58,10 +58,6 @@ export function check(cell: usize, bytes: u32): void {
   }
 }
 
-function countLive(by: u32): void {
-  putQuietly(liveCell(), load<u32>(liveCell()) + by);
-}
-
 function isWithin(address: usize, bytes: usize): bool {
   return address >= arenaBase && address < arenaEnd && bytes <= arenaEnd - address;
 }
@@ -70,7 +66,7 @@ function isWithin(address: usize, bytes: usize): bool {
  * Memory is given back. Others notice it if they notice operations on any cell of it: then it is scheduled, for who still
  * uses the memory finds it gone or not.
  */
-function give(from: usize, bytes: usize): void {
+export function freed(from: usize, bytes: usize): void {
   if (!isWithin(from, bytes)) find(findingOutside, from, 0);
   if (!isSequential) {
     const isCalledAgain = hasResumed();
@@ -85,11 +81,10 @@ function give(from: usize, bytes: usize): void {
   if (isTraced) trace(operationFreed, from, 4, 0, 0, false);
   changeHands(from, bytes, true);
   fill(from, bytes, freeNow());
-  countLive(u32(-1));
 }
 
 /** Memory is handed out. If it was somebody's before, this is scheduled: who still uses it finds it gone or not. */
-function take(from: usize, bytes: usize): void {
+export function allocated(from: usize, bytes: usize): void {
   if (!isWithin(from, bytes)) find(findingOutside, from, 0);
   if (!isSequential) {
     if (!hasResumed() && (isCounted ? operations >= operationsMax : load<u8>(shadowOf(from)) === isLeft)) {
@@ -101,15 +96,6 @@ function take(from: usize, bytes: usize): void {
   if (isTraced) trace(operationAllocated, from, 4, 0, 0, false);
   changeHands(from, bytes, false);
   fill(from, bytes, isUsed);
-  countLive(1);
-}
-
-export function allocated(address: usize, bytes: usize): void {
-  take(address, bytes);
-}
-
-export function freed(address: usize, bytes: usize): void {
-  give(address, bytes);
 }
 
 function slotCell(object: usize): usize {
@@ -133,15 +119,9 @@ function bytesOf(object: usize): usize {
 }
 
 export function objectAllocated(object: usize): void {
-  take(object, bytesOf(object));
+  allocated(object, bytesOf(object));
 }
 
 export function objectFreed(object: usize): void {
-  give(object, bytesOf(object));
-}
-
-/** For messages: 0 never handed out, 1 in use, 2 free. */
-export function shadowAt(address: usize): u32 {
-  const what: u32 = isWithin(address, 8) ? load<u8>(shadowOf(address)) : isNone;
-  return what === isLeft ? isFree : what;
+  freed(object, bytesOf(object));
 }

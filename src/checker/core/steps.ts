@@ -19,13 +19,7 @@ import {
   handlerOf,
   lastForcedCell,
   mailOffset,
-  pendingMax,
   runsOf,
-  stateBlocked,
-  stateNone,
-  statePaused,
-  stateReady,
-  stateSleeping,
   storesMax,
   taskCount,
   ticksCell,
@@ -34,6 +28,7 @@ import {
 } from "./layout";
 import { countSleep, freeSleeps, hasChanged, lookAgain, looksAt, roundsMax, stopLooking } from "./looks";
 import { goOnAfterWait, setDue, setTime, setWaitResult } from "./operations";
+import { oldestArgument, oldestWork, takeOldest } from "./pending";
 import {
   callRunWork,
   findingAtomicSleep,
@@ -54,6 +49,11 @@ import {
   operationStore,
   operationTick,
   operationWait,
+  stateBlocked,
+  stateNone,
+  statePaused,
+  stateReady,
+  stateSleeping,
 } from "./protocol";
 import {
   agent,
@@ -135,7 +135,7 @@ function isEnabled(index: u32): bool {
   const address = agentAt(index);
   const doing = changetype<Agent>(address);
   const on = cpuAt(doing.cpu);
-  if (index >= taskCount + cpuCount) {
+  if (index >= handlerOf(0)) {
     if (doing.state === stateNone) return canHandle(on);
     return doing.state === statePaused ? goesOn(doing, address, on) : isPossible(doing);
   }
@@ -149,7 +149,7 @@ function isEnabled(index: u32): bool {
 }
 
 function isUnderWay(): bool {
-  for (let index: u32 = 0; index < taskCount + 2 * cpuCount; index++) {
+  for (let index: u32 = 0; index < flusherOf(0); index++) {
     if (changetype<Agent>(agentAt(index)).state !== stateNone) return true;
   }
   for (let index: u32 = 0; index < cpuCount; index++) {
@@ -167,7 +167,7 @@ export function isOver(): u32 {
 /** Agents that can take a step, as a mask. */
 export function enabled(): u32 {
   let mask: u32 = 0;
-  for (let index: u32 = 0; index < taskCount + 2 * cpuCount; index++) {
+  for (let index: u32 = 0; index < flusherOf(0); index++) {
     if (isEnabled(index)) mask |= 1 << index;
   }
   for (let index: u32 = 0; index < cpuCount; index++) {
@@ -184,7 +184,7 @@ export function enabled(): u32 {
  */
 function findForced(): u32 {
   const last = load<u32>(lastForcedCell());
-  const count = taskCount + 2 * cpuCount;
+  const count = flusherOf(0);
   let spins: u32 = 0;
   let sleeps: u32 = 0;
   let earliest: u64 = u64.MAX_VALUE;
@@ -194,7 +194,7 @@ function findForced(): u32 {
     const doing = changetype<Agent>(address);
     const on = cpuAt(doing.cpu);
     if (doing.state !== statePaused && doing.state !== stateSleeping) continue;
-    if (index < taskCount + cpuCount && !canHaveCpu(index, on)) continue;
+    if (index < handlerOf(0) && !canHaveCpu(index, on)) continue;
     if (hasChanged(address, on)) return 1 << index;
     if (doing.state === statePaused) {
       if (spins === 0) spins = 1 << index;
@@ -239,7 +239,7 @@ function findFootprint(index: u32): void {
     setFirst(timeCell(), 4, true);
     return;
   }
-  if (index >= taskCount + 2 * cpuCount) {
+  if (index >= flusherOf(0)) {
     const store = changetype<BufferedStore>(oldestStore(cpuAt(index - flusherOf(0))));
     setFirst(usize(store.cell), store.bytes, true);
     return;
@@ -247,7 +247,7 @@ function findFootprint(index: u32): void {
   const address = agentAt(index);
   const doing = changetype<Agent>(address);
   home = doing.cpu;
-  const isHandler = index >= taskCount + cpuCount;
+  const isHandler = index >= handlerOf(0);
   if (!isHandler && changetype<Cpu>(cpuAt(home)).current !== index + 1) secondCell = runsOf(home);
   if (doing.state === stateNone) {
     if (isHandler) setFirst(contextOf(home), 4, true);
@@ -303,24 +303,17 @@ export function dependents(index: u32, mask: u32): u32 {
 
 /** Whether the agent is in the middle of something, so that taking another one instead is a preemption. */
 export function isPreempted(index: u32): u32 {
-  if (index >= taskCount + 2 * cpuCount) return 0;
+  if (index >= flusherOf(0)) return 0;
   const doing = changetype<Agent>(agentAt(index));
   return doing.state === stateReady && doing.isBegun !== 0 && doing.isReturned === 0 ? 1 : 0;
 }
 
 /** Takes the oldest of what waits at an offset of a CPU's record. */
 function takeFirst(offset: usize, count: usize): void {
-  const queue = cpu + offset;
+  takeOldest(cpu + offset, cpu + count);
   put32(agent + offsetof<Agent>("call"), callRunWork);
-  put32(agent + offsetof<Agent>("a"), load<u32>(queue));
-  put32(agent + offsetof<Agent>("b"), load<u32>(queue, 4));
-  const left = load<u32>(cpu + count) - 1;
-  for (let index: u32 = 0; index < pendingMax; index++) {
-    const at = queue + usize(index) * 8;
-    put32(at, index < left ? load<u32>(at, 8) : 0);
-    put32(at + 4, index < left ? load<u32>(at, 12) : 0);
-  }
-  put32(cpu + count, left);
+  put32(agent + offsetof<Agent>("a"), oldestWork);
+  put32(agent + offsetof<Agent>("b"), oldestArgument);
   putQuietly(agent + offsetof<Agent>("operation"), operationBegin);
   setState(stateReady);
 }
@@ -346,14 +339,14 @@ export function step(index: u32, most: u32, buffersLast: u32): void {
     if (isTraced) trace(operationTick, 0, 0, 0, load<u64>(clock), false);
     return;
   }
-  if (index >= taskCount + 2 * cpuCount) {
+  if (index >= flusherOf(0)) {
     flushOf(index);
     return;
   }
   turnTo(index);
   const state = changetype<Agent>(agent).state;
   if ((state === statePaused || state === stateSleeping) && !isEnabled(index)) countForced();
-  if (index >= taskCount + cpuCount) beginHandler();
+  if (index >= handlerOf(0)) beginHandler();
   else takeCpu();
   go();
 }
@@ -422,7 +415,7 @@ function go(): void {
     if (isTraced) trace(operationBegin, 0, 0, 0, 0, false);
   }
   if (resume()) return;
-  const isHandler = agentIndex >= taskCount + cpuCount;
+  const isHandler = agentIndex >= handlerOf(0);
   const waits = isCounted ? operations >= operationsMax : isVisibleWord(runsOf(cpuIndex));
   if (isHandler || !waits) {
     end();
@@ -455,7 +448,7 @@ function performWait(): bool {
 /** As `might_sleep()`: whoever keeps others off its CPU must not leave it. */
 function checkMaySleep(cell: usize): void {
   const doing = changetype<Agent>(agent);
-  const isHandler = agentIndex >= taskCount + cpuCount;
+  const isHandler = agentIndex >= handlerOf(0);
   if (isHandler || doing.preemptDepth !== 0 || doing.irqDepth !== 0) find(findingAtomicSleep, cell, 0);
 }
 
@@ -473,7 +466,7 @@ function fallAsleep(): void {
 
 function end(): void {
   if (isTraced) trace(operationEnd, 0, 0, 0, 0, false);
-  const isHandler = agentIndex >= taskCount + cpuCount;
+  const isHandler = agentIndex >= handlerOf(0);
   letGo();
   stopLooking();
   setState(stateNone);

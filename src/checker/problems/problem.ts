@@ -54,6 +54,16 @@ export interface ProblemCheck<Exports extends HarnessExports = HarnessExports, B
   nameOf(running: RunningModule<Exports>, address: number): string;
 }
 
+/** What is wrong where a rule is broken, and nobody in particular did it. */
+export function findingOf({ name }: Invariant, kind: FindingKind, message: string): Finding {
+  return { kind, invariant: name, message, agent: null };
+}
+
+/** Everything that happens before the closing part, task by task. */
+export function eventsBeforeClosing({ setup, tasks }: Pick<Scenario, "setup" | "tasks">): ScenarioEvent[] {
+  return [...setup, ...tasks.flatMap(({ events }) => events)];
+}
+
 /** The CPU that performs an event of a setup or a closing: where a CPU comes or goes, that one; else CPU 0. */
 export function cpuOf({ kind, a = 0 }: ScenarioEvent): number {
   return kind === kindCpuOffline || kind === kindCpuOnline ? a : 0;

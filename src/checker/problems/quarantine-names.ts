@@ -3,17 +3,11 @@
 import type { RunningModule } from "../../build/instance.ts";
 import type { MemoryLayout } from "../../build/memory.ts";
 import type { QuarantineExports } from "../../build/quarantine.ts";
-import { cpuBlockBytes } from "../../kernel/cpu-block.ts";
 import * as areas from "../../kernel/quarantine/areas.ts";
+import { allocatorName, at, inParts, lineBytes, machineName, pageBytes, slabAt } from "./address-names.ts";
 
-const lineBytes = 64;
-const pageBytes = 4096;
-const pageDescriptorBytes = 64;
 const cacheBytes = 192;
 const slotBytes = 64;
-/** Where the cache of a page and its block's first page stand in its descriptor (`src/kernel/slab/page.ts`). */
-const pageCacheAt = 0;
-const pageHeadAt = 32;
 
 const cacheLines = ["sizes", "lock", "variant"] as const;
 
@@ -25,13 +19,6 @@ const areaNames: Readonly<Record<number, string>> = {
   [areas.areaDead]: "dead caches",
 };
 
-const at = (name: string, offset: number): string => (offset === 0 ? name : `${name} +${offset}`);
-
-/** The name of an address in one of several equal parts that lie one after the other. */
-function inParts(name: string, bytes: number, offset: number): string {
-  return at(`${name} ${Math.floor(offset / bytes)}`, offset % bytes);
-}
-
 /** An object: by the indices under which it was allocated, and its cache, also when that is gone. */
 function objectName({ memory, layout }: RunningModule<QuarantineExports>, address: number): string {
   const words = new Uint32Array(memory.buffer);
@@ -39,12 +26,10 @@ function objectName({ memory, layout }: RunningModule<QuarantineExports>, addres
   const slot = address - (offset % slotBytes);
   const table = words.subarray(layout.objectTable / 4, layout.cacheTable / 4);
   const indices = [...table.keys()].filter((index) => table[index] === slot);
-  const page = layout.pageTable + Math.floor(offset / pageBytes) * pageDescriptorBytes;
-  const head = words[(page + pageHeadAt) / 4] as number;
-  const cache = head === 0 ? 0 : (words[(head + pageCacheAt) / 4] as number);
-  if (cache === 0) return inParts("page", pageBytes, offset);
+  const found = slabAt(words, layout, address);
+  if (found === undefined) return inParts("page", pageBytes, offset);
   const name = indices.length === 0 ? "an object" : `object ${indices.join("/")}`;
-  return at(`${name} of cache ${(cache - layout.cacheTable) / cacheBytes}`, address - slot);
+  return at(`${name} of cache ${(found.cache - layout.cacheTable) / cacheBytes}`, address - slot);
 }
 
 /** Something of the variant's own. Where it lies in its area is found out by asking about its neighbours. */
@@ -65,9 +50,8 @@ function variantName(exports: QuarantineExports, { cpus }: MemoryLayout, base: n
 export function nameOf(running: RunningModule<QuarantineExports>, address: number): string {
   const { layout, exports } = running;
   if (address >= layout.arenaBase) return objectName(running, address);
-  if (address >= layout.pageTable) return inParts("struct page", pageDescriptorBytes, address - layout.pageTable);
-  const arenaState = layout.pageTable - lineBytes;
-  if (address >= arenaState) return at("page allocator", address - arenaState);
+  const allocator = allocatorName(layout, address);
+  if (allocator !== undefined) return allocator;
   const variant = layout.problemBase + (exports.problemBytes() >>> 0) - (exports.extraGlobalBytes() >>> 0);
   if (address >= variant) return variantName(exports, layout, variant, address);
   const online = layout.problemBase + lineBytes;
@@ -79,9 +63,5 @@ export function nameOf(running: RunningModule<QuarantineExports>, address: numbe
     return at(`cache ${Math.floor(offset / cacheBytes)} (${line})`, offset % lineBytes);
   }
   if (address >= layout.objectTable) return inParts("address of object", 4, address - layout.objectTable);
-  if (address >= layout.eventBuffer) return at("events", address - layout.eventBuffer);
-  if (address >= layout.roundCells) return at("rounds", address - layout.roundCells);
-  if (address >= layout.taskStacks) return inParts("stack of CPU", pageBytes, address - layout.taskStacks);
-  if (address >= layout.cpuBlocks) return inParts("block of CPU", cpuBlockBytes, address - layout.cpuBlocks);
-  return at("constants", address);
+  return machineName(layout, address);
 }

@@ -15,6 +15,7 @@ import {
   kindObjectFree,
 } from "../../kernel/events.ts";
 import type { Scenario, ScenarioEvent, ScenarioTask } from "../scenario.ts";
+import { eventsBeforeClosing } from "./problem.ts";
 
 /** Bytes of an object of any cache: the smallest there are, which take one line. */
 const objectBytes = 64;
@@ -144,7 +145,7 @@ function scenarioOf({ name, description, setup, tasks, effort = 1, isShort = fal
     setup,
     tasks,
     ticks: 0,
-    closing: closingOf(cpus, [...setup, ...tasks.flatMap(({ events }) => events)]),
+    closing: closingOf(cpus, eventsBeforeClosing({ setup, tasks })),
     caches: cacheCount,
     objects: cacheCount * objectsMax,
     cgroups: 0,

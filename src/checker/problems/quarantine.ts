@@ -3,9 +3,9 @@
 import { type QuarantineExports, startQuarantine } from "../../build/quarantine.ts";
 import { kindCacheCreate, kindObjectFree } from "../../kernel/events.ts";
 import { noteLeftBehind } from "../../kernel/notes.ts";
-import type { Finding, FindingKind } from "../model.ts";
+import type { Finding } from "../model.ts";
 import type { Invariant, Scenario } from "../scenario.ts";
-import type { ProblemCheck } from "./problem.ts";
+import { eventsBeforeClosing, findingOf, type ProblemCheck } from "./problem.ts";
 import { nameOf } from "./quarantine-names.ts";
 import { leftBy, quarantineScenarios, ramPages } from "./quarantine-scenarios.ts";
 
@@ -43,9 +43,9 @@ interface Expected {
   readonly frees: number;
 }
 
-function expectedOf({ setup, tasks, closing }: Scenario): Expected {
-  const upToTasks = [...setup, ...tasks.flatMap(({ events }) => events)];
-  const all = [...upToTasks, ...closing];
+function expectedOf(scenario: Scenario): Expected {
+  const upToTasks = eventsBeforeClosing(scenario);
+  const all = [...upToTasks, ...scenario.closing];
   const created = all.filter(({ kind }) => kind === kindCacheCreate);
   const liveOf = new Map<number, number>();
   for (const { cache } of leftBy(upToTasks).live.values()) liveOf.set(cache, (liveOf.get(cache) ?? 0) + 1);
@@ -61,15 +61,11 @@ function sum(instances: readonly QuarantineExports[], of: (instance: QuarantineE
   return instances.reduce((total, instance) => total + (of(instance) >>> 0), 0);
 }
 
-function finding(kind: FindingKind, { name }: Invariant, message: string): Finding {
-  return { kind, invariant: name, message, agent: null };
-}
-
 /** What caches left that were destroyed; whatever else is wrong comes of it. */
 function findLeftBehind(instances: readonly QuarantineExports[]): Finding | undefined {
   const left = sum(instances, (instance) => instance.leftBehindCount());
   if (left === 0) return undefined;
-  return finding("broken invariant", nothingOfDestroyed, `${objects(left)} left in caches that were destroyed`);
+  return findingOf(nothingOfDestroyed, "broken invariant", `${objects(left)} left in caches that were destroyed`);
 }
 
 const objects = (count: number): string => `${count} object${count === 1 ? "" : "s"}`;
@@ -116,8 +112,8 @@ export const quarantineCheck: ProblemCheck<QuarantineExports, Expected> = {
     if (usedBytes === statedBytes) return undefined;
     const message = `${objects(used)} of ${usedBytes} bytes were freed and are not back in their slabs, but the quarantine says that it holds ${statedBytes} bytes`;
     return usedBytes > statedBytes
-      ? finding("lost object", onePlace, message)
-      : finding("broken invariant", sumsAreRight, message);
+      ? findingOf(onePlace, "lost object", message)
+      : findingOf(sumsAreRight, "broken invariant", message);
   },
 
   checkEnd(instances, _scenario, { caches, frees }) {
@@ -128,21 +124,21 @@ export const quarantineCheck: ProblemCheck<QuarantineExports, Expected> = {
     if (present !== undefined) {
       const used = first.usedObjectsOf(present) >>> 0;
       const message = `cache ${present} was to be destroyed and is still there, with ${objects(used)} in use`;
-      return finding("broken invariant", removalsEnd, message);
+      return findingOf(removalsEnd, "broken invariant", message);
     }
     const freed = sum(instances, (instance) => instance.freedCount());
     if (freed !== frees) {
       const message = `${objects(frees)} were freed, and ${freed} came back to their slabs`;
-      return finding(freed < frees ? "lost object" : "double free", onePlace, message);
+      return findingOf(onePlace, freed < frees ? "lost object" : "double free", message);
     }
     const bytes = first.quarantinedBytes();
     const batches = first.batchesInUse();
     if (bytes !== 0 || batches !== 0) {
       const message = `the quarantine says that it holds ${bytes} bytes in ${batches} batches, and there is no object left`;
-      return finding("broken invariant", sumsAreRight, message);
+      return findingOf(sumsAreRight, "broken invariant", message);
     }
     const holding = caches.find((cache) => first.heldBytesOf(cache) !== 0);
-    if (holding !== undefined) return finding("leak", removalsEnd, `cache ${holding} is gone and still has slabs`);
+    if (holding !== undefined) return findingOf(removalsEnd, "leak", `cache ${holding} is gone and still has slabs`);
     return undefined;
   },
 

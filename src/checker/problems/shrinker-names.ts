@@ -2,15 +2,10 @@
 
 import type { RunningModule } from "../../build/instance.ts";
 import type { ShrinkerExports } from "../../build/shrinker.ts";
-import { cpuBlockBytes } from "../../kernel/cpu-block.ts";
 import * as areas from "../../kernel/shrinker/areas.ts";
+import { allocatorName, at, inParts, lineBytes, machineName, pageBytes, slabAt } from "./address-names.ts";
 
-const lineBytes = 64;
-const pageBytes = 4096;
-const pageDescriptorBytes = 64;
-/** Where the cache of a page, its address and its block's first page stand in its descriptor (`src/kernel/slab/page.ts`). */
-const pageCacheAt = 0;
-const pageHeadAt = 32;
+/** Where a page's address stands in its descriptor (`src/kernel/slab/page.ts`). */
 const pageAddressAt = 36;
 /** Where a cache's distance of objects stands in its descriptor (`src/kernel/slab/cache.ts`). */
 const slotSizeAt = 4;
@@ -33,13 +28,6 @@ const areaNames: Readonly<Record<number, string>> = {
   [areas.areaIds]: "shrinker_idr",
   [areas.areaVariant]: "locks of shrinkers",
 };
-
-const at = (name: string, offset: number): string => (offset === 0 ? name : `${name} +${offset}`);
-
-/** The name of an address in one of several equal parts that lie one after the other. */
-function inParts(name: string, bytes: number, offset: number): string {
-  return at(`${name} ${Math.floor(offset / bytes)}`, offset % bytes);
-}
 
 /** Where the area begins and ends that an address of the problem's memory lies in. Areas are whole lines. */
 function boundsOf({ exports, layout }: RunningModule<ShrinkerExports>, address: number): readonly [number, number] {
@@ -88,13 +76,10 @@ function allocationName(running: RunningModule<ShrinkerExports>, address: number
   const { memory, layout } = running;
   const words = new Uint32Array(memory.buffer);
   const word = (cell: number): number => words[cell / 4] ?? 0;
-  const offset = address - layout.arenaBase;
-  const page = layout.pageTable + Math.floor(offset / pageBytes) * pageDescriptorBytes;
-  const slab = word(page + pageHeadAt);
-  const cache = slab === 0 ? 0 : word(slab + pageCacheAt);
-  if (cache === 0) return inParts("page", pageBytes, offset);
-  const slotBytes = word(cache + slotSizeAt);
-  const inSlab = address - word(slab + pageAddressAt);
+  const found = slabAt(words, layout, address);
+  if (found === undefined) return inParts("page", pageBytes, address - layout.arenaBase);
+  const slotBytes = word(found.cache + slotSizeAt);
+  const inSlab = address - word(found.slab + pageAddressAt);
   const inSlot = inSlab % slotBytes;
   const name = ownerOf(running, words, address - inSlot);
   return at(name ?? `object ${Math.floor(inSlab / slotBytes)} of kmalloc-${slotBytes}`, inSlot);
@@ -113,14 +98,9 @@ function problemName(running: RunningModule<ShrinkerExports>, address: number): 
 export function nameOf(running: RunningModule<ShrinkerExports>, address: number): string {
   const { layout, exports } = running;
   if (address >= layout.arenaBase) return allocationName(running, address);
-  if (address >= layout.pageTable) return inParts("struct page", pageDescriptorBytes, address - layout.pageTable);
-  const arenaState = layout.pageTable - lineBytes;
-  if (address >= arenaState) return at("page allocator", address - arenaState);
+  const allocator = allocatorName(layout, address);
+  if (allocator !== undefined) return allocator;
   const problemEnd = layout.problemBase + (exports.problemBytes() >>> 0);
   if (address >= layout.problemBase && address < problemEnd) return problemName(running, address);
-  if (address >= layout.eventBuffer) return at("events", address - layout.eventBuffer);
-  if (address >= layout.roundCells) return at("rounds", address - layout.roundCells);
-  if (address >= layout.taskStacks) return inParts("stack of CPU", pageBytes, address - layout.taskStacks);
-  if (address >= layout.cpuBlocks) return inParts("block of CPU", cpuBlockBytes, address - layout.cpuBlocks);
-  return at("constants", address);
+  return machineName(layout, address);
 }

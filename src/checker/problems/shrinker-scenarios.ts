@@ -15,6 +15,7 @@ import {
   kindSuperblockUnmount,
 } from "../../kernel/events.ts";
 import type { Scenario, ScenarioEvent, ScenarioTask } from "../scenario.ts";
+import { eventsBeforeClosing } from "./problem.ts";
 
 const create = (group: number, parent = 0): ScenarioEvent => ({ kind: kindCgroupCreate, group, a: parent });
 const offline = (group: number): ScenarioEvent => ({ kind: kindCgroupOffline, group });
@@ -76,7 +77,7 @@ function sizeOf(tasks: readonly ScenarioTask[]): string {
 }
 
 function scenarioOf({ setup, tasks, closing, ticks = 0, isShort = false, ...rest }: Case): Scenario {
-  const events = [...setup, ...tasks.flatMap((task) => task.events), ...closing];
+  const events = [...eventsBeforeClosing({ setup, tasks }), ...closing];
   const most = (field: "object" | "group"): number => Math.max(...events.map((event) => event[field] ?? 0));
   return {
     ...rest,

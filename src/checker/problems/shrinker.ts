@@ -16,7 +16,7 @@ import { noteCallbackAfterFree } from "../../kernel/notes.ts";
 import { counterCallbacksAfterFree } from "../../kernel/shrinker/counters.ts";
 import type { Finding } from "../model.ts";
 import type { Invariant, Scenario, ScenarioEvent } from "../scenario.ts";
-import type { ProblemCheck } from "./problem.ts";
+import { eventsBeforeClosing, findingOf, type ProblemCheck } from "./problem.ts";
 import { nameOf } from "./shrinker-names.ts";
 import { shrinkerScenarios } from "./shrinker-scenarios.ts";
 
@@ -104,14 +104,6 @@ function remainsOf(events: readonly ScenarioEvent[]): Remains {
   return { cgroups, mounted };
 }
 
-function eventsBeforeClosing({ setup, tasks }: Scenario): ScenarioEvent[] {
-  return [...setup, ...tasks.flatMap(({ events }) => events)];
-}
-
-function broken({ name }: Invariant, kind: Finding["kind"], message: string): Finding {
-  return { kind, invariant: name, message, agent: null };
-}
-
 /** Whether the variant has shrinkers at all. */
 function hasShrinkers(instance: ShrinkerCheckExports): boolean {
   return instance.shrinkerBytes() > 0;
@@ -130,7 +122,7 @@ function findLostBit(instance: ShrinkerCheckExports, scenario: Scenario, remains
       }
       const id = instance.shrinkerId(superblock);
       if (instance.isBitSet(cgroup, node, id) === 0) {
-        return broken(noLostBit, "broken invariant", `${owners}, but the bit of its shrinker's id ${id} is not set`);
+        return findingOf(noLostBit, "broken invariant", `${owners}, but the bit of its shrinker's id ${id} is not set`);
       }
     }
   }
@@ -144,7 +136,7 @@ function findSharedId(instance: ShrinkerCheckExports, { mounted }: Remains): Fin
     const id = instance.shrinkerId(superblock);
     const other = owners.get(id);
     if (other !== undefined) {
-      return broken(
+      return findingOf(
         ownId,
         "broken invariant",
         `the shrinkers of superblocks ${other} and ${superblock} both have id ${id}`,
@@ -152,7 +144,7 @@ function findSharedId(instance: ShrinkerCheckExports, { mounted }: Remains): Fin
     }
     if (id >= capacity) {
       const message = `the shrinker of superblock ${superblock} has id ${id}, but the maps have room for ${capacity}`;
-      return broken(ownId, "broken invariant", message);
+      return findingOf(ownId, "broken invariant", message);
     }
     owners.set(id, superblock);
   }
@@ -181,9 +173,9 @@ function findLeak(
   if (excess === 0) return undefined;
   // The allocator's counts do not go below 0: a count of more than there is was one of less than nothing.
   if (excess > 0 && excess < arenaBytesMax) {
-    return broken(noLeak, "leak", `${excess} bytes of shrinkers, maps or lists are not freed`);
+    return findingOf(noLeak, "leak", `${excess} bytes of shrinkers, maps or lists are not freed`);
   }
-  return broken(noLeak, "double free", "shrinkers, maps or lists were freed that are in use or had been freed");
+  return findingOf(noLeak, "double free", "shrinkers, maps or lists were freed that are in use or had been freed");
 }
 
 function findUnwalked(instance: ShrinkerCheckExports, scenario: Scenario, { mounted }: Remains): Finding | undefined {
@@ -193,7 +185,7 @@ function findUnwalked(instance: ShrinkerCheckExports, scenario: Scenario, { moun
     const expected = hasShrinkers(instance) ? used : objects;
     if (objects > expected) {
       const message = `the last pass left ${objects - expected} objects of superblock ${superblock} that can be freed`;
-      return broken(allWalked, "broken invariant", message);
+      return findingOf(allWalked, "broken invariant", message);
     }
     if (objects < expected) {
       const message = `${expected - objects} objects of superblock ${superblock} that cannot be freed are gone`;
@@ -246,7 +238,7 @@ export const shrinkerCheck: ProblemCheck<ShrinkerCheckExports, ShrinkerBaseline>
     const late = instances.reduce((sum, instance) => sum + instance.counter(counterCallbacksAfterFree), 0);
     if (late > 0) {
       const message = `${late} callback${late === 1 ? "" : "s"} of shrinkers that had been unregistered`;
-      return broken(noCallbackAfterUnregister, "callback after free", message);
+      return findingOf(noCallbackAfterUnregister, "callback after free", message);
     }
     const remains = remainsOf([...eventsBeforeClosing(scenario), ...scenario.closing]);
     return findLeak(first, scenario, remains, baseline) ?? findUnwalked(first, scenario, remains);
