@@ -22,6 +22,7 @@ import {
 import { deferAt } from "./deferred";
 
 export { deferredWorkSize, runDeferred } from "./deferred";
+export { checksOff, checksOn, keep32, objectAllocated, objectFreed, slabGone, slabMade } from "./unwatched";
 
 /** Layout of one CPU's block: lines that no other structure shares. */
 @unmanaged
@@ -325,21 +326,3 @@ export function isWorkDue(): bool {
 export function quiescent(): void {
   if (cpuCount > 1) deliver();
 }
-
-/** Stores to a cell that belongs to the harness, which reads it with a plain load. A machine that goes back in time has to know. */
-export function keep32(cell: usize, value: u32): void {
-  store<u32>(cell, value);
-}
-
-/** Between these two the allocator touches memory that is nobody's. Machines that watch over memory let it. */
-export function checksOff(): void {}
-export function checksOn(): void {}
-
-/** A block's slots are free objects from now on. */
-export function slabMade(_block: usize, _bytes: usize, _slotBytes: usize): void {}
-/** A block is no slab any more; none of its objects is in use. */
-export function slabGone(_block: usize, _bytes: usize): void {}
-/** An object is its taker's. */
-export function objectAllocated(_object: usize): void {}
-/** An object is nobody's. */
-export function objectFreed(_object: usize): void {}

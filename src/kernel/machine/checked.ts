@@ -2,7 +2,7 @@
 //
 // Which operations can be scheduled is the core's business, and so are store buffers. Marks and notes reach it, too.
 
-import { cpuCount, thisCpu } from "../layout";
+export { cpu, cpus, deliver, enterIdle, leaveIdle } from "./hosted";
 
 /** Bytes of a deferred work item, as in the native form. The core has a list of its own. */
 export const deferredWorkSize: usize = 24;
@@ -65,21 +65,6 @@ export function read64(cell: usize): u64 {
 
 /** Time passes where somebody sleeps, and where the scenario lets it. */
 export function compute(_ns: u64): void {}
-
-/** The core knows when a CPU runs a task. */
-export function enterIdle(): void {}
-export function leaveIdle(): void {}
-
-export function cpu(): u32 {
-  return thisCpu;
-}
-
-export function cpus(): u32 {
-  return cpuCount;
-}
-
-/** Interrupts are taken wherever they are on. */
-export function deliver(): void {}
 
 /** How long it takes does not matter: any order of what is due at some time is possible. */
 export function defer(_item: usize, work: u32, argument: usize, _delayNs: u64): void {

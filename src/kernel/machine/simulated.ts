@@ -4,10 +4,12 @@
 // The same accesses as in the traced form. It is a form of its own for speed: an access that need not wait is one call
 // from Wasm to Wasm, without values, and 64 bits need no halves.
 
-import { cpuCount, thisCpu } from "../layout";
+export { cpu, cpus, deliver, enterIdle, leaveIdle } from "./hosted";
+
 import { deferAt, hasDue } from "./deferred";
 
 export { deferredWorkSize, runDeferred } from "./deferred";
+export { checksOff, checksOn, keep32, objectAllocated, objectFreed, slabGone, slabMade } from "./unwatched";
 
 // How an access touches its cell, and the operations, as in `src/simulator/core/protocol.ts`.
 const howLoad: u32 = 0;
@@ -152,21 +154,6 @@ export function compute(ns: u64): void {
   requestSpan(operationCompute, ns as f64);
 }
 
-/** The simulator knows when a CPU runs a task. */
-export function enterIdle(): void {}
-export function leaveIdle(): void {}
-
-export function cpu(): u32 {
-  return thisCpu;
-}
-
-export function cpus(): u32 {
-  return cpuCount;
-}
-
-/** The simulator delivers interrupts wherever they are on. */
-export function deliver(): void {}
-
 /** An event boundary. Never suspends: the simulator looks at the time slice and for interrupts at every access. */
 export declare function quiescent(): void;
 
@@ -181,21 +168,3 @@ export function defer(item: usize, work: u32, argument: usize, delayNs: u64): vo
 export function isWorkDue(): bool {
   return hasDue(now());
 }
-
-/** Stores to a cell that belongs to the harness, which reads it with a plain load. A machine that goes back in time has to know. */
-export function keep32(cell: usize, value: u32): void {
-  store<u32>(cell, value);
-}
-
-/** Between these two the allocator touches memory that is nobody's. Machines that watch over memory let it. */
-export function checksOff(): void {}
-export function checksOn(): void {}
-
-/** A block's slots are free objects from now on. */
-export function slabMade(_block: usize, _bytes: usize, _slotBytes: usize): void {}
-/** A block is no slab any more; none of its objects is in use. */
-export function slabGone(_block: usize, _bytes: usize): void {}
-/** An object is its taker's. */
-export function objectAllocated(_object: usize): void {}
-/** An object is nobody's. */
-export function objectFreed(_object: usize): void {}

@@ -3,7 +3,8 @@
 // 64-bit values cross as two halves, because an i64 would cross as a BigInt. The host keeps the upper half of the
 // last result for `upperHalf`, which is no operation of the machine and never suspends.
 
-import { cpuCount, thisCpu } from "../layout";
+export { cpu, cpus, deliver, enterIdle, leaveIdle } from "./hosted";
+export { checksOff, checksOn, keep32, objectAllocated, objectFreed, slabGone, slabMade } from "./unwatched";
 
 /** Bytes of a deferred work item, as in the native form. */
 export const deferredWorkSize: usize = 24;
@@ -108,21 +109,6 @@ export function compute(ns: u64): void {
   computeNs(ns as f64);
 }
 
-/** The host knows when a CPU runs a task. */
-export function enterIdle(): void {}
-export function leaveIdle(): void {}
-
-export function cpu(): u32 {
-  return thisCpu;
-}
-
-export function cpus(): u32 {
-  return cpuCount;
-}
-
-/** The host delivers interrupts wherever they are on, so a wait loop need not ask for them. */
-export function deliver(): void {}
-
 export function defer(item: usize, work: u32, argument: usize, delayNs: u64): void {
   deferNs(item, work, argument, delayNs as f64);
 }
@@ -135,21 +121,3 @@ export function isWorkDue(): bool {
 export function runDeferred(nowNs: u64): u32 {
   return runDeferredUntil(nowNs as f64);
 }
-
-/** Stores to a cell that belongs to the harness, which reads it with a plain load. A machine that goes back in time has to know. */
-export function keep32(cell: usize, value: u32): void {
-  store<u32>(cell, value);
-}
-
-/** Between these two the allocator touches memory that is nobody's. Machines that watch over memory let it. */
-export function checksOff(): void {}
-export function checksOn(): void {}
-
-/** A block's slots are free objects from now on. */
-export function slabMade(_block: usize, _bytes: usize, _slotBytes: usize): void {}
-/** A block is no slab any more; none of its objects is in use. */
-export function slabGone(_block: usize, _bytes: usize): void {}
-/** An object is its taker's. */
-export function objectAllocated(_object: usize): void {}
-/** An object is nobody's. */
-export function objectFreed(_object: usize): void {}
