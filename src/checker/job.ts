@@ -5,7 +5,8 @@ import { CheckedMachine } from "./machine.ts";
 import { minimise } from "./minimise.ts";
 import type { Exploration, Explore, Finding, FindingKind, Limits, Progress, Slice } from "./model.ts";
 import type { CheckJob, CheckOutcome, Counterexample, Rung, SchedulerChoice, SourceFrame } from "./outcome.ts";
-import { problemChecks } from "./problems/index.ts";
+import { problemCheckOf } from "./problems/index.ts";
+import type { Defect } from "./problems/problem.ts";
 import type { Scenario } from "./scenario.ts";
 import { ladder } from "./schedulers/bounded.ts";
 import { exhaustive } from "./schedulers/exhaustive.ts";
@@ -30,7 +31,7 @@ const operationsMax = 1_000_000;
 
 /** @throws {InputError} for a scenario that the problem does not have */
 export function scenarioOf(job: Pick<CheckJob, "problem" | "scenario">): Scenario {
-  const { scenarios } = problemChecks[job.problem];
+  const { scenarios } = problemCheckOf(job.problem);
   const found = scenarios.find(({ name }) => name === job.scenario);
   if (found !== undefined) return found;
   const known = scenarios.map(({ name }) => name).join(", ");
@@ -44,7 +45,7 @@ function makeMachine(job: CheckJob): CheckedMachine {
     return new CheckedMachine({
       core,
       compiled,
-      problem: problemChecks[job.problem],
+      problem: problemCheckOf(job.problem),
       scenario: scenarioOf(job),
       skipWhenEmpty: variant.skipWhenEmpty,
       model,
@@ -72,14 +73,7 @@ export function violationWithoutSchedule(job: CheckJob, kind: FindingKind, messa
     rungs: [{ name: "", exploration }],
     ms,
     missProbability: 0,
-    counterexample: {
-      finding: { kind, invariant: "", message, agent: null },
-      schedule: [],
-      preemptions: 0,
-      token: "",
-      timeline: "",
-      frames: [],
-    },
+    counterexample: unseen({ kind, invariant: "", message, agent: null }),
   };
 }
 
@@ -147,7 +141,7 @@ export function performCheck(job: CheckJob, onProgress: (progress: Progress) => 
     if (found.outcome === "violation") last = found;
   }
   const counterexample = last.finding === undefined ? undefined : explain(job, machine, last, limits);
-  return {
+  return judged(defectOf(job), {
     problem: job.problem,
     variant: job.variant.id,
     scenario: job.scenario,
@@ -160,7 +154,35 @@ export function performCheck(job: CheckJob, onProgress: (progress: Progress) => 
     ms: performance.now() - begun,
     missProbability: missProbability(Math.max(...rungs.map(({ exploration }) => exploration.states))),
     ...(counterexample === undefined ? {} : { counterexample }),
+  });
+}
+
+/** What is known to be wrong in a case, or undefined. */
+export function defectOf({ problem, variant, scenario }: CheckJob): Defect | undefined {
+  const [name] = variant.id.split(" ");
+  return problemCheckOf(problem).defects.find((one) => one.variant === name && one.scenario === scenario);
+}
+
+/** An outcome in the light of what is known: to find that is no violation, and not to find it is one. */
+export function judged(known: Defect | undefined, outcome: CheckOutcome): CheckOutcome {
+  if (known === undefined || outcome.outcome === "bound") return outcome;
+  const { kind, invariant = "" } = known;
+  const found = outcome.counterexample?.finding;
+  if (found !== undefined) {
+    const isKnown = found.kind === kind && (invariant === "" || found.invariant === invariant);
+    return isKnown ? { ...outcome, outcome: "defect", defect: known.why } : outcome;
+  }
+  const message = `no interleaving shows what is declared of this variant: ${kind}${invariant === "" ? "" : ` (${invariant})`}; the declaration is wrong, or the variant has changed`;
+  return {
+    ...outcome,
+    outcome: "violation",
+    counterexample: unseen({ kind: "broken invariant", invariant: "", message, agent: null }),
   };
+}
+
+/** A finding without a schedule to see it by. */
+function unseen(finding: Finding): Counterexample {
+  return { finding, schedule: [], preemptions: 0, token: "", timeline: "", frames: [] };
 }
 
 /** A violation in its shortest form, drawn, with a token. */

@@ -3,8 +3,6 @@
 import type { CompiledModule } from "../build/compile.ts";
 import type { Exploration, Finding, MemoryModel, Slice } from "./model.ts";
 
-export type CheckedProblem = "quarantine" | "shrinker";
-
 /** How the interleavings are chosen. */
 export type SchedulerChoice =
   /** All of them. `reduction: false` takes every operation for a noticeable one and keeps no sleep sets. */
@@ -16,7 +14,8 @@ export type SchedulerChoice =
   | { readonly name: "random"; readonly executions: number; readonly seed: number };
 
 export interface CheckJob {
-  readonly problem: CheckedProblem;
+  /** One of `problems/index.ts`. */
+  readonly problem: string;
   readonly variant: { readonly id: string; readonly skipWhenEmpty: boolean };
   /** Name of a scenario of the problem. */
   readonly scenario: string;
@@ -63,15 +62,15 @@ export interface Rung {
 }
 
 export interface CheckOutcome {
-  readonly problem: CheckedProblem;
+  readonly problem: string;
   readonly variant: string;
   readonly scenario: string;
   /** Of the scenario: `3 tasks x 2 operations`. */
   readonly size: string;
   readonly model: MemoryModel;
   readonly scheduler: SchedulerChoice["name"];
-  /** `exhausted`, `bound` or `violation`, of all rungs together. */
-  readonly outcome: Exploration["outcome"];
+  /** Of all rungs together. `defect`: the violation that the problem declares of this variant in this scenario. */
+  readonly outcome: Exploration["outcome"] | "defect";
   /** The bound, for `bound`. */
   readonly bound: string;
   readonly rungs: readonly Rung[];
@@ -80,4 +79,6 @@ export interface CheckOutcome {
   /** Upper limit of the probability that two different states had the same hash, so that one was left out. */
   readonly missProbability: number;
   readonly counterexample?: Counterexample;
+  /** Why the violation is known and kept, for `defect`. */
+  readonly defect?: string;
 }

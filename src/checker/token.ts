@@ -6,10 +6,10 @@
 import { crc32 } from "node:zlib";
 import { InputError } from "../errors.ts";
 import { type MemoryModel, memoryModels, type Slice } from "./model.ts";
-import type { CheckedProblem } from "./outcome.ts";
+import { problemChecks } from "./problems/index.ts";
 
 export interface TokenContent {
-  readonly problem: CheckedProblem;
+  readonly problem: string;
   /** Its id. */
   readonly variant: string;
   /** Of the module that the schedule was found with, hexadecimal. */
@@ -22,7 +22,8 @@ export interface TokenContent {
 
 const version = 1;
 const crcBytes = 4;
-const problems: readonly CheckedProblem[] = ["quarantine", "shrinker"];
+/** A token has the place of its problem. */
+const problems: readonly string[] = Object.keys(problemChecks);
 const agentsMax = 31;
 const operationsMax = 0x7fff_ffff;
 

@@ -13,6 +13,7 @@ import type { CheckCase } from "./check-plan.ts";
 
 const count = z.int().min(0);
 const ending = z.enum(["exhausted", "bound", "violation"]);
+const judgement = z.enum(["exhausted", "bound", "violation", "defect"]);
 const kinds = [
   "use after free",
   "double free",
@@ -42,13 +43,13 @@ const counterexampleSchema = z.strictObject({
 });
 
 const outcomeSchema = z.strictObject({
-  problem: z.enum(["quarantine", "shrinker"]),
+  problem: z.string(),
   variant: z.string(),
   scenario: z.string(),
   size: z.string(),
   model: z.enum(["sc", "tso"]),
   scheduler: z.enum(["exhaustive", "bounded", "pct", "random"]),
-  outcome: ending,
+  outcome: judgement,
   bound: z.string(),
   rungs: z
     .array(
@@ -68,6 +69,7 @@ const outcomeSchema = z.strictObject({
   ms: z.number().min(0),
   missProbability: z.number().min(0),
   counterexample: counterexampleSchema.optional(),
+  defect: z.string().optional(),
 });
 
 /** Hash of everything that the threads run besides the modules. */
@@ -101,10 +103,14 @@ export class CheckCache {
   /** What came of a case before; undefined when that is not known. */
   read(check: CheckCase, job: CheckJob): CheckOutcome | undefined {
     try {
-      const { counterexample, ...outcome } = outcomeSchema.parse(
+      const { counterexample, defect, ...outcome } = outcomeSchema.parse(
         JSON.parse(readFileSync(this.#fileOf(check, job), "utf8")),
       );
-      return counterexample === undefined ? outcome : { ...outcome, counterexample };
+      return {
+        ...outcome,
+        ...(counterexample === undefined ? {} : { counterexample }),
+        ...(defect === undefined ? {} : { defect }),
+      };
     } catch {
       // There is none, or it is damaged.
       return undefined;

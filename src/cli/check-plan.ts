@@ -2,8 +2,7 @@
 
 import type { ModuleSource } from "../build/compile.ts";
 import type { MemoryModel } from "../checker/model.ts";
-import type { CheckedProblem } from "../checker/outcome.ts";
-import { type ProblemCheck, problemChecks } from "../checker/problems/index.ts";
+import { problemCheckOf } from "../checker/problems/index.ts";
 import type { Scenario } from "../checker/scenario.ts";
 import { InputError } from "../errors.ts";
 import type { Suite } from "../plan/suite.ts";
@@ -12,7 +11,7 @@ import type { CheckedCase } from "../report/check/report.ts";
 
 /** A variant in a scenario under a memory model. */
 export interface CheckCase {
-  readonly problem: CheckedProblem;
+  readonly problem: string;
   /** With its own constants only: the suite's are of measurements. */
   readonly variant: PlannedVariant;
   readonly scenario: Scenario;
@@ -31,13 +30,6 @@ export interface CheckSelection {
   readonly scenarios: readonly string[];
   /** Empty: each scenario under `sc`, and under `tso` those that are for it. */
   readonly models: readonly MemoryModel[];
-}
-
-/** The problem's scenarios, invariants and how its cases begin and end. */
-export function problemCheckOf(problem: string): ProblemCheck {
-  const found = Object.hasOwn(problemChecks, problem) ? problemChecks[problem as CheckedProblem] : undefined;
-  if (found === undefined) throw new InputError(`problem '${problem}': has no scenarios to check`);
-  return found;
 }
 
 /** What a case's module is compiled from. */
@@ -122,7 +114,7 @@ export function planChecks(suites: readonly Suite[], selection: CheckSelection):
     const taken = problemCheckOf(suite.problem).scenarios.filter(
       ({ name }) => scenarios.length === 0 || scenarios.includes(name),
     );
-    const problem = suite.problem as CheckedProblem;
+    const { problem } = suite;
     const checked = variantsOf(suite, selection);
     reasons.push(...checked.reasons);
     return checked.chosen.flatMap((variant) =>

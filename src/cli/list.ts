@@ -1,11 +1,11 @@
 // `reclaim-bench list`: what there is to choose from.
 
 import { suites } from "../../bench/index.ts";
+import { problemCheckOf } from "../checker/problems/index.ts";
 import { skipWhenEmptyName } from "../plan/variant.ts";
 import { renderColumns } from "../report/terminal.ts";
 import { cpusOf, loadProfile, profileNames } from "../simulator/profile.ts";
 import { workloadTypes } from "../workloads/index.ts";
-import { problemCheckOf } from "./check-plan.ts";
 import type { Io } from "./io.ts";
 
 /** Everything that `run` can be told, as data. */

@@ -4,7 +4,8 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { suites } from "../../bench/index.ts";
 import { type CompiledModule, compileCheckerCore, compileModule, type ModuleSource } from "../build/compile.ts";
-import { framesOf, replaySchedule } from "../checker/job.ts";
+import { defectOf, framesOf, replaySchedule } from "../checker/job.ts";
+import { problemCheckOf } from "../checker/problems/index.ts";
 import { timeline } from "../checker/timeline.ts";
 import { decodeToken, type TokenContent } from "../checker/token.ts";
 import { InputError, ViolationError } from "../errors.ts";
@@ -13,7 +14,7 @@ import { findingText, frameText, mainFrame } from "../report/check/report.ts";
 import { terminalWidth, wrapText } from "../report/terminal.ts";
 import { jobOf, ownFrame } from "./check-cases.ts";
 import { defaults, tableBytesMax } from "./check-options.ts";
-import { type CheckCase, checkedSource, problemCheckOf } from "./check-plan.ts";
+import { type CheckCase, checkedSource } from "./check-plan.ts";
 import type { Io } from "./io.ts";
 import { stoppedCode } from "./options.ts";
 
@@ -164,5 +165,7 @@ export async function replayCommand(
   const frame = mainFrame({ frames: framesOf(operations, finding).map((found) => ownFrame(one, found)) });
   io.write(`\n${findingText(finding)}\n`);
   if (frame !== undefined) io.write(`at ${frameText(frame)}\n`);
+  const known = defectOf(job);
+  if (known !== undefined) io.write(`${wrapText(`known: ${known.why}`, width)}\n`);
   return 4;
 }

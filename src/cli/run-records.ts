@@ -132,6 +132,10 @@ function metricsOf(outcome: CheckOutcome): readonly (readonly [metric: string, v
       time,
     ];
   }
+  if (outcome.outcome === "defect") {
+    const kind = outcome.counterexample?.finding.kind ?? "";
+    return [[labelledMetric("check-defect", kind), 1], time];
+  }
   return [
     ["check-exhausted", 1],
     ["check-states", states],

@@ -3,8 +3,9 @@
 
 import { suites } from "../../bench/index.ts";
 import type { CompiledModule } from "../build/compile.ts";
-import type { CheckedProblem, CheckOutcome } from "../checker/outcome.ts";
+import type { CheckOutcome } from "../checker/outcome.ts";
 import { type Checking, CheckPool } from "../checker/pool.ts";
+import { problemCheckOf } from "../checker/problems/index.ts";
 import { ViolationError } from "../errors.ts";
 import type { PoolOptions } from "../job-pool.ts";
 import type { Unit } from "../plan/unit.ts";
@@ -13,7 +14,7 @@ import { findingName, replayText } from "../report/check/report.ts";
 import { CheckCache } from "./check-cache.ts";
 import { jobOf, performCases } from "./check-cases.ts";
 import { type CheckBounds, defaults, tableBytesMax } from "./check-options.ts";
-import { type CheckCase, problemCheckOf } from "./check-plan.ts";
+import type { CheckCase } from "./check-plan.ts";
 import { Progress } from "./progress.ts";
 import type { RunState } from "./run-state.ts";
 
@@ -43,7 +44,7 @@ export function planShortChecks(units: readonly Unit[]): CheckCase[] {
     );
     return check.scenarios
       .filter(({ isShort }) => isShort)
-      .map((scenario): CheckCase => ({ problem: problem as CheckedProblem, variant: own, scenario, model: "sc" }));
+      .map((scenario): CheckCase => ({ problem, variant: own, scenario, model: "sc" }));
   });
 }
 

@@ -324,6 +324,7 @@ export const metrics = defineMetrics([
   ["check-transitions", "steps", "", "exact", "Steps taken until then"],
   ["check-executions", "executions", "", "exact", "Executions from the beginning to an end until then"],
   ["check-depth", "steps", "", "exact", "Steps of the longest of them"],
+  ["check-defect[]", "boolean", "", "exact", "1: what the problem declares of the variant was found in the scenario"],
   ["check-bound[]", "boolean", "", "sampled", "1: the check of the scenario stopped at this bound"],
   ["check-states-reached", "states", "", "sampled", "Distinct states that were reached until then"],
   ["check-ms", "ms", "lower", "sampled", "Time of the check when it was made; later runs need not make it again"],

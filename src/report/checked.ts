@@ -14,6 +14,8 @@ interface CheckedScenario {
   readonly values: Map<string, number>;
   /** The bound that its check stopped at; empty when it was exhausted. */
   bound: string;
+  /** What was found, as the problem declares it of the variant; empty when nothing is wrong. */
+  defect: string;
 }
 
 /** A violation of the short check; its case has no rows. */
@@ -23,8 +25,11 @@ export interface CheckViolation {
   readonly model: string;
 }
 
-/** What is known of a variant: `exhausted` when all that was checked of it was. */
-export type CheckStanding = "exhausted" | "stopped at a bound" | "violation" | "unchecked";
+/**
+ * What is known of a variant: `exhausted` when all that was checked of it was; `known defect` when what was found is what
+ * the problem declares of it.
+ */
+export type CheckStanding = "exhausted" | "stopped at a bound" | "known defect" | "violation" | "unchecked";
 
 /** Rows of the checker of one problem in a run. */
 export class CheckedRows {
@@ -38,11 +43,12 @@ export class CheckedRows {
     this.#variants.set(row.variant, scenarios);
     const key = `${row.workload} ${model}`;
     const size = decodeURIComponent(parameters.get("size") ?? "");
-    const one = scenarios.get(key) ?? { scenario: row.workload, size, model, values: new Map(), bound: "" };
+    const one = scenarios.get(key) ?? { scenario: row.workload, size, model, values: new Map(), bound: "", defect: "" };
     scenarios.set(key, one);
     if (row.value === null) return;
     const label = parseLabelledMetric(row.metric);
     if (label?.name === "check-bound") one.bound = label.label;
+    else if (label?.name === "check-defect") one.defect = label.label;
     else one.values.set(row.metric, row.value);
   }
 
@@ -68,6 +74,7 @@ export class CheckSummary {
     if (this.#violations.some((one) => one.variant === variant)) return "violation";
     const scenarios = this.#rows.scenariosOf(variant);
     if (scenarios.length === 0) return "unchecked";
+    if (scenarios.some(({ defect }) => defect !== "")) return "known defect";
     return scenarios.every(({ values }) => values.get("check-exhausted") === 1) ? "exhausted" : "stopped at a bound";
   }
 
@@ -81,7 +88,8 @@ export class CheckSummary {
       const violations = this.#violations
         .filter((one) => one.variant === variant)
         .map(({ scenario, model }) => [variant, scenario, "–", model, "–", "**violation**"]);
-      const scenarios = this.#rows.scenariosOf(variant).map(({ scenario, size, model, values, bound }) => {
+      const scenarios = this.#rows.scenariosOf(variant).map(({ scenario, size, model, values, bound, defect }) => {
+        if (defect !== "") return [variant, scenario, size, model, "–", `known defect: ${defect}`];
         const isExhausted = values.get("check-exhausted") === 1;
         const states = values.get(isExhausted ? "check-states" : "check-states-reached");
         const outcome = isExhausted ? "exhausted" : `stopped at ${bound === "" ? "a bound" : bound}`;
@@ -103,6 +111,7 @@ export class CheckSummary {
     return `checked in short scenarios: ${[
       `${of("exhausted").length} of ${this.#order.length} variants exhausted`,
       ...named("stopped at a bound", "stopped at a bound"),
+      ...named("known defect", "known defect"),
       ...named("violation", "violation"),
       ...named("unchecked", "unchecked"),
     ].join("; ")}`;

@@ -103,8 +103,14 @@ function choiceText(choice: Choice | undefined, checked: CheckSummary): string {
   if (choice.isIncomplete) return "incomplete";
   if (choice.variant === null) return "nothing";
   const standing = checked.standingOf(choice.variant);
-  const mark = { exhausted: "", unchecked: " (unchecked)", violation: " (void)" } as const;
-  return `\`${choice.variant}\`${standing === "stopped at a bound" ? " (check stopped at a bound)" : mark[standing]}`;
+  const mark = {
+    exhausted: "",
+    "stopped at a bound": " (check stopped at a bound)",
+    "known defect": " (known defect)",
+    violation: " (void)",
+    unchecked: " (unchecked)",
+  } as const;
+  return `\`${choice.variant}\`${mark[standing]}`;
 }
 
 /** Of several that are level the number, when it is large. */

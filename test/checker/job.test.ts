@@ -3,19 +3,20 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { compileCheckerCore, compileModule } from "../../src/build/compile.ts";
-import { performCheck } from "../../src/checker/job.ts";
+import { judged, performCheck } from "../../src/checker/job.ts";
 import type { CheckJob } from "../../src/checker/outcome.ts";
-import { problemChecks } from "../../src/checker/problems/index.ts";
+import { problemCheckOf, problemChecks } from "../../src/checker/problems/index.ts";
 import { mutants } from "../mutants/mutants.ts";
 import { writeMutant } from "../mutants/write.ts";
+import { counterexample, outcome } from "../report/check/outcomes.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-job-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const core = (await compileCheckerCore()).wasm;
-const scenario = problemChecks.quarantine.scenarios.find(({ name }) => name === "reduce-against-remove")!;
+const scenario = problemCheckOf("quarantine").scenarios.find(({ name }) => name === "reduce-against-remove")!;
 
 function jobOf(compiled: CheckJob["compiled"]): CheckJob {
   return {
@@ -49,3 +50,46 @@ test("a search that stops at its bound is followed by executions by random prior
   expect(right).toMatchObject({ outcome: "bound", bound: right.rungs[0]!.exploration.bound });
   expect(right.rungs[1]!.exploration.executions).toBe(500);
 }, 120_000);
+
+describe("what is declared of a variant", () => {
+  const known = {
+    variant: "single-list",
+    scenario: "put-against-remove",
+    kind: "leak",
+    why: "nobody frees it",
+  } as const;
+  const leak = {
+    ...counterexample,
+    finding: { ...counterexample.finding, kind: "leak", invariant: "no leak" },
+  } as const;
+  const leaking = outcome({ outcome: "violation", counterexample: leak });
+
+  test("is no violation when it is found", () => {
+    expect(judged(known, leaking)).toEqual({ ...leaking, outcome: "defect", defect: known.why });
+    expect(judged({ ...known, invariant: "no leak" }, leaking).outcome).toBe("defect");
+  });
+
+  test("is no excuse for anything else", () => {
+    const other = outcome({ outcome: "violation", counterexample });
+    expect(judged(known, other)).toEqual(other);
+    expect(judged({ ...known, invariant: "another" }, leaking)).toEqual(leaking);
+    expect(judged(undefined, leaking)).toEqual(leaking);
+  });
+
+  test("is a violation when no interleaving shows it, and says nothing where not all were explored", () => {
+    const missing = judged(known, outcome());
+    expect(missing).toMatchObject({ outcome: "violation", counterexample: { finding: { kind: "broken invariant" } } });
+    expect(missing.counterexample?.finding.message).toContain("leak");
+    const stopped = outcome({ outcome: "bound", bound: "1 states" });
+    expect(judged(known, stopped)).toEqual(stopped);
+  });
+
+  test("names a variant, a scenario and an invariant that there are", () => {
+    for (const { scenarios, invariants, defects } of Object.values(problemChecks)) {
+      for (const { scenario: declared, invariant } of defects) {
+        expect(scenarios.map(({ name }) => name)).toContain(declared);
+        if (invariant !== undefined) expect(invariants.map(({ name }) => name)).toContain(invariant);
+      }
+    }
+  });
+});

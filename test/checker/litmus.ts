@@ -174,6 +174,7 @@ function checkOf(onStart: (running: Running) => void, onEnd: () => void): Proble
   return {
     scenarios: [],
     invariants: [],
+    defects: [],
     whyUnchecked: () => undefined,
     start(compiled, { cpus }, { coreBytes, machine, attach }) {
       const running = start<HarnessExports>({

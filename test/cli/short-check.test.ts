@@ -3,16 +3,17 @@ import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { suites } from "../../bench/index.ts";
 import type { CheckJob } from "../../src/checker/outcome.ts";
+import { problemCheckOf } from "../../src/checker/problems/index.ts";
 import { timeBound } from "../../src/checker/schedulers/ends.ts";
 import { CheckCache } from "../../src/cli/check-cache.ts";
 import { jobOf } from "../../src/cli/check-cases.ts";
 import { boundsOf, type CheckOptions, defaults } from "../../src/cli/check-options.ts";
-import { type CheckCase, planChecks, problemCheckOf } from "../../src/cli/check-plan.ts";
+import { type CheckCase, planChecks } from "../../src/cli/check-plan.ts";
 import { caseOfRow, checkId, checkRows } from "../../src/cli/run-records.ts";
 import { planShortChecks } from "../../src/cli/short-check.ts";
 import { planUnits } from "../../src/plan/plan.ts";
 import { choose } from "../plan/choices.ts";
-import { counterexample, outcome, rung } from "../report/check/outcomes.ts";
+import { counterexample, declared, outcome, rung } from "../report/check/outcomes.ts";
 import { fixedRun } from "../report/quarantine/rows.ts";
 import { file, folder, newOut } from "./program.ts";
 
@@ -123,6 +124,14 @@ describe("what is kept of a check", () => {
 });
 
 describe("the rows of a check", () => {
+  test("of a known defect say which", () => {
+    const rows = checkRows(fixedRun, caseOf("put-against-remove").check, declared);
+    expect(rows.map(({ metric, value }) => [metric, value])).toEqual([
+      ["check-defect[use after free]", 1],
+      ["check-ms", declared.ms],
+    ]);
+  });
+
   const { check } = caseOf("put-against-remove");
   const valuesOf = (...of: Parameters<typeof outcome>) =>
     Object.fromEntries(checkRows(fixedRun, check, outcome(...of)).map(({ metric, value }) => [metric, value]));

@@ -9,8 +9,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { compileCheckerCore, compileModule, type ModuleSource } from "../../src/build/compile.ts";
 import { performCheck, replaySchedule } from "../../src/checker/job.ts";
 import type { Finding } from "../../src/checker/model.ts";
-import type { CheckedProblem, CheckJob, Counterexample, SourceFrame } from "../../src/checker/outcome.ts";
-import { problemChecks } from "../../src/checker/problems/index.ts";
+import type { CheckJob, Counterexample, SourceFrame } from "../../src/checker/outcome.ts";
+import { problemCheckOf } from "../../src/checker/problems/index.ts";
 import { decodeToken } from "../../src/checker/token.ts";
 import { packageRoot } from "../../src/package-root.ts";
 import { type Mutant, mutants } from "./mutants.ts";
@@ -33,7 +33,7 @@ type Source = Pick<ModuleSource, "problem" | "variant"> & Partial<MutantSource>;
 
 async function jobOf(mutant: Mutant, source: Source, reduction: boolean): Promise<CheckJob> {
   const { problem, model } = mutant;
-  const scenario = problemChecks[problem].scenarios.find(({ name }) => name === mutant.scenario);
+  const scenario = problemCheckOf(problem).scenarios.find(({ name }) => name === mutant.scenario);
   if (scenario === undefined) throw new Error(`there is no scenario '${mutant.scenario}'`);
   const constants = { ...scenario.constants, ...mutant.constants };
   return {
@@ -116,7 +116,7 @@ export interface Chosen {
 }
 
 /** Declares the tests of all mutants of a problem. */
-export function describeMutants(problem: CheckedProblem, { shown, byCommand, unreduced }: Chosen): void {
+export function describeMutants(problem: string, { shown, byCommand, unreduced }: Chosen): void {
   const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-mutants-"));
   afterAll(() => rmSync(folder, { recursive: true }));
   const own = mutants.filter((mutant) => mutant.problem === problem);

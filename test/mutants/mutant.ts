@@ -2,7 +2,6 @@
 
 import type { Constants } from "../../src/build/flags.ts";
 import type { FindingKind, MemoryModel } from "../../src/checker/model.ts";
-import type { CheckedProblem } from "../../src/checker/outcome.ts";
 
 /** A text that stands exactly once in a file, and what it is replaced with. */
 export type Replacement = readonly [from: string, to: string];
@@ -13,7 +12,7 @@ export type Changes = Readonly<Record<string, readonly Replacement[]>>;
 export interface Mutant {
   /** Unique, lower-case words with hyphens; also the name of its variant's file. */
   readonly name: string;
-  readonly problem: CheckedProblem;
+  readonly problem: string;
   /** Name of the variant's file that it is made of, without `.ts`. */
   readonly base: string;
   /** One line: which ingredient is missing, and which bug or fix of Linux it stands for. */

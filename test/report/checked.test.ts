@@ -6,6 +6,7 @@ import { makeReport, type Reported } from "../../src/cli/report.ts";
 import { RecordWriter } from "../../src/records/csv.ts";
 import type { MeasuredRow } from "../../src/records/record.ts";
 import { type Run, writeRun } from "../../src/records/run-file.ts";
+import { CheckedRows, CheckSummary } from "../../src/report/checked.ts";
 import * as quarantine from "./quarantine/rows.ts";
 import { rowsOfCase, type Values } from "./rows.ts";
 import * as shrinker from "./shrinker/rows.ts";
@@ -84,6 +85,20 @@ describe("a run whose variants were checked", () => {
     expect(part?.terminal.replaceAll("\n", " ")).toContain(
       `checked in short scenarios: 1 of 4 variants exhausted; stopped at a bound: ${srcu}; violation: ${refcount}; unchecked: ${floor}`,
     );
+  });
+
+  test("a variant with a known defect stands so, and is not void", () => {
+    const rows = new CheckedRows();
+    for (const row of [
+      ...checked(srcu, "walk", exhausted),
+      ...checked(srcu, "register", { "check-defect[leak]": [1] }),
+    ]) {
+      rows.add(row);
+    }
+    const summary = new CheckSummary(rows, [], [srcu, floor]);
+    expect(summary.standingOf(srcu)).toBe("known defect");
+    expect(summary.table).toContainEqual([srcu, "register", "2 tasks x 2 operations", "sc", "–", "known defect: leak"]);
+    expect(summary.line).toContain(`0 of 2 variants exhausted; known defect: ${srcu}; unchecked: ${floor}`);
   });
 
   test("takes a variant that the check has failed for void", () => {

@@ -9,7 +9,7 @@ import { compileCheckerCore, compileModule } from "../../../src/build/compile.ts
 import { collectGarbage } from "../../../src/build/garbage.ts";
 import { performCheck, scenarioOf } from "../../../src/checker/job.ts";
 import type { MemoryModel } from "../../../src/checker/model.ts";
-import type { CheckedProblem, CheckJob, CheckOutcome, SchedulerChoice } from "../../../src/checker/outcome.ts";
+import type { CheckJob, CheckOutcome, SchedulerChoice } from "../../../src/checker/outcome.ts";
 import { CheckPool } from "../../../src/checker/pool.ts";
 import { planVariant } from "../../../src/plan/variant.ts";
 import { suites } from "../../index.ts";
@@ -26,7 +26,7 @@ const bytesMax = 2 ** 30;
 const msMax = 600_000;
 
 interface Case {
-  readonly problem: CheckedProblem;
+  readonly problem: string;
   /** As a suite lists it. */
   readonly line: string;
   readonly scenario: string;

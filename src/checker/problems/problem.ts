@@ -28,12 +28,28 @@ export interface Violation {
 }
 
 /**
+ * What is known to be wrong with a variant and is the point of keeping it. Then the check expects to find just that: it is
+ * shown, the variant's numbers stand, and not to find it is what is wrong.
+ */
+export interface Defect {
+  /** Name of the variant, without parameters. */
+  readonly variant: string;
+  readonly scenario: string;
+  readonly kind: FindingKind;
+  /** Name of the invariant, where the finding is of one. */
+  readonly invariant?: string;
+  /** One line: why it is so, and why the variant is kept. */
+  readonly why: string;
+}
+
+/**
  * A problem, as the checker sees it. What looks at a case is called while nobody runs, calls exports that read, and
  * leaves the case as it is. Instances are by CPU.
  */
 export interface ProblemCheck<Exports extends HarnessExports = HarnessExports, Baseline = unknown> {
   readonly scenarios: readonly Scenario[];
   readonly invariants: readonly Invariant[];
+  readonly defects: readonly Defect[];
   /** Why a variant cannot be checked, or undefined. */
   whyUnchecked(variant: { readonly isFloor: boolean }): string | undefined;
   /**

@@ -204,6 +204,7 @@ function firstOf([first]: readonly ShrinkerCheckExports[]): ShrinkerCheckExports
 export const shrinkerCheck: ProblemCheck<ShrinkerCheckExports, ShrinkerBaseline> = {
   scenarios: shrinkerScenarios,
   invariants: [noCallbackAfterUnregister, noLostBit, ownId, noLeak, allWalked],
+  defects: [],
 
   whyUnchecked() {
     return undefined;

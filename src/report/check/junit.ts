@@ -61,9 +61,16 @@ function failureOf(outcome: ReportedOutcome): string {
   return `      ${open("failure", { type: "interleaving", message })}>${content(texts.join("\n\n"))}</failure>`;
 }
 
+/** What is known to be wrong is no failure. */
+function defectOf(outcome: ReportedOutcome): string {
+  const text = `known defect: ${findingName(outcome)}: ${outcome.defect ?? ""}\n\n${replayText(outcome)}`;
+  return `<system-out>${content(text)}</system-out>`;
+}
+
 function testCase(outcome: ReportedOutcome): string[] {
   const begin = `    ${head(outcome, outcome.ms)}`;
   if (outcome.outcome === "exhausted") return [`${begin}/>`];
+  if (outcome.outcome === "defect") return [`${begin}>`, `      ${defectOf(outcome)}`, "    </testcase>"];
   const inside =
     outcome.outcome === "violation"
       ? failureOf(outcome)

@@ -2,11 +2,11 @@
 
 import path from "node:path";
 import type { Finding, MemoryModel } from "../../checker/model.ts";
-import type { CheckedProblem, CheckOutcome, Counterexample, Rung, SourceFrame } from "../../checker/outcome.ts";
+import type { CheckOutcome, Counterexample, Rung, SourceFrame } from "../../checker/outcome.ts";
 
 /** What tells a case from the others of its check. */
 export interface CheckedCase {
-  readonly problem: CheckedProblem;
+  readonly problem: string;
   readonly variant: string;
   readonly scenario: string;
   /** Of the scenario: `3 tasks x 2 operations`. */
@@ -98,11 +98,17 @@ export function frameText(frame: SourceFrame): string {
   return frame.symbol === "" ? place : `${frame.symbol}, ${place}`;
 }
 
-/** Violations of one variant that are the same finding at the same place, the one with the shortest drawing first. */
-export function violationsOf(outcomes: readonly ReportedOutcome[]): ReportedOutcome[][] {
+/**
+ * Violations, or known defects, of one variant that are the same finding at the same place, the one with the shortest
+ * drawing first.
+ */
+export function violationsOf(
+  outcomes: readonly ReportedOutcome[],
+  wanted: "violation" | "defect" = "violation",
+): ReportedOutcome[][] {
   const groups = new Map<string, ReportedOutcome[]>();
   for (const outcome of outcomes) {
-    if (outcome.outcome !== "violation") continue;
+    if (outcome.outcome !== wanted) continue;
     const key = [outcome.problem, outcome.variant, findingName(outcome), placeText(outcome)].join("\n");
     groups.set(key, [...(groups.get(key) ?? []), outcome]);
   }

@@ -76,12 +76,14 @@ function resultsOf(outcome: ReportedOutcome) {
   const { finding, frames, token, timeline, preemptions } = counterexample;
   const replay = replayText(outcome);
   const main = placeOf(outcome);
-  const text = `${findingName(outcome)}: ${finding.message}. ${caseText(outcome)}.${replay === "" ? "" : ` To see it: ${replay}`}`;
+  const known = outcome.defect === undefined ? "" : ` Known: ${outcome.defect}.`;
+  const text = `${findingName(outcome)}: ${finding.message}. ${caseText(outcome)}.${known}${replay === "" ? "" : ` To see it: ${replay}`}`;
   return [
     {
       ruleId: ruleId(finding.kind),
       ruleIndex: kinds.indexOf(finding.kind),
-      level: "error",
+      // A host that fails for errors is not to fail for what is declared.
+      level: outcome.outcome === "defect" ? "note" : "error",
       message: { text },
       locations: main === undefined ? [] : [locationOf(main)],
       ...(frames.length === 0

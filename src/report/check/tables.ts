@@ -10,12 +10,19 @@ export interface Counts {
   readonly exhausted: number;
   readonly bound: number;
   readonly violation: number;
+  /** Violations that the problem declares of the variant. */
+  readonly defect: number;
 }
 
 export function countsOf(outcomes: readonly CheckOutcome[]): Counts {
   const count = (wanted: CheckOutcome["outcome"]): number =>
     outcomes.filter(({ outcome }) => outcome === wanted).length;
-  return { exhausted: count("exhausted"), bound: count("bound"), violation: count("violation") };
+  return {
+    exhausted: count("exhausted"),
+    bound: count("bound"),
+    violation: count("violation"),
+    defect: count("defect"),
+  };
 }
 
 /** Outcomes in groups of one key each, in the order in which they first appeared. */
@@ -55,14 +62,18 @@ function total(outcomes: readonly CheckOutcome[], key: "states" | "executions"):
 
 /** How the cases of a variant ended, in words. */
 function outcomeText(outcomes: readonly CheckOutcome[]): string {
-  const { exhausted, bound, violation } = countsOf(outcomes);
+  const { exhausted, bound, violation, defect } = countsOf(outcomes);
   const scenarios = (of: readonly CheckOutcome[]): string => of.map(({ scenario }) => scenario).join(", ");
   const texts: string[] = [];
-  if (violation > 0) {
-    const violated = outcomes.filter(({ outcome }) => outcome === "violation");
-    const found = groupBy(violated, findingName);
-    texts.push(`violation: ${[...found].map(([name, of]) => `${name} in ${scenarios(of)}`).join("; ")}`);
-  }
+  const found = (wanted: CheckOutcome["outcome"]): string => {
+    const groups = groupBy(
+      outcomes.filter(({ outcome }) => outcome === wanted),
+      findingName,
+    );
+    return [...groups].map(([name, of]) => `${name} in ${scenarios(of)}`).join("; ");
+  };
+  if (violation > 0) texts.push(`violation: ${found("violation")}`);
+  if (defect > 0) texts.push(`known defect: ${found("defect")}`);
   if (bound > 0) {
     const stopped = groupBy(
       outcomes.filter(({ outcome }) => outcome === "bound"),
@@ -112,11 +123,12 @@ export function rungTable(outcomes: readonly CheckOutcome[]): Table | null {
 
 /** `52 cases: 50 exhausted, 1 stopped at a bound, 1 violation`, and what was not reached. */
 export function totalText({ outcomes, unfinished }: CheckReport): string {
-  const { exhausted, bound, violation } = countsOf(outcomes);
+  const { exhausted, bound, violation, defect } = countsOf(outcomes);
   const parts = [
     `${exhausted} exhausted`,
     ...(bound === 0 ? [] : [`${bound} stopped at a bound`]),
     ...(violation === 0 ? [] : [`${violation} ${violation === 1 ? "violation" : "violations"}`]),
+    ...(defect === 0 ? [] : [`${defect} known ${defect === 1 ? "defect" : "defects"}`]),
     ...(unfinished.length === 0 ? [] : [`${unfinished.length} not checked, as the check was stopped`]),
   ];
   const cases = outcomes.length + unfinished.length;

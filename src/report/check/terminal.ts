@@ -33,6 +33,20 @@ function violationText([outcome, ...others]: readonly ReportedOutcome[]): string
   ].join("\n");
 }
 
+/** A known defect in few lines: what it is, and how to see it. */
+function defectText([outcome, ...others]: readonly ReportedOutcome[]): string {
+  const finding = outcome?.counterexample?.finding;
+  if (outcome === undefined || finding === undefined) return "";
+  const scenarios = others.map(({ scenario, model }) => `${scenario} (${model})`).join(", ");
+  const lines = [
+    wrapText(`known defect in ${caseText(outcome)}: ${findingText(finding)}`),
+    wrapText(outcome.defect ?? ""),
+    ...(scenarios === "" ? [] : [wrapText(`the same in ${scenarios}`)]),
+    replayText(outcome),
+  ];
+  return [...lines.filter((line) => line !== ""), ""].join("\n");
+}
+
 export function renderCheckTerminal(report: CheckReport): string {
   const { outcomes } = report;
   const lines: string[] = [];
@@ -42,6 +56,7 @@ export function renderCheckTerminal(report: CheckReport): string {
     if (rungs !== null) lines.push(renderFitting(rungs), "");
   }
   for (const group of violationsOf(outcomes)) lines.push(violationText(group));
+  for (const group of violationsOf(outcomes, "defect")) lines.push(defectText(group));
   lines.push(totalText(report));
   const miss = missText(outcomes);
   if (miss !== "") lines.push(wrapText(miss));

@@ -62,7 +62,15 @@ export const stopped = outcome({
   ms: 30_000,
 });
 
-/** One of each kind, and one that was not reached. */
+/** What the problem declares of the variant. */
+export const declared = outcome({
+  ...violated,
+  variant: "singly-linked-fifo",
+  outcome: "defect",
+  defect: "kept to show what Linux had",
+});
+
+/** One of each kind but a known defect, and one that was not reached. */
 export const report: CheckReport = {
   command: "reclaim-bench check 'a & b'",
   version: "0.1.0",

@@ -3,11 +3,13 @@ import { describe, expect, test } from "vitest";
 import { checkColumns, renderCheckCsv } from "../../../src/report/check/csv.ts";
 import { checkFormats } from "../../../src/report/check/formats.ts";
 import { renderCheckJson } from "../../../src/report/check/json.ts";
+import { renderCheckJunit } from "../../../src/report/check/junit.ts";
 import { renderCheckMarkdown } from "../../../src/report/check/markdown.ts";
 import { mainFrame, replayText, sourceFile } from "../../../src/report/check/report.ts";
+import { renderCheckSarif } from "../../../src/report/check/sarif.ts";
 import { largestExhausted, missText, totalText, variantTable } from "../../../src/report/check/tables.ts";
 import { renderCheckTerminal } from "../../../src/report/check/terminal.ts";
-import { clean, counterexample, outcome, report, rung, violated } from "./outcomes.ts";
+import { clean, counterexample, declared, outcome, report, rung, violated } from "./outcomes.ts";
 
 describe("the table of variants", () => {
   test("has a row for each variant and memory model, with the work of all its scenarios", () => {
@@ -166,7 +168,7 @@ describe("in Markdown", () => {
 
 test("JSON has everything that is known, and counts", () => {
   const { counts, ...rest } = JSON.parse(renderCheckJson(report));
-  expect(counts).toEqual({ exhausted: 3, bound: 1, violation: 1, unfinished: 1 });
+  expect(counts).toEqual({ exhausted: 3, bound: 1, violation: 1, defect: 0, unfinished: 1 });
   expect(rest).toEqual({ schemaVersion: 1, ...JSON.parse(JSON.stringify(report)) });
 });
 
@@ -240,4 +242,33 @@ test("every format ends with a newline, and its extension is its own", () => {
   const formats = Object.values(checkFormats);
   for (const { render } of formats) expect(render(report)).toMatch(/[^\n]\n$/);
   expect(new Set(formats.map(({ extension }) => extension)).size).toBe(formats.length);
+});
+
+describe("a known defect", () => {
+  const own = { ...clean, outcomes: [outcome(), declared] };
+
+  test("is told in a terminal in few lines, with its reason and its token, and is no violation", () => {
+    const text = renderCheckTerminal(own);
+    expect(text).toContain("2 cases: 1 exhausted, 1 known defect\n");
+    expect(text).toMatch(/known defect: use after free in\s+put-against-remove/);
+    expect(text).toContain("kept to show what Linux had\nreclaim-bench replay AbC-dEf_123");
+    expect(text).not.toMatch(/violation|CPU 0 \|/);
+  });
+
+  test("has a section of its own in Markdown, with its drawing", () => {
+    const text = renderCheckMarkdown(own);
+    expect(text).not.toContain("## Violations");
+    const [, section = ""] = text.split("## Known defects\n");
+    expect(section).toContain("Known: kept to show what Linux had.");
+    expect(section).toContain("CPU 0 | CPU 1");
+  });
+
+  test("passes in JUnit, and is a note in SARIF", () => {
+    const xml = renderCheckJunit(own);
+    expect(xml).toContain('failures="0"');
+    expect(xml).toContain("<system-out>known defect: use after free: kept to show what Linux had");
+    const [result] = JSON.parse(renderCheckSarif(own)).runs[0].results;
+    expect(result.level).toBe("note");
+    expect(result.message.text).toContain("Known: kept to show what Linux had.");
+  });
 });
