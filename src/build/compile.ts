@@ -222,7 +222,7 @@ function readKept(key: string, hasSourceMap = false): Compilation | null {
 
 /** The flags of a module. */
 function flagsOf({ constants, machine }: ModuleSource): string[] {
-  const flags = compilerFlags(constants);
+  const flags = compilerFlags(constants, machine);
   return machine === "checked" ? [...flags, "--sourceMap"] : flags;
 }
 

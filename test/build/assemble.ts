@@ -26,7 +26,7 @@ export async function assemble(source: AssemblySource): Promise<Uint8Array<Array
   const implementation = `${path.posix.dirname(entry)}/impl.ts`;
   let wasm: Uint8Array<ArrayBuffer> | undefined;
   let messages = "";
-  const flags = compilerFlags(constants);
+  const flags = compilerFlags(constants, "native");
   const { error } = await asc.main([entry, "--outFile", "module.wasm", ...flags, ...(names ? ["--debug"] : [])], {
     readFile(name) {
       const normal = path.posix.normalize(name);
