@@ -24,6 +24,15 @@ export const quarantine: Suite = {
   },
   // Batches in the ring: max(1024, 4 x CONFIG_NR_CPUS). The reporter's batches of 3,601,946 bytes fit CONFIG_NR_CPUS=512.
   constants: [{ name: "batches", constant: "LAB_BATCHES", values: { quick: 1024, standard: 1024, full: 2048 } }],
+  // Below the smallest, batches do not turn over: one is at least 1 MiB. The tables take the rest of the largest.
+  sizing: {
+    parameter: "quarantine-bytes",
+    min: 2 * mebibyte,
+    max: 3.75 * 1024 * mebibyte,
+    limit: "3.75 GiB; Wasm has 4 GiB of memory",
+    objectBytes: 250,
+    walkers: ["single-list", "singly-linked-fifo"],
+  },
   skipsWhenEmpty: true,
   exercisedBy: ["object free", "cache destroy"],
   takes: {
@@ -31,6 +40,10 @@ export const quarantine: Suite = {
     "cgroups-4000": "yes",
     "stress-ng-ramfs": "yes",
     "container-start": "refused",
+    "iterator-churn": "refused",
+    "offline-churn": "refused",
+    "metadata-commits": "refused",
+    "commits-short-of-memory": "refused",
   },
   reference: "singly-linked-fifo",
   floor: "floor",

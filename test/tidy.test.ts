@@ -69,16 +69,14 @@ function importsOf({ file, lines }: Source): string[] {
   return found;
 }
 
-/** Constants that both languages compile. */
+/** Constants that both languages compile: what a problem's harness counts and shows, and what all have in common. */
 const sharedConstants = [
   "src/kernel/cpu-block.ts",
   "src/kernel/events.ts",
   "src/kernel/litmus/instructions.ts",
   "src/kernel/notes.ts",
   "src/kernel/symbols.ts",
-  "src/kernel/quarantine/areas.ts",
-  "src/kernel/shrinker/areas.ts",
-  "src/kernel/shrinker/counters.ts",
+  ...kernel.map(({ file }) => file).filter((file) => /^src\/kernel\/[^/]+\/(areas|counters|gauges)\.ts$/.test(file)),
 ];
 /** The same of an instrument alone: its core and its host. */
 const protocols = coreOwners.map((owner) => `src/${owner}/core/protocol.ts`);
@@ -124,7 +122,7 @@ const exact = [
 ];
 
 /** What every variant defines itself, whatever it takes from others. */
-const isOfVariant = /^export function (removeCache|unregister)\(/;
+const isOfVariant = /^export function (removeCache|unregister|iterate|offlineCaches|commit)\(/;
 
 /** `src/cli/run.ts` is of the part `cli`; what lies above the folders is a part of its own. */
 function partOf(file: string): string {

@@ -252,7 +252,8 @@ export async function compileModule(source: ModuleSource): Promise<CompiledModul
     await compileFresh({ ...source, entry: "contract" }, flags);
   }
   const fresh = await compileFresh(source, flags);
-  keep(key, fresh);
+  // Whoever edits a source meanwhile would find the old module under the new one's key, or the other way round.
+  if (contentKey(source, flags) === key) keep(key, fresh);
   return compiled(fresh, flags);
 }
 

@@ -1,5 +1,5 @@
-// A running module: its memory laid out, its machine's imports bound, its exports typed. What the problems have in
-// common; `quarantine.ts` and `shrinker.ts` start the modules of one problem each.
+// A running module: its memory laid out, its machine's imports bound, its exports typed. What all problems have in
+// common; `problem.ts` starts the modules of described ones, `quarantine.ts` those of the quarantine.
 
 import { InputError } from "../errors.ts";
 import type { WorkloadLimits } from "../workloads/workload.ts";

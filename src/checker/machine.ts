@@ -138,11 +138,12 @@ export class CheckedMachine implements Model {
       let isDone = true;
       for (const [cpu, instance] of this.#instances.entries()) {
         this.#callOn(cpu);
+        // First: callbacks may defer work, after which the next round looks for more.
+        instance.drain?.();
         while (this.#core.takeWork(cpu) !== 0) {
           isDone = false;
           instance.runWork(this.#core.oldestWork.value, this.#core.oldestArgument.value);
         }
-        instance.drain?.();
       }
       if (isDone) return;
     }
@@ -205,6 +206,8 @@ export class CheckedMachine implements Model {
       this.#callOn(0);
       this.#finding = problem.checkTasks(this.#instances, scenario, this.#baseline);
       if (this.#finding !== undefined) return;
+      // What comes now meets only what is left when grace periods have ended and deferred work is done.
+      this.#drain();
       this.#runSequentially(this.#closing, "the closing part");
       this.#drain();
       this.#callOn(0);

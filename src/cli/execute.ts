@@ -2,27 +2,29 @@
 
 import { StoppedError } from "../errors.ts";
 import { caseId, type Unit, unitText } from "../plan/unit.ts";
+import { problemOf } from "../problems/index.ts";
 import type { Environment } from "../records/environment.ts";
 import type { Run } from "../records/run-file.ts";
 import { workloadHash } from "../workloads/index.ts";
 import type { CheckCase } from "./check-plan.ts";
 import type { Machines } from "./machines.ts";
 import type { Modules } from "./modules.ts";
+import { runProblemUnit } from "./problem-unit.ts";
 import { runQuarantineUnit } from "./quarantine-unit.ts";
 import { checkId, parameterText } from "./run-records.ts";
 import { type Execution, RunState } from "./run-state.ts";
 import { performShortChecks } from "./short-check.ts";
-import { runShrinkerUnit } from "./shrinker-unit.ts";
 import { Simulations } from "./simulations.ts";
 import type { UnitFailures, UnitRun } from "./unit.ts";
 
-/** Who carries out a problem's units in all stages but the simulated one. */
+/** Who carries out the units of a problem that is not described, in all stages but the simulated one. */
 const runners: Readonly<Record<string, (run: UnitRun) => Promise<UnitFailures>>> = {
   quarantine: runQuarantineUnit,
-  shrinker: runShrinkerUnit,
 };
 
 function runnerOf({ problem }: Unit): (run: UnitRun) => Promise<UnitFailures> {
+  const described = problemOf(problem);
+  if (described !== undefined) return (run) => runProblemUnit(described, run);
   const runner = runners[problem];
   if (runner === undefined) throw new Error(`nobody carries out the units of problem '${problem}'`);
   return runner;

@@ -21,8 +21,9 @@ import {
 import type { Lab } from "../fidelity/lab.ts";
 import { hostSectionOf, withHostSection } from "../fidelity/page.ts";
 import { measureNatively } from "../native/measure.ts";
+import { measureProblem } from "../native/problem.ts";
 import { measureOnCrew } from "../native/quarantine-crew.ts";
-import { measureShrinker } from "../native/shrinker.ts";
+import { problemOf } from "../problems/index.ts";
 import { writeTextFile } from "../records/atomic-file.ts";
 import type { Histogram } from "../records/histogram.ts";
 import { cpusOf, loadProfile, type MachineProfile } from "../simulator/profile.ts";
@@ -41,7 +42,7 @@ interface Measured {
 }
 
 async function measure(one: HostCase, variant: string, cpus: number, signal: AbortSignal): Promise<Measured> {
-  const constants = hostConstants[one.problem];
+  const constants = hostConstants[one.problem] ?? {};
   const compiled = await compileModule({ problem: one.problem, variant, machine: "native", constants });
   const workload = createWorkload(one.workload, one.parameters(cpus), seed);
   const measured: Measured = { samples: new Map(), distributions: new Map() };
@@ -53,9 +54,10 @@ async function measure(one: HostCase, variant: string, cpus: number, signal: Abo
   };
   const onProgress = (): void => {};
   let failures: ReadonlyMap<string, Error>;
-  if (one.problem === "shrinker") {
+  const described = problemOf(one.problem);
+  if (described !== undefined) {
     const { repeated } = one;
-    failures = await measureShrinker({
+    failures = await measureProblem(described, {
       subjects: [{ id: variant, compiled }],
       workload,
       cpus,

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { Command, CommanderError } from "commander";
+import { suites } from "../../bench/index.ts";
 import { InputError } from "../errors.ts";
 import { packageRoot } from "../package-root.ts";
 import { checkFormats } from "../report/check/formats.ts";
@@ -59,7 +60,7 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
   program
     .command("run")
     .description("measure variants under workloads, record every sample and report")
-    .argument("[problems...]", "quarantine, shrinker; all when none is named")
+    .argument("[problems...]", `${suites.map(({ problem }) => problem).join(", ")}; all when none is named`)
     .option("--instrument <names>", "native, traced, simulator; repeatable, all when none is named", collect, [])
     .option("--variant <id>", "variant with its parameters, as 'list' shows them; repeatable", collect, [])
     .option("--variant-file <file>", "a variant of your own; repeatable", collect, [])

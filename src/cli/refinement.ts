@@ -4,11 +4,10 @@ import { virtualMsOf } from "../plan/repetition.ts";
 import { caseId, type Simulation, type Unit, weigh } from "../plan/unit.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import type { MeasuredRow } from "../records/record.ts";
-import { quarantineView } from "../report/quarantine/simulated.ts";
+import { viewOfProblem } from "../report/problems.ts";
 import { simulated, VariantRows } from "../report/rows.ts";
-import { shrinkerView } from "../report/shrinker/simulated.ts";
 import { levelTolerance } from "../report/simulator/answers.ts";
-import { defaultView, type Measure, measuresOf, type View } from "../report/simulator/view.ts";
+import { type Measure, measuresOf } from "../report/simulator/view.ts";
 import { findCrossovers, nextProbe, type PairCrossovers, type Series } from "../statistics/crossover.ts";
 import { caseOfRow } from "./run-records.ts";
 
@@ -17,8 +16,6 @@ export interface SimulatedPoint {
   readonly unit: Unit;
   readonly variant: PlannedVariant;
 }
-
-const views: Readonly<Record<string, View>> = { quarantine: quarantineView, shrinker: shrinkerView };
 
 /** Two variants that change places between two counts of CPUs. */
 interface Search {
@@ -101,7 +98,7 @@ export class Refinement {
     const unit = line[0] as Unit;
     const variants = unit.variants.filter((variant) => !variant.isFloor);
     const all = line.flatMap((one) => variants.flatMap((variant) => this.#rows.get(caseId(one, variant)) ?? []));
-    const [measure] = measuresOf(views[unit.problem] ?? defaultView, all);
+    const [measure] = measuresOf(viewOfProblem(unit.problem), all);
     if (measure === undefined) return [];
     const cpus = line.map((one) => one.cpus).sort((a, b) => a - b);
     return this.#crossoversOf({ unit, pair: variants, measure, cpus }).flatMap(

@@ -11,7 +11,7 @@ import { type Run, readRun } from "../records/run-file.ts";
 import type { CheckViolation } from "../report/checked.ts";
 import { renderMarkdown } from "../report/markdown.ts";
 import type { Part, Subject } from "../report/part.ts";
-import { reporters } from "../report/problems.ts";
+import { reporterOfProblem } from "../report/problems.ts";
 import { ProblemRows } from "../report/rows.ts";
 import { renderTerminal } from "../report/terminal.ts";
 import type { Io } from "./io.ts";
@@ -27,7 +27,7 @@ export interface Reported {
 
 function suiteOf(run: Run, problem: string): Suite {
   const suite = suites.find((one) => one.problem === problem);
-  if (suite === undefined || !Object.hasOwn(reporters, problem)) {
+  if (suite === undefined || reporterOfProblem(problem) === undefined) {
     throw new InputError(`run ${run.runId}: problem '${problem}' is not known to this version`);
   }
   return suite;
@@ -110,7 +110,9 @@ async function answer(run: Run, records: string): Promise<Part[]> {
     ofProblem.add(row);
   }
   const parts: Part[] = [];
-  for (const subject of subjects) parts.push(await reporters[subject.problem]!(rows.get(subject.problem)!, subject));
+  for (const subject of subjects) {
+    parts.push(await reporterOfProblem(subject.problem)!(rows.get(subject.problem)!, subject));
+  }
   return parts;
 }
 

@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import type { CompiledModule } from "../build/compile.ts";
 import { InputError, StoppedError, ViolationError } from "../errors.ts";
 import { type Simulation, scaledText, type Unit, unitText } from "../plan/unit.ts";
+import { problemOf } from "../problems/index.ts";
 import type { MeasuredRow } from "../records/record.ts";
 import type { SimulationJob } from "../simulator/job.ts";
 import type { JobOutcome } from "../simulator/outcome.ts";
@@ -12,7 +13,6 @@ import { type RunningJob, SimulationPool } from "../simulator/pool.ts";
 import { quarantineCaseBytes } from "./quarantine-unit.ts";
 import { Refinement, type SimulatedPoint } from "./refinement.ts";
 import type { RunState } from "./run-state.ts";
-import { shrinkerCaseBytes } from "./shrinker-unit.ts";
 
 /** Times a second at which progress is looked at. */
 const lookMs = 200;
@@ -27,7 +27,7 @@ function simulationOf({ simulation }: Unit): Simulation {
 
 /** Memory of a simulated case: what it touches natively, the core's record of each of these lines, and the machine. */
 function bytesOf({ problem, workload }: Unit): number {
-  const touched = problem === "quarantine" ? quarantineCaseBytes(workload) : shrinkerCaseBytes(workload);
+  const touched = problemOf(problem)?.caseBytes(workload) ?? quarantineCaseBytes(workload);
   return 1.5 * touched + 64 * 2 ** 20;
 }
 
@@ -35,7 +35,6 @@ function jobOf(state: RunState, { unit, variant }: SimulatedPoint): SimulationJo
   const { modules, machines } = state.execution;
   const { machine, scaled, virtualMs, isByCpu } = simulationOf(unit);
   const { workload, workloadFile, problem, cpus } = unit;
-  if (problem !== "quarantine" && problem !== "shrinker") throw new Error(`nobody simulates problem '${problem}'`);
   const { id, isFloor, skipWhenEmpty } = variant;
   return {
     problem,
@@ -150,7 +149,7 @@ export class Simulations {
       throw new Error(`case of '${variant.id}' was left out, though nothing was wrong before it`);
     else if (outcome.kind === "done") {
       const recorder = state.recorder(unit);
-      for (const { metric, value } of outcome.samples) recorder.add(variant, metric, 0, value);
+      for (const { metric, round = 0, value } of outcome.samples) recorder.add(variant, metric, round, value);
       for (const row of recorder.rows) this.add(row);
       await recorder.write();
       state.settle(unit, variant);

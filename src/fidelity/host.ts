@@ -141,7 +141,7 @@ export function hostSpec(one: HostCase, variant: string, cpus: number, machine: 
   return {
     problem: one.problem,
     variant,
-    constants: hostConstants[one.problem],
+    constants: hostConstants[one.problem] ?? {},
     workload: { name: one.workload, parameters: one.parameters(cpus) },
     machine,
     cpus,

@@ -16,7 +16,8 @@ import type { ParameterValue, Workload } from "../workloads/workload.ts";
 
 /** A case that a row wants simulated. */
 export interface CaseSpec {
-  readonly problem: "quarantine" | "shrinker";
+  /** One that can be simulated. */
+  readonly problem: string;
   readonly variant: string;
   /** Constants of the build, such as `LAB_HZ`. */
   readonly constants: Readonly<Record<string, number>>;

@@ -48,6 +48,14 @@ export const sources = {
     text: "'Memory cgroup quarantine livelock' and the answers, linux-mm, November 2017",
     url: null,
   },
+  targetedWipe: {
+    text: "patches of the reclaim iterator of the vz7 kernel (RHEL 7, 3.10), with a test of 12 hours, OpenVZ developers' list, 2021",
+    url: null,
+  },
+  shadowBuffers: {
+    text: "Dave Chinner, draft of 'xfs: allocate log vector buffers outside CIL context lock', linux-xfs, 2015; merged as b1c5ebb21301, Linux 4.8",
+    url: null,
+  },
   linux618: {
     text: "measured for this page on Linux 6.18: 2 virtual CPUs of the Cascade Lake class at 2.5 GHz in a nested virtual machine, HZ 250, SLUB, stress-ng 0.15.06, perf's cpu-clock; runs differ by up to 20 %",
     url: null,

@@ -6,4 +6,8 @@ declare const LAB_CPU_QUEUE_BYTES: i32;
 declare const LAB_FORM: i32;
 declare const LAB_GROUP: i32;
 declare const LAB_HZ: i32;
+declare const LAB_MIN_PARTIAL: i32;
+declare const LAB_REAP_MS: i32;
 declare const LAB_TIMEOUT_MS: i32;
+declare const LAB_RESTART: i32;
+declare const LAB_ZONES: i32;

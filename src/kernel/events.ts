@@ -53,17 +53,21 @@ export const kindSuperblockUnmount = 8;
  */
 export const kindLruAdd = 9;
 /**
- * One reclaim pass. group = root cgroup of the walk, a = priority 0 to 12, b = NUMA node, object = time that the reclaim of
- * a cgroup's pages takes before its shrinkers are called, ns.
+ * One reclaim pass. group = root cgroup of the walk, a = priority 0 to 12, b = NUMA node + visits * 2^32: cgroups after
+ * which the walk is broken off, 0 for none; object = time that the reclaim of a cgroup's pages takes before its shrinkers
+ * are called, ns.
  */
 export const kindReclaimPass = 10;
-/** An item joins the task's running transaction. object = item, a = bytes to log. */
+/**
+ * An item joins the task's running transaction, and stays the task's until that commits. object = item, a = bytes to log, 0
+ * for an item that is tracked and not logged (ordered), b = 1 when the item is destroyed once this change is in the log.
+ */
 export const kindTransactionItem = 11;
 /** The task commits its running transaction. */
 export const kindTransactionCommit = 12;
 /** The log is pushed up to the current checkpoint. */
 export const kindLogPush = 13;
-/** The task computes without touching the structures under test. a = time in ns. */
+/** The task computes without touching the structures under test. a = time in ns, b = 1 where it sleeps for so long instead. */
 export const kindCompute = 14;
 /** One unit of the workload's own work is done. a = its index. */
 export const kindBogoOp = 15;

@@ -16,6 +16,7 @@ export interface CrewExports extends HarnessExports {
   freedCount?(): number;
   settle?(first: number, end: number): void;
   runDeferred?(nowNs: number): number;
+  drain?(): void;
 }
 
 /** What a worker is started with. */
@@ -48,6 +49,11 @@ export interface WorkerOrder {
   readonly untilNs: number | null;
 }
 
+/** Tells a worker to finish what its CPU deferred, while no other CPU runs. */
+export interface FinishOrder {
+  readonly finishes: true;
+}
+
 /** What a CPU did in a round. Times are by the case's clock, which all its CPUs share. */
 export interface CpuResult {
   /** Not 0 when the case's memory was used up. */
@@ -66,9 +72,8 @@ export interface CpuResult {
 }
 
 type Answer =
-  | { readonly ready: true }
-  | { readonly result: CpuResult }
-  | { readonly failure: string; readonly isTrap: boolean };
+  /** It has begun, or finished what it deferred. */
+  { readonly ready: true } | { readonly result: CpuResult } | { readonly failure: string; readonly isTrap: boolean };
 
 export interface CrewOptions {
   /** The variant's id, for errors. */
@@ -116,7 +121,12 @@ export class Crew<Exports extends HarnessExports> {
   ): Promise<Crew<Exports>> {
     const crew = new Crew(running, options);
     try {
-      await crew.#collect((cpu) => crew.#hire(cpu), null);
+      await crew.#collect(
+        (cpu) => crew.#hire(cpu),
+        crew.#all,
+        () => "not started",
+        false,
+      );
     } catch (error) {
       await crew.close();
       throw error;
@@ -149,13 +159,27 @@ export class Crew<Exports extends HarnessExports> {
     this.#handlers?.fail(error);
   }
 
-  /** Sends something to every CPU and waits for as many answers. `watched` are the CPUs' parts, for the hang watch. */
-  async #collect(send: (cpu: number) => void, watched: readonly CpuWork[] | null): Promise<Answer[]> {
+  get #all(): readonly number[] {
+    return Array.from({ length: this.cpus }, (_, cpu) => cpu);
+  }
+
+  /**
+   * Sends something to some CPUs and waits for as many answers.
+   *
+   * @param stateOf what a CPU is at that does not answer, for the hang watch
+   * @param isVariant whether the variant is what runs meanwhile
+   */
+  async #collect(
+    send: (cpu: number) => void,
+    cpus: readonly number[],
+    stateOf: (cpu: number) => string,
+    isVariant: boolean,
+  ): Promise<Answer[]> {
     const { signal, patienceMs = 60_000 } = this.#options;
     if (this.#failed !== null) throw this.#failed;
     if (signal.aborted) throw new StoppedError("stopped");
     const answers: (Answer | undefined)[] = new Array(this.cpus);
-    let missing = this.cpus;
+    let missing = cpus.length;
     let timer: NodeJS.Timeout | undefined;
     let stop = (): void => {};
     try {
@@ -179,9 +203,12 @@ export class Crew<Exports extends HarnessExports> {
           const now = this.#progressText();
           quietLooks = now === seen ? quietLooks + 1 : 0;
           seen = now;
-          if (quietLooks >= looksPerPatience) reject(this.#hung(answers, watched, patienceMs));
+          if (quietLooks < looksPerPatience) return;
+          const states = cpus.map((cpu) => `CPU ${cpu}: ${answers[cpu] === undefined ? stateOf(cpu) : "done"}`);
+          const text = `variant '${this.#options.name}': no CPU got on for ${patienceMs / 1000} s: ${states.join("; ")}`;
+          reject(isVariant ? new ViolationError(text) : new Error(text));
         }, patienceMs / looksPerPatience);
-        for (let cpu = 0; cpu < this.cpus; cpu++) send(cpu);
+        for (const cpu of cpus) send(cpu);
       });
     } catch (error) {
       this.#failed ??= error as Error;
@@ -207,20 +234,21 @@ export class Crew<Exports extends HarnessExports> {
     return Array.from({ length: this.cpus }, (_, cpu) => this.#word(cpu, progressAt)).join(" ");
   }
 
-  #hung(answers: readonly (Answer | undefined)[], watched: readonly CpuWork[] | null, patienceMs: number): Error {
-    const states = Array.from({ length: this.cpus }, (_, cpu) => {
-      if (answers[cpu] !== undefined) return `CPU ${cpu}: done`;
-      if (watched === null) return `CPU ${cpu}: not started`;
-      const position = this.#word(cpu, positionAt);
-      const { memory, layout } = this.running;
-      const buffer = new DataView(memory.buffer, layout.eventBuffer + cpu * eventBufferBytes, eventBufferBytes);
-      const kind = buffer.getUint16(position * eventSize + eventKindOffset, true);
-      const isPast = position + 1 >= (watched[cpu]?.segments.at(-1) ?? 0);
-      return `CPU ${cpu}: at its event ${position} (${kindNames[kind] ?? `kind ${kind}`})${isPast ? ", its last" : ""}`;
-    });
-    const text = `variant '${this.#options.name}': no CPU got on for ${patienceMs / 1000} s: ${states.join("; ")}`;
-    // Between rounds the variant has nothing to do with it.
-    return watched === null ? new Error(text) : new ViolationError(text);
+  /** Which event of its part a CPU is at. */
+  #placeOf(cpu: number, work: readonly CpuWork[]): string {
+    const position = this.#word(cpu, positionAt);
+    const { memory, layout } = this.running;
+    const buffer = new DataView(memory.buffer, layout.eventBuffer + cpu * eventBufferBytes, eventBufferBytes);
+    const kind = buffer.getUint16(position * eventSize + eventKindOffset, true);
+    const isPast = position + 1 >= (work[cpu]?.segments.at(-1) ?? 0);
+    return `at its event ${position} (${kindNames[kind] ?? `kind ${kind}`})${isPast ? ", its last" : ""}`;
+  }
+
+  /** The case's clock runs from here on. */
+  #resume(): void {
+    if (this.#pausedSince === null) return;
+    this.#idle[0] = (this.#idle[0] as bigint) + process.hrtime.bigint() - this.#pausedSince;
+    this.#pausedSince = null;
   }
 
   /**
@@ -242,11 +270,8 @@ export class Crew<Exports extends HarnessExports> {
       if (events !== undefined) new Uint8Array(memory.buffer).set(events, layout.eventBuffer + cpu * eventBufferBytes);
     }
     const round = ++this.#round;
-    if (this.#pausedSince !== null) {
-      this.#idle[0] = (this.#idle[0] as bigint) + process.hrtime.bigint() - this.#pausedSince;
-      this.#pausedSince = null;
-    }
-    const answers = await this.#collect((cpu) => {
+    this.#resume();
+    const send = (cpu: number): void => {
       const order: WorkerOrder = {
         round,
         segments: work[cpu]?.segments ?? [],
@@ -255,9 +280,25 @@ export class Crew<Exports extends HarnessExports> {
         drains,
       };
       this.#workers[cpu]?.postMessage(order);
-    }, work);
+    };
+    const answers = await this.#collect(send, this.#all, (cpu) => this.#placeOf(cpu, work), true);
     this.#pausedSince = process.hrtime.bigint();
     return answers.map((answer) => (answer as { readonly result: CpuResult }).result);
+  }
+
+  /**
+   * Has each CPU in turn finish what it deferred, where the problem's harness can.
+   *
+   * @throws {ViolationError} when the variant traps, or does not come to an end
+   * @throws {StoppedError} when the signal was raised
+   * @throws {Error} when a thread died
+   */
+  async finish(): Promise<void> {
+    this.#resume();
+    const order: FinishOrder = { finishes: true };
+    const send = (cpu: number): void => this.#workers[cpu]?.postMessage(order);
+    for (const cpu of this.#all) await this.#collect(send, [cpu], () => "finishes what it deferred", true);
+    this.#pausedSince = process.hrtime.bigint();
   }
 
   /** Ends the threads, wherever they are. */

@@ -14,8 +14,9 @@ import { Random } from "../workloads/random.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { type Batch, countSkipped, splitIntoBatches } from "./batches.ts";
 import type { InstrumentedMachine } from "./instrumented-machine.ts";
-import { QuarantineSamples, type SampleSink } from "./quarantine-samples.ts";
+import { QuarantineSamples } from "./quarantine-samples.ts";
 import { NativeSession } from "./session.ts";
+import type { SampleSink } from "./turns.ts";
 
 /** One variant with its parameters, ready to be loaded. */
 export interface Subject {

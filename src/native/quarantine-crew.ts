@@ -10,9 +10,9 @@ import type { Workload } from "../workloads/workload.ts";
 import { type Batch, knownKinds, splitIntoBatches } from "./batches.ts";
 import { type CpuResult, type CpuWork, Crew } from "./crew.ts";
 import type { MeasureOptions, Subject } from "./measure.ts";
-import { QuarantineSamples, type SampleSink } from "./quarantine-samples.ts";
+import { QuarantineSamples } from "./quarantine-samples.ts";
 import { nativeMachine } from "./session.ts";
-import { Turns } from "./turns.ts";
+import { type SampleSink, Turns } from "./turns.ts";
 
 /** A CPU's events of one chunk, and the batches that they are timed in. */
 interface CpuPart {

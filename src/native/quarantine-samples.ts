@@ -5,9 +5,7 @@ import type { QuarantineExports } from "../build/quarantine.ts";
 import { checkLeftBehind } from "../errors.ts";
 import { Histogram } from "../records/histogram.ts";
 import type { Batch } from "./batches.ts";
-
-/** One value of one metric. `round` counts the batches of the workload, so equal rounds of two subjects are the same work. */
-export type SampleSink = (subject: string, metric: string, round: number, value: number) => void;
+import type { SampleSink } from "./turns.ts";
 
 /** Removals whose time, workers included, makes one sample: a guest's caches in the libvirt teardown. */
 const removalsPerGroup = 24;

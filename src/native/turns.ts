@@ -4,6 +4,12 @@
 import { asViolation, StoppedError } from "../errors.ts";
 import { Random } from "../workloads/random.ts";
 
+/**
+ * One value of one metric. `round` counts the workload's batches, chunks or slices, so equal rounds of two subjects are the
+ * same work.
+ */
+export type SampleSink = (subject: string, metric: string, round: number, value: number) => void;
+
 /** What takes turns. */
 export interface TurnTaker {
   readonly subject: { readonly id: string };

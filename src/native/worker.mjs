@@ -7,6 +7,7 @@ import { parentPort, workerData } from "node:worker_threads";
 
 /** @typedef {import("./crew.ts").WorkerStart} WorkerStart */
 /** @typedef {import("./crew.ts").WorkerOrder} WorkerOrder */
+/** @typedef {import("./crew.ts").FinishOrder} FinishOrder */
 /** @typedef {import("./crew.ts").CpuResult} CpuResult */
 
 const { module, imports, originNs, idleCell } = /** @type {WorkerStart} */ (workerData);
@@ -51,9 +52,19 @@ function perform({ round, segments, settles, untilNs, drains }) {
   return { status, beginNs, endNs, ns, freed, deferredNs, drainedNs };
 }
 
-parentPort?.on("message", (/** @type {WorkerOrder} */ order) => {
+/**
+ * @param {WorkerOrder | FinishOrder} order
+ * @returns {{ readonly result: CpuResult } | { readonly ready: true }}
+ */
+function obey(order) {
+  if (!("finishes" in order)) return { result: perform(order) };
+  exports.drain?.();
+  return { ready: true };
+}
+
+parentPort?.on("message", (/** @type {WorkerOrder | FinishOrder} */ order) => {
   try {
-    parentPort?.postMessage({ result: perform(order) });
+    parentPort?.postMessage(obey(order));
   } catch (error) {
     const isTrap = error instanceof WebAssembly.RuntimeError;
     parentPort?.postMessage({ failure: error instanceof Error ? error.message : String(error), isTrap });

@@ -8,7 +8,7 @@ import type { ParameterValue, Workload } from "../workloads/workload.ts";
 import { type Repetition, virtualMsOf } from "./repetition.ts";
 import { checkSweeps, pointsOf, type SimulationChoices } from "./simulated.ts";
 import type { Instrument, Scale, Stage, Suite, SuiteWorkload } from "./suite.ts";
-import { instrumentOf, quarantineBytesOf, type Unit, weigh } from "./unit.ts";
+import { growthParameter, instrumentOf, type Unit, weigh } from "./unit.ts";
 import { type PlannedVariant, planVariant } from "./variant.ts";
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
@@ -36,11 +36,6 @@ export interface Choices {
   readonly seed: number;
 }
 
-/** Smallest quarantine that makes sense: below, batches do not turn over (a batch is at least 1 MiB). */
-const quarantineBytesMin = 2 * 1024 * 1024;
-/** What 32-bit Wasm can hold at all, less what the tables take. */
-const quarantineBytesMax = 3.75 * 1024 * 1024 * 1024;
-
 /** Refuses a workload that would measure nothing and look fast. */
 function checkExercised(suite: Suite, workload: Workload): void {
   // First, for it takes no time.
@@ -58,14 +53,16 @@ function checkExercised(suite: Suite, workload: Workload): void {
   );
 }
 
-/** Refuses a quarantine of a size that cannot be had. */
-function checkSize({ problem }: Suite, workload: Workload): void {
-  if (problem !== "quarantine") return;
-  const bytes = quarantineBytesOf(workload);
-  if (bytes < quarantineBytesMin || bytes > quarantineBytesMax) {
-    throw new InputError(
-      `parameter 'quarantine-bytes': must be from ${quarantineBytesMin} to ${quarantineBytesMax} (3.75 GiB; Wasm has 4 GiB of memory), got ${bytes}`,
-    );
+/** Refuses a size that makes no sense or cannot be had. */
+function checkSize({ problem, sizing }: Suite, workload: Workload): void {
+  if (sizing === undefined) return;
+  const { parameter, min, max, limit } = sizing;
+  const bytes = workload.parameters[parameter];
+  if (typeof bytes !== "number") {
+    throw new InputError(`workload '${workload.name}': has no parameter '${parameter}', which sizes the ${problem}`);
+  }
+  if (bytes < min || bytes > max) {
+    throw new InputError(`parameter '${parameter}': must be from ${min} to ${max} (${limit}), got ${bytes}`);
   }
 }
 
@@ -150,7 +147,7 @@ class Planner {
   #add(unit: Omit<Unit, "problem" | "weight">): void {
     checkSize(this.#suite, unit.workload);
     const planned = { problem: this.#suite.problem, ...unit };
-    this.units.push({ ...planned, weight: weigh(planned) });
+    this.units.push({ ...planned, weight: weigh(planned, this.#suite.sizing) });
   }
 
   /** Adds a unit of every stage but the simulated one. */
@@ -259,7 +256,7 @@ class Planner {
     const add = (stage: MeasuringStage, less: Parameters, sizes: readonly number[]): void => {
       if (!this.#stages.includes(stage)) return;
       for (const bytes of sizes) {
-        const workload = make(lesser(less, given), { "quarantine-bytes": bytes });
+        const workload = make(lesser(less, given), { [growthParameter]: bytes });
         this.#measure(stage, workload, { purpose: "growth", variants });
       }
     };

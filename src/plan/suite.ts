@@ -90,6 +90,20 @@ export interface SimulationDefaults {
   readonly cpus: readonly number[];
 }
 
+/** Of a problem whose structures hold as much as a parameter of its workloads says. */
+export interface Sizing {
+  /** The parameter, in bytes: `quarantine-bytes`. */
+  readonly parameter: string;
+  /** Bytes from and to which it makes sense; where there are more, `limit` says why. */
+  readonly min: number;
+  readonly max: number;
+  readonly limit: string;
+  /** Of an object in them, on average. */
+  readonly objectBytes: number;
+  /** Variants that look at every object in them whenever a cache is removed; the others look at few. */
+  readonly walkers: readonly string[];
+}
+
 /** Whether a problem can be asked with a workload. */
 export type Taken = "yes" | "needs parameters" | "refused";
 
@@ -112,6 +126,8 @@ export interface Suite {
     /** Values that the user may choose instead; absent where there is no choice. */
     readonly choice?: readonly number[];
   }[];
+  /** Absent where nothing but the events says how large the structures become. */
+  readonly sizing?: Sizing;
   /** Whether every variant composes with skip-when-empty, which the harness implements. */
   readonly skipsWhenEmpty: boolean;
   /** Kinds of events, by name (`object free`), of which a workload's measured part must hold one; otherwise it is refused. */

@@ -2,9 +2,11 @@
 // what a run counts as done or pending.
 
 import { InputError } from "../errors.ts";
+import { kindReclaimPass } from "../kernel/events.ts";
+import { problemOf } from "../problems/index.ts";
 import type { ParameterValue, Workload } from "../workloads/workload.ts";
 import type { Repetition } from "./repetition.ts";
-import type { FixedTime, Instrument, Stage } from "./suite.ts";
+import type { FixedTime, Instrument, Sizing, Stage } from "./suite.ts";
 import type { PlannedVariant } from "./variant.ts";
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
@@ -81,13 +83,16 @@ export function pointText(machine: string, cpus: number, swept: Parameters, scal
   return `simulated machine=${machine} cpus=${cpus}${pairs.join("")}${scaled === null ? "" : ` scaled=${scaled}`}`;
 }
 
+/** The parameter at several values of which the law of growth is looked for. */
+export const growthParameter = "quarantine-bytes";
+
 /** How a case's id names the part of a unit that is not its workload. */
 function placeOf({ stage, cpus, purpose, workload, simulation }: Unit): string {
   if (simulation !== null) {
     const { machine, swept, scaled } = simulation;
     return pointText(machine, cpus, swept, scaled === null ? null : scaledText(scaled));
   }
-  const bytes = purpose === "growth" ? ` quarantine-bytes=${workload.parameters["quarantine-bytes"]}` : "";
+  const bytes = purpose === "growth" ? ` ${growthParameter}=${workload.parameters[growthParameter]}` : "";
   return `${stage}${cpusText(cpus)}${bytes}`;
 }
 
@@ -104,56 +109,66 @@ export function unitText(unit: Unit): string {
 
 /** The quarantine's size that goes with a workload. */
 export function quarantineBytesOf(workload: Workload): number {
-  const bytes = workload.parameters["quarantine-bytes"];
-  if (typeof bytes !== "number") {
-    throw new InputError(
-      `workload '${workload.name}': has no parameter 'quarantine-bytes', which sizes the quarantine`,
-    );
-  }
+  const bytes = workload.parameters[growthParameter];
+  if (typeof bytes !== "number") throw new InputError(`workload '${workload.name}': has no '${growthParameter}'`);
   return bytes;
 }
 
-/** Expected seconds of a unit on a common machine: only the relation between units matters. */
-export function weigh(unit: Omit<Unit, "weight">): number {
+/** Whether a problem's harness walks cgroups on a reclaim pass. */
+function isWalking(problem: string): boolean {
+  return problemOf(problem)?.kinds.has(kindReclaimPass) ?? false;
+}
+
+/** Visits to cgroups of a workload that is run once. */
+function visitsOf({ problem, workload }: Pick<Unit, "problem" | "workload">): number {
+  const { reclaimers = 0, "reclaim-passes": passes = 0 } = workload.parameters;
+  return isWalking(problem) ? Number(reclaimers) * Number(passes) * workload.limits.cgroups : 0;
+}
+
+/** Objects that the removals of a variant look at. */
+function walkedBy({ name, skipWhenEmpty }: PlannedVariant, { limits, parameters }: Workload, sizing: Sizing): number {
+  const objects = Number(parameters[sizing.parameter] ?? 0) / sizing.objectBytes;
+  const removals = sizing.walkers.includes(name) ? limits.caches * (skipWhenEmpty ? 0.5 : 1) : limits.caches / 24;
+  return removals * objects;
+}
+
+/**
+ * Expected seconds of a unit on a common machine: only the relation between units matters.
+ *
+ * @param sizing that of its suite
+ */
+export function weigh(unit: Omit<Unit, "weight">, sizing?: Sizing): number {
   if (unit.simulation !== null) return weighSimulated(unit, unit.simulation);
-  const { stage, workload, variants, fixedTime } = unit;
+  const { problem, stage, workload, variants, fixedTime } = unit;
   if (fixedTime !== null) return variants.length * (fixedTime.slices * fixedTime.sliceMs) * 1e-3 + 0.5;
-  const { events, caches } = workload.limits;
-  const { "quarantine-bytes": bytes = 0 } = workload.parameters;
-  const objects = unit.problem === "quarantine" ? Number(bytes) / 250 : 0;
-  const visits = visitsOf(unit);
-  const perEvent = stage === "counted" ? 500e-9 : 100e-9;
-  const perVisit = stage === "counted" ? 5e-6 : 300e-9;
-  const perWalked = stage === "counted" ? 300e-9 : stage === "instrumented" ? 200e-9 : 30e-9;
+  const isCounted = stage === "counted";
+  // What a described problem does of an event is more than an allocation.
+  const perEvent = (isCounted ? 500e-9 : 100e-9) * (problemOf(problem) === undefined ? 1 : 5);
+  const perVisit = isCounted ? 5e-6 : 300e-9;
+  const perWalked = isCounted ? 300e-9 : stage === "instrumented" ? 200e-9 : 30e-9;
   let seconds = 0;
-  for (const { name, skipWhenEmpty } of variants) {
-    const walks =
-      name === "single-list" || name === "singly-linked-fifo" ? caches * (skipWhenEmpty ? 0.5 : 1) : caches / 24;
-    seconds += 0.02 + events * perEvent + visits * perVisit + (stage === "mitata" ? 0 : walks * objects * perWalked);
+  for (const variant of variants) {
+    const walked = sizing === undefined || stage === "mitata" ? 0 : walkedBy(variant, workload, sizing);
+    seconds += 0.02 + workload.limits.events * perEvent + visitsOf(unit) * perVisit + walked * perWalked;
   }
   return seconds;
 }
 
-/** Visits to cgroups of a shrinker's workload that is run once. */
-function visitsOf({ problem, workload }: Pick<Unit, "problem" | "workload">): number {
-  const { reclaimers = 0, "reclaim-passes": passes = 0 } = workload.parameters;
-  return problem === "quarantine" ? 0 : Number(reclaimers) * Number(passes) * workload.limits.cgroups;
-}
-
-/** Virtual CPU time of reclaim that a host simulates in a second, and what begins a case, both roughly. */
+/** Virtual CPU time that a host simulates in a second, and what begins a case, both roughly. */
 const simulatedMsPerSecond = 100;
 const simulatedStart = 0.2;
 
 function weighSimulated(unit: Omit<Unit, "weight">, { virtualMs }: Simulation): number {
-  const { workload, variants, cpus } = unit;
-  const { events } = workload.limits;
+  const { problem, workload, variants, cpus } = unit;
+  const { events, tasks } = workload.limits;
   const { reclaimers = 0 } = workload.parameters;
   // With more CPUs, more accesses are to lines that others have.
   const farther = 1 + cpus / 48;
-  // Who does not reclaim computes and waits most of the time, which takes the host none.
+  // Beside tasks that reclaim, the others compute and wait most of the time, which takes the host none.
+  const busy = Math.min(cpus, isWalking(problem) ? Number(reclaimers) : tasks);
   const seconds =
     virtualMs === null
       ? events * 2e-6 + visitsOf(unit) * 15e-6 * farther
-      : (virtualMs * Math.min(cpus, Number(reclaimers)) * farther) / simulatedMsPerSecond + virtualMs * 1e-3;
+      : (virtualMs * busy * farther) / simulatedMsPerSecond + virtualMs * 1e-3;
   return variants.length * (simulatedStart + seconds);
 }

@@ -17,6 +17,10 @@ export interface Metric {
   readonly better: Better;
   /** One line without a full stop, for the table of metrics. */
   readonly meaning: string;
+  /** What it means simulated, where that is not the same. @default `meaning` */
+  readonly virtualMeaning?: string;
+  /** The instrument that alone tells it. @default both */
+  readonly only?: "native" | "simulated";
 }
 
 /** A counter of the harness: what all CPUs counted during measured events, summed, or where `isMost`, the largest. */
@@ -35,6 +39,8 @@ export interface Durations {
   readonly index: number;
   readonly metric: string;
   readonly meaning: string;
+  /** What it means simulated, where that is not the same. @default `meaning` */
+  readonly virtualMeaning?: string;
 }
 
 /** A state of the whole case that is read while nobody runs. */
@@ -46,6 +52,8 @@ export interface Gauge extends Metric {
    * round, under its number.
    */
   readonly read: "max" | "end" | "rounds";
+  /** Whether it is the same in every native run. @default false */
+  readonly isExact?: boolean;
 }
 
 /** Work of all CPUs in a measured round, over its time. */
@@ -54,6 +62,58 @@ export interface Rate extends Metric {
   readonly counter: number;
   /** Kinds of events of which a round must hold one for the rate to be told of it. */
   readonly kinds: readonly number[];
+  /**
+   * Kinds beside which a simulated round that is run once says nothing of the rate, as other work takes longer.
+   * @default none
+   */
+  readonly notBeside?: readonly number[];
+}
+
+/** CPU time of all CPUs in measured rounds, idle time left out, per unit of work. Natively of each round. */
+export interface Cost extends Metric {
+  /** Index of the counter of the work. */
+  readonly counter: number;
+  /** Kinds of events of which such a round holds one. */
+  readonly kinds: readonly number[];
+  /** Kinds of which it holds none. */
+  readonly without: readonly number[];
+}
+
+/** Objects that come and go in the arena and are told by notes, so that their lines can be called by name. */
+export interface NotedObjects {
+  /** As Linux calls them: `struct shrinker`. */
+  readonly name: string;
+  /** Notes (`src/kernel/notes.ts`) by which one comes and goes; their value is its address. */
+  readonly allocated: number;
+  readonly freed: number;
+  /** Index of the gauge that says how many bytes one has, the same for the whole case. */
+  readonly bytesGauge: number;
+}
+
+/** What is counted of the calls of an operation. */
+export type OperationCount =
+  | "accesses"
+  /** Distinct 64-byte lines of each call. */
+  | "lines"
+  | "locked"
+  | "stored-bytes"
+  /** Virtual time that they slept, and that the longest one did. */
+  | "slept-ns"
+  | "slept-ns-max"
+  /** Writes to lines that calls on other CPUs touch, too: all of them, or those to noted objects, to what else lies in
+   * the arena, and to everything outside of it. */
+  | "shared-writes"
+  | "object-shared-writes"
+  | "arena-shared-writes"
+  | "global-shared-writes";
+
+/** A metric of an operation under a name of its own. */
+export interface OperationMetric extends Pick<Metric, "metric" | "unit" | "better" | "meaning"> {
+  readonly count: OperationCount;
+  /** Index of the counter that it is divided by; where that stays 0, nothing is told. */
+  readonly per: number;
+  /** Whether the count is told as it is, and not divided. @default false */
+  readonly isWhole?: boolean;
 }
 
 /** A function whose accesses, cache lines and locked operations are counted, per call. */
@@ -64,6 +124,8 @@ export interface Operation {
   readonly label: string;
   /** Functions called by it whose share is left out: the harness's own. */
   readonly without?: readonly number[];
+  /** What is told of it instead of the labelled metrics. */
+  readonly metrics?: readonly OperationMetric[];
 }
 
 export interface Problem {
@@ -92,4 +154,23 @@ export interface Problem {
   readonly areas: Readonly<Record<number, string>>;
   /** Flavour of the grace periods of a domain in an area: `rcu`. */
   readonly gracePeriods: Readonly<Record<number, string>>;
+  /** What the arena holds, in words. @default "slab pages" */
+  readonly arena?: string;
+  readonly costs?: readonly Cost[];
+  readonly objects?: readonly NotedObjects[];
+  /**
+   * Kinds that are the workload's own work: of a measured round without any, simulated, neither its time nor what the
+   * machine did is told, and none is repeated for a time. @default `kinds`
+   */
+  readonly workKinds?: ReadonlySet<number>;
+  /**
+   * Kinds that leave all that they act on as they found it. Measured chunks of these alone need not wait for each other:
+   * they are simulated as one round, in which each task begins its next events when it is done with the last. @default none
+   */
+  readonly lastingKinds?: ReadonlySet<number>;
+  /**
+   * Native names of the rates, costs, counters and gauges that simulated variants are ranked by, the foremost first: the
+   * first that a workload has a value of decides. @default bogo-ops-per-s, then the rates
+   */
+  readonly ranking?: readonly string[];
 }

@@ -18,6 +18,8 @@ interface Composed {
   /** Null where it was only simulated. */
   readonly own: AnsweredWorkload | null;
   readonly simulated: readonly SimulatedAnswers[];
+  /** What the problem tells of the simulated part besides. */
+  readonly details: string;
 }
 
 /**
@@ -40,6 +42,7 @@ function compose(answered: Answered, rows: ProblemRows, subject: Subject, view: 
     name,
     own: answered.workloads[index] ?? null,
     simulated: answerSimulated(name, rows.simulated, subject, view),
+    details: view.details?.(rows.simulated, name) ?? "",
   }));
   const { native, counted } = answered;
   const checked = new CheckSummary(rows.checked, subject.violations ?? [], subject.order);
@@ -89,9 +92,10 @@ function markdownOf(workloads: readonly Composed[], remarks: string, held: Held,
   if (hasOwn || !isSimulated) lines.push(remarks);
   // Those of a problem that was measured, too, are among its remarks.
   else if (subject.voids.size > 0) lines.push(voidsText(subject), "");
-  for (const { name, own, simulated } of workloads) {
+  for (const { name, own, simulated, details } of workloads) {
     lines.push(own?.markdown ?? headOf(name, subject));
     if (simulated.length > 0) lines.push(simulatedMarkdown(simulated, held));
+    if (details !== "") lines.push(details);
   }
   return lines.join("\n");
 }

@@ -2,13 +2,14 @@
 
 import type { CompiledModule } from "../build/compile.ts";
 import { asViolation, InputError, ViolationError } from "../errors.ts";
+import { problemOf } from "../problems/index.ts";
 import { createWorkload, openWorkload } from "../workloads/index.ts";
 import type { ParameterValue, Workload } from "../workloads/workload.ts";
 import { type JobOutcome, placed } from "./outcome.ts";
+import { simulateProblem } from "./problem.ts";
 import type { MachineProfile } from "./profile.ts";
 import { simulateQuarantine } from "./quarantine.ts";
-import { quarantineSamples, type Sample, shrinkerSamples } from "./rows.ts";
-import { simulateShrinker } from "./shrinker.ts";
+import { problemSamples, quarantineSamples, type Sample } from "./rows.ts";
 import type { SimulatedCase } from "./simulation.ts";
 
 export type { JobOutcome } from "./outcome.ts";
@@ -24,7 +25,8 @@ export type WorkloadSource =
 
 /** A case to be simulated. */
 export interface SimulationJob {
-  readonly problem: "quarantine" | "shrinker";
+  /** A described one, or the quarantine. */
+  readonly problem: string;
   readonly variant: { readonly id: string; readonly isFloor: boolean; readonly skipWhenEmpty: boolean };
   /** Wasm of the core. */
   readonly core: Uint8Array<ArrayBuffer>;
@@ -97,7 +99,9 @@ async function simulate(
     },
     onHeard,
   };
-  if (problem === "shrinker") return shrinkerSamples(await simulateShrinker(one), { cpus, isByCpu });
+  const described = problemOf(problem);
+  if (described !== undefined) return problemSamples(await simulateProblem(described, one), { cpus, isByCpu });
+  if (problem !== "quarantine") throw new Error(`nobody simulates problem '${problem}'`);
   const { isFloor, skipWhenEmpty } = variant;
   const { "quarantine-bytes": quarantineBytes } = workload.parameters;
   if (typeof quarantineBytes !== "number") throw new Error(`workload '${workload.name}' has no quarantine-bytes`);

@@ -2,14 +2,17 @@
 
 import type { Histogram } from "../records/histogram.ts";
 import { labelledMetric } from "../records/labelled.ts";
+import { virtualName } from "../records/metrics.ts";
 import { nameOfSymbol } from "./machine.ts";
+import type { SimulatedProblem } from "./problem.ts";
 import type { SimulatedQuarantine } from "./quarantine.ts";
-import type { SimulatedShrinker } from "./shrinker.ts";
 import { busyNs, type SimulatedRun } from "./simulation.ts";
 
 /** One value of one metric. */
 export interface Sample {
   readonly metric: string;
+  /** Number of the measured round that it is of, from 0; absent where it is of the whole case. */
+  readonly round?: number;
   readonly value: number;
 }
 
@@ -20,30 +23,24 @@ export interface SampleOptions {
   readonly isByCpu: boolean;
 }
 
-/** Samples of a shrinker's case. */
-export function shrinkerSamples(run: SimulatedShrinker, options: SampleOptions): Sample[] {
-  const { totals, distributions, bogoOpsPerSecond, visitsPerSecond, visitNs } = run;
+/** Samples of a described problem's case. */
+export function problemSamples(run: SimulatedProblem, options: SampleOptions): Sample[] {
+  const { bogoOps, bogoOpsPerSecond, rates, costs, distributions, counters, gauges, rounds } = run;
   return [
     ...present("virtual-bogo-ops-per-s", bogoOpsPerSecond),
-    ...present("virtual-visits-per-s", visitsPerSecond),
-    ...present("virtual-visit-ns", visitNs),
+    ...[rates, costs].flatMap((values) =>
+      Object.entries(values).flatMap(([metric, value]) => present(virtualName(metric), value)),
+    ),
     ...machineSamples(run, options),
-    ...times("virtual-register-latency-ns", distributions.register),
-    ...times("virtual-unregister-latency-ns", distributions.unregister),
-    ...times("virtual-pass-latency-ns", distributions.pass),
-    ...counts({
-      "virtual-bogo-ops": totals.bogoOps,
-      "virtual-passes": totals.passes,
-      "virtual-visits": totals.visits,
-      "virtual-visits-given-up": totals.visitsGivenUp,
-      "virtual-contended-breaks": totals.contendedBreaks,
-      "virtual-generation-breaks": totals.generationBreaks,
-      "virtual-callbacks": totals.callbacks,
-      "virtual-second-looks": totals.secondLooks,
-      "virtual-freed-objects": totals.freed,
-      "virtual-registered": totals.registered,
-      "virtual-unregistered": totals.unregistered,
-    }),
+    ...Object.entries(distributions).flatMap(([metric, histogram]) => times(virtualName(metric), histogram)),
+    ...counts({ "virtual-bogo-ops": bogoOps }),
+    ...[counters, gauges].flatMap((values) =>
+      Object.entries(values).map(([metric, value]) => ({ metric: virtualName(metric), value })),
+    ),
+    ...rounds.flatMap((one, round) => [
+      { metric: "virtual-round-end-ns", round, value: tenths(one.ns) },
+      ...Object.entries(one.gauges).map(([metric, value]) => ({ metric: virtualName(metric), round, value })),
+    ]),
   ];
 }
 

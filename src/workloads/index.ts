@@ -4,7 +4,10 @@ import { InputError } from "../errors.ts";
 import { Cgroups4000 } from "./cgroups-4000.ts";
 import { cgroups4000Parameters } from "./cgroups-4000-parameters.ts";
 import { ContainerStart, containerStartParameters } from "./container-start.ts";
+import { IteratorChurn, iteratorChurnParameters } from "./iterator-churn.ts";
 import { LibvirtTeardown, libvirtTeardownParameters } from "./libvirt-teardown.ts";
+import { commitsShortOfMemoryParameters, MetadataCommits, metadataCommitsParameters } from "./metadata-commits.ts";
+import { OfflineChurn, offlineChurnParameters } from "./offline-churn.ts";
 import type { ParameterTable } from "./parameters.ts";
 import { StressNgRamfs, stressNgRamfsParameters } from "./stress-ng-ramfs.ts";
 import type { ParameterValue, Workload } from "./workload.ts";
@@ -29,16 +32,41 @@ export const workloadTypes: readonly WorkloadType[] = [
     create: (parameters, seed) => new Cgroups4000(parameters, seed),
   },
   {
+    name: "commits-short-of-memory",
+    summary: "as metadata-commits, with less memory than a checkpoint takes",
+    parameters: commitsShortOfMemoryParameters,
+    create: (parameters, seed) =>
+      new MetadataCommits(parameters, seed, { name: "commits-short-of-memory", table: commitsShortOfMemoryParameters }),
+  },
+  {
     name: "container-start",
     summary: "containers mount and unmount tmpfs while a tree of cgroups is reclaimed from; no slab objects",
     parameters: containerStartParameters,
     create: (parameters, seed) => new ContainerStart(parameters, seed),
   },
   {
+    name: "iterator-churn",
+    summary: "cgroups come and go while walks over all of them are slow and are broken off; no slab objects",
+    parameters: iteratorChurnParameters,
+    create: (parameters, seed) => new IteratorChurn(parameters, seed),
+  },
+  {
     name: "libvirt-teardown",
     summary: "guests' slab caches are destroyed while the quarantine is full of other objects",
     parameters: libvirtTeardownParameters,
     create: (parameters, seed) => new LibvirtTeardown(parameters, seed),
+  },
+  {
+    name: "metadata-commits",
+    summary: "tasks commit transactions of log items to a journal in memory, which is pushed to the log",
+    parameters: metadataCommitsParameters,
+    create: (parameters, seed) => new MetadataCommits(parameters, seed),
+  },
+  {
+    name: "offline-churn",
+    summary: "cgroups come and go, and some of the objects of their caches are freed later, by others",
+    parameters: offlineChurnParameters,
+    create: (parameters, seed) => new OfflineChurn(parameters, seed),
   },
   {
     name: "stress-ng-ramfs",

@@ -42,6 +42,9 @@ const cpusMax = 8192;
 /** Longest sleep of a shrinker's callback that still ends within a run: 10 s. */
 export const callbackSleepNsMax = 10_000_000_000;
 
+/** Largest log item, 256 pages: the largest vectors that were seen (8dc9384b7d75, Linux 5.17). */
+export const logItemBytesMax = 1_048_576;
+
 /** What is wrong with a record. */
 export class RecordProblem extends Error {
   override readonly name = "RecordProblem";
@@ -160,10 +163,12 @@ export class Validator {
         case kindReclaimPass:
           this.#needCgroup("group", group);
           if (a > priorityMax) throw this.#problem("a", `priority ${a} is above ${priorityMax}`);
-          if (b >= nodesMax) throw this.#problem("b", `node ${b} is not below ${nodesMax}`);
+          if (b % twoTo32 >= nodesMax) throw this.#problem("b", `node ${b % twoTo32} is not below ${nodesMax}`);
           break;
         case kindTransactionItem:
           this.#needIndex("object", object, limits.objects);
+          if (a > logItemBytesMax) throw this.#problem("a", `logs ${a} bytes, more than ${logItemBytesMax}`);
+          if (b > 1) throw this.#problem("b", `${b} is neither 0 (the item stays) nor 1 (it is destroyed)`);
           break;
         case kindCpuOffline:
         case kindCpuOnline:

@@ -5,7 +5,7 @@ import { shrinker } from "../../bench/shrinker.ts";
 import { type CompiledModule, compileModule } from "../../src/build/compile.ts";
 import type { Constants, MachineForm } from "../../src/build/flags.ts";
 import { eventBufferBytes, layOutMemory, type MemoryLayout } from "../../src/build/memory.ts";
-import type { ShrinkerExports } from "../../src/build/shrinker.ts";
+import type { ProblemExports } from "../../src/build/problem.ts";
 import {
   flagMeasured,
   kindBogoOp,
@@ -20,9 +20,13 @@ import { EventWriter } from "../../src/workloads/event-writer.ts";
 import { type PlainWorld, plainMachine } from "./plain-machine.ts";
 
 /** What the harness exports besides, for tests. */
-export interface ShrinkerTestExports extends ShrinkerExports {
+export interface ShrinkerTestExports extends ProblemExports {
   allocatedBytes(): number;
-  touchedPageCount(): number;
+  capacity(): number;
+  mapBytes(): number;
+  deferredBytes(): number;
+  infoBytes(): number;
+  shrinkerBytes(): number;
   histogramBucket(ns: number): number;
   shrinkerId(superblock: number): number;
   lruObjects(superblock: number, memcg: number, node: number): number;

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type CompiledModule, compileModule } from "../../src/build/compile.ts";
+import { startProblem } from "../../src/build/problem.ts";
 import { type QuarantineExports, startQuarantine } from "../../src/build/quarantine.ts";
-import { type ShrinkerExports, startShrinker } from "../../src/build/shrinker.ts";
 import { problemCheckOf } from "../../src/checker/problems/index.ts";
 import {
   flagMeasured,
@@ -27,7 +27,9 @@ import {
 } from "../../src/kernel/events.ts";
 import * as counters from "../../src/kernel/shrinker/counters.ts";
 import { nativeMachine } from "../../src/native/session.ts";
+import { shrinker } from "../../src/problems/shrinker.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
+import type { ShrinkerTestExports } from "../kernel/shrinker-rig.ts";
 import { type Mutant, mutants } from "./mutants.ts";
 import { writeMutant } from "./write.ts";
 
@@ -97,12 +99,8 @@ const outcomes = [
 /** File systems and cgroups that come and go, an expansion of the maps, and walks. Returns what came of it. */
 function runShrinker(compiled: CompiledModule): unknown[] {
   const superblocks = 67;
-  const running = startShrinker(
-    compiled,
-    { ...limits, caches: 1, objects: 1, cgroups: 3, superblocks },
-    { cpus: 1, nodes: 1 },
-    machine,
-  );
+  const sized = { limits: { ...limits, caches: 1, objects: 1, cgroups: 3, superblocks }, parameters: {} };
+  const running = startProblem<ShrinkerTestExports>(shrinker, compiled, sized, { cpus: 1 }, machine);
   const writer = new EventWriter();
   writer.flags = flagMeasured;
   let events = 0;
@@ -128,7 +126,7 @@ function runShrinker(compiled: CompiledModule): unknown[] {
   for (let round = 0; round < 3; round++) add(kindReclaimPass, 0, 0, 0, 0);
   add(kindBogoOp, 0, 0, 0, 0);
   load(running, writer);
-  const own = running.exports as ShrinkerExports & { allocatedBytes(): number };
+  const own = running.exports;
   const seen: unknown[] = [own.run(0, events)];
   own.drain();
   for (const counter of outcomes) seen.push(own.counter(counter));

@@ -18,8 +18,9 @@ import {
   kindSuperblockUnmount,
 } from "../../src/kernel/events.ts";
 import { counterBogoOps, counterPasses, counterUnregistered } from "../../src/kernel/shrinker/counters.ts";
-import { measureShrinker, type ShrinkerSubject } from "../../src/native/shrinker.ts";
+import { measureProblem, type ProblemSubject } from "../../src/native/problem.ts";
 import type { FixedTime } from "../../src/plan/suite.ts";
+import { shrinker } from "../../src/problems/shrinker.ts";
 import type { Histogram } from "../../src/records/histogram.ts";
 import { symbolNames } from "../../src/symbol-names.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
@@ -83,7 +84,7 @@ function sleepyContainers(roundCount = 3): Workload {
   return { name: "sleepy-containers", parameters: {}, seed: 5, limits, repeatable: false, chunks: () => chunks };
 }
 
-async function subject(id: string, machine: MachineForm, variantFile?: string): Promise<ShrinkerSubject> {
+async function subject(id: string, machine: MachineForm, variantFile?: string): Promise<ProblemSubject> {
   const file = variantFile === undefined ? {} : { variantFile };
   return { id, compiled: await compileModule({ problem: "shrinker", variant: id, machine, constants: {}, ...file }) };
 }
@@ -97,14 +98,14 @@ interface Measured {
 }
 
 async function measure(
-  subjects: readonly ShrinkerSubject[],
+  subjects: readonly ProblemSubject[],
   workload: Workload,
   options: { cpus?: number; fixedTime?: FixedTime; isProfiled?: boolean; signal?: AbortSignal } = {},
 ): Promise<Measured> {
   const samples = new Map<string, Map<string, [number, number][]>>(subjects.map(({ id }) => [id, new Map()]));
   const distributions = new Map<string, Map<string, Histogram>>(subjects.map(({ id }) => [id, new Map()]));
   const progress: number[] = [];
-  const failures = await measureShrinker({
+  const failures = await measureProblem(shrinker, {
     subjects,
     workload,
     cpus: options.cpus ?? 2,

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect } from "vitest";
-import { startShrinker } from "../../src/build/shrinker.ts";
+import { startProblem } from "../../src/build/problem.ts";
 import {
   eventSize,
   flagMeasured,
@@ -26,6 +26,7 @@ import {
 import { type CpuResult, Crew } from "../../src/native/crew.ts";
 import { nativeMachine } from "../../src/native/session.ts";
 import { packageRoot } from "../../src/package-root.ts";
+import { shrinker } from "../../src/problems/shrinker.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
 import { compileShrinker, type ShrinkerStep, type ShrinkerTestExports } from "../kernel/shrinker-rig.ts";
 
@@ -87,12 +88,11 @@ export class Threads {
       liveBytesMax: 0,
       slabBytesMax: 0,
     };
-    const running = startShrinker(compiled, limits, { cpus: sizes.cpus, nodes: sizes.nodes }, hostMachine);
+    const sized = { limits, parameters: { nodes: sizes.nodes } };
+    const running = startProblem<ShrinkerTestExports>(shrinker, compiled, sized, { cpus: sizes.cpus }, hostMachine);
     const signal = new AbortController().signal;
     const options = { name: variant, signal, ...(patienceMs === undefined ? {} : { patienceMs }) };
-    // The harness exports more than the product uses.
-    const crew = (await Crew.start(running, options)) as unknown as Crew<ShrinkerTestExports>;
-    return new Threads(crew, sizes);
+    return new Threads(await Crew.start(running, options), sizes);
   }
 
   get exports(): ShrinkerTestExports {

@@ -4,9 +4,9 @@ import { Histogram } from "../../src/records/histogram.ts";
 import { metricOf } from "../../src/records/metrics.ts";
 import { idleSymbol, scheduleSymbol } from "../../src/simulator/core/protocol.ts";
 import { performJob } from "../../src/simulator/job.ts";
+import type { SimulatedProblem } from "../../src/simulator/problem.ts";
 import type { SimulatedQuarantine } from "../../src/simulator/quarantine.ts";
-import { quarantineSamples, type Sample, shrinkerSamples } from "../../src/simulator/rows.ts";
-import type { SimulatedShrinker } from "../../src/simulator/shrinker.ts";
+import { problemSamples, quarantineSamples, type Sample } from "../../src/simulator/rows.ts";
 import type { SimulatedRun } from "../../src/simulator/simulation.ts";
 import { jobOf } from "./small-jobs.ts";
 
@@ -70,26 +70,21 @@ const run: SimulatedRun = {
   distributions: {},
 };
 
-const shrinker: SimulatedShrinker = {
+const described: SimulatedProblem = {
   ...run,
-  distributions: { register: histogramOf(5, 5), unregister: histogramOf(6), pass: histogramOf() },
-  totals: {
-    bogoOps: 1,
-    passes: 2,
-    visits: 3,
-    visitsGivenUp: 4,
-    contendedBreaks: 5,
-    generationBreaks: 6,
-    callbacks: 7,
-    secondLooks: 8,
-    freed: 9,
-    registered: 10,
-    unregistered: 11,
+  distributions: {
+    "register-latency-ns": histogramOf(5, 5),
+    "unregister-latency-ns": histogramOf(6),
+    "pass-latency-ns": histogramOf(),
   },
+  bogoOps: 1,
+  counters: { passes: 2, visits: 3, "visits-given-up": 4 },
+  gauges: {},
+  rounds: [],
   bogoOpsPerSecond: 50,
-  visitsPerSecond: null,
-  visitNs: null,
-} as unknown as SimulatedShrinker;
+  rates: { "visits-per-s": null },
+  costs: { "visit-ns": null },
+};
 
 const quarantine: SimulatedQuarantine = {
   ...run,
@@ -127,7 +122,7 @@ const valueAt = (samples: readonly Sample[], name: string): number | undefined =
   samples.find(({ metric }) => metric === name)?.value;
 
 describe.each([
-  ["shrinker", (options: typeof few) => shrinkerSamples(shrinker, options)],
+  ["described problem", (options: typeof few) => problemSamples(described, options)],
   ["quarantine", (options: typeof few) => quarantineSamples(quarantine, options)],
 ] as const)("samples of the %s", (_, samplesOf) => {
   const samples = samplesOf(few);
@@ -185,11 +180,11 @@ describe.each([
 });
 
 test("what a case has none of has no row, and is not 0", () => {
-  const samples = shrinkerSamples(shrinker, few);
+  const samples = problemSamples(described, few);
   expect(valueAt(samples, "virtual-bogo-ops-per-s")).toBe(50);
   for (const name of ["virtual-visits-per-s", "virtual-visit-ns"]) expect(valueAt(samples, name)).toBe(undefined);
   expect(samples.some(({ metric }) => metric.startsWith("virtual-pass-latency-ns"))).toBe(false);
-  const idle = shrinkerSamples({ ...shrinker, ns: 0, longestHold: { lock: "", ns: 0 } }, few);
+  const idle = problemSamples({ ...described, ns: 0, longestHold: { lock: "", ns: 0 } }, few);
   expect(valueAt(idle, "utilisation")).toBe(undefined);
   expect(valuesOf(idle, "virtual-lock-hold-ns-max")).toEqual({});
 });

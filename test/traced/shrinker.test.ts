@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { compileModule } from "../../src/build/compile.ts";
-import { shrinkerArenaBytes } from "../../src/build/shrinker.ts";
 import { InputError, StoppedError, ViolationError } from "../../src/errors.ts";
 import {
   flagMeasured,
@@ -14,7 +13,8 @@ import {
   kindSuperblockMount,
   kindSuperblockUnmount,
 } from "../../src/kernel/events.ts";
-import { countShrinker, inTurns } from "../../src/traced/shrinker.ts";
+import { shrinker, shrinkerArenaBytes } from "../../src/problems/shrinker.ts";
+import { countProblem, inTurns } from "../../src/traced/problem.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
 import { createWorkload } from "../../src/workloads/index.ts";
 import type { Workload } from "../../src/workloads/workload.ts";
@@ -59,8 +59,7 @@ async function countCompiled(
     expect(metrics).not.toHaveProperty(metric);
     metrics[metric] = value;
   };
-  const subject = { id: variant, isFloor: variant === "floor" };
-  await countShrinker(subject, compiled, workload, { cpus, nodes: 1 }, emit, new AbortController().signal);
+  await countProblem(shrinker, variant, compiled, workload, cpus, emit, new AbortController().signal);
   return metrics;
 }
 
@@ -279,14 +278,14 @@ describe("a count", () => {
     );
     const counting = countCompiled("forgetful", compiled, workload);
     await expect(counting).rejects.toThrow(ViolationError);
-    await expect(counting).rejects.toThrow("variant 'forgetful': 1 callbacks of shrinkers that had been unregistered");
+    await expect(counting).rejects.toThrow(
+      "variant 'forgetful': 1 callbacks ran after their shrinker had been unregistered",
+    );
   });
 
   test("stops when it is told to", async () => {
     const compiled = await compileModule({ problem: "shrinker", variant: "floor", machine: "traced", constants: {} });
-    const subject = { id: "floor", isFloor: true };
-    const sizes = { cpus: 2, nodes: 1 };
-    const counting = countShrinker(subject, compiled, mountAndUnmount(1), sizes, () => {}, AbortSignal.abort());
+    const counting = countProblem(shrinker, "floor", compiled, mountAndUnmount(1), 2, () => {}, AbortSignal.abort());
     await expect(counting).rejects.toThrow(StoppedError);
   });
 
@@ -300,7 +299,9 @@ describe("a count", () => {
     const counting = count("floor", large(5000));
     await expect(counting).rejects.toThrow(InputError);
     await expect(counting).rejects.toThrow("exact counting takes at most 1 GiB of Wasm memory");
-    await expect(count("floor", large(20_000))).rejects.toThrow("MiB of maps, more than 32-bit Wasm can address");
+    await expect(count("floor", large(20_000))).rejects.toThrow(
+      "MiB for this workload, more than 32-bit Wasm can address",
+    );
   });
 });
 

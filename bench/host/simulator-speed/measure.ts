@@ -10,8 +10,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { markdownTable } from "markdown-table";
 import { compileModule, compileSimulatorCore } from "../../../src/build/compile.ts";
+import { shrinker } from "../../../src/problems/shrinker.ts";
+import { simulateProblem } from "../../../src/simulator/problem.ts";
 import { loadProfile } from "../../../src/simulator/profile.ts";
-import { simulateShrinker } from "../../../src/simulator/shrinker.ts";
 import { createWorkload } from "../../../src/workloads/index.ts";
 import {
   BareLoops,
@@ -57,7 +58,7 @@ async function realCase(cpus: number): Promise<() => Promise<Measured>> {
   return async () => {
     const workload = createWorkload("cgroups-4000", { cgroups: 100 }, 1);
     const begun = cpuMs();
-    const { counts } = await simulateShrinker({ core, compiled, workload, profile, cpus, virtualMs: 1 });
+    const { counts } = await simulateProblem(shrinker, { core, compiled, workload, profile, cpus, virtualMs: 1 });
     return { accesses: counts.accesses, suspensions: counts.suspensions, ms: cpuMs() - begun };
   };
 }
@@ -175,7 +176,14 @@ async function runCase(cpus: number): Promise<void> {
   // Has Linux forget the peak so far, which is that of the compiler.
   writeFileSync("/proc/self/clear_refs", "5");
   const before = statusOf("VmRSS");
-  await simulateShrinker({ core, compiled, workload, profile: loadProfile("xeon-8260-2s"), cpus, virtualMs: 1 });
+  await simulateProblem(shrinker, {
+    core,
+    compiled,
+    workload,
+    profile: loadProfile("xeon-8260-2s"),
+    cpus,
+    virtualMs: 1,
+  });
   process.stdout.write(String((statusOf("VmHWM") - before) / 1024));
 }
 

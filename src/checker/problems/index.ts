@@ -1,9 +1,12 @@
 // Which problem is checked how. A new problem is its file and a line here, behind the others: tokens have its place.
 
 import { InputError } from "../../errors.ts";
+import { cilCheck } from "./cil.ts";
+import { memcgIteratorCheck } from "./memcg-iterator.ts";
 import type { ProblemCheck } from "./problem.ts";
 import { quarantineCheck } from "./quarantine.ts";
 import { shrinkerCheck } from "./shrinker.ts";
+import { slabOfflineCheck } from "./slab-offline.ts";
 
 export type { ProblemCheck } from "./problem.ts";
 
@@ -11,6 +14,9 @@ export type { ProblemCheck } from "./problem.ts";
 export const problemChecks: Readonly<Record<string, ProblemCheck>> = {
   quarantine: quarantineCheck,
   shrinker: shrinkerCheck,
+  "memcg-iterator": memcgIteratorCheck,
+  cil: cilCheck,
+  "slab-offline": slabOfflineCheck,
 };
 
 /**

@@ -126,11 +126,14 @@ export function programOf(scenario: Scenario): Program {
     return ranges;
   };
   const setup = writeInRow(scenario.setup);
-  const tasks = scenario.tasks.map(({ cpu, events }) => {
+  const tasks = scenario.tasks.map(({ cpu, events }, task) => {
     const first = written;
+    // For what a task keeps over several events. Setup and closing part are task 0's.
+    writer.task = task;
     for (const event of events) write(event);
     return { cpu, first, end: written };
   });
+  writer.task = 0;
   const closing = writeInRow(scenario.closing);
   const [events = new Uint8Array()] = writer.flush();
   return { events: events.slice(), setup, tasks, closing };

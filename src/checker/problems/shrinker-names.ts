@@ -1,7 +1,7 @@
 // Names of what lies at the addresses of a shrinker's case, for timelines.
 
 import type { RunningModule } from "../../build/instance.ts";
-import type { ShrinkerExports } from "../../build/shrinker.ts";
+import type { ProblemExports } from "../../build/problem.ts";
 import * as areas from "../../kernel/shrinker/areas.ts";
 import { allocatorName, at, inParts, lineBytes, machineName, pageBytes, slabAt } from "./address-names.ts";
 
@@ -30,7 +30,7 @@ const areaNames: Readonly<Record<number, string>> = {
 };
 
 /** Where the area begins and ends that an address of the problem's memory lies in. Areas are whole lines. */
-function boundsOf({ exports, layout }: RunningModule<ShrinkerExports>, address: number): readonly [number, number] {
+function boundsOf({ exports, layout }: RunningModule<ProblemExports>, address: number): readonly [number, number] {
   const area = exports.areaAt(address | 0);
   const limit = layout.problemBase + (exports.problemBytes() >>> 0);
   let begin = address - (address % lineBytes);
@@ -41,7 +41,7 @@ function boundsOf({ exports, layout }: RunningModule<ShrinkerExports>, address: 
 }
 
 /** Bounds of a table of the problem's memory. */
-function tableOf(running: RunningModule<ShrinkerExports>, area: number): readonly [number, number] {
+function tableOf(running: RunningModule<ProblemExports>, area: number): readonly [number, number] {
   const { exports, layout } = running;
   const limit = layout.problemBase + (exports.problemBytes() >>> 0);
   for (let line = layout.problemBase; line < limit; line += lineBytes) {
@@ -51,7 +51,7 @@ function tableOf(running: RunningModule<ShrinkerExports>, area: number): readonl
 }
 
 /** Whose an allocation is, as far as a cgroup or a superblock refers to it. */
-function ownerOf(running: RunningModule<ShrinkerExports>, words: Uint32Array, object: number): string | undefined {
+function ownerOf(running: RunningModule<ProblemExports>, words: Uint32Array, object: number): string | undefined {
   const find = (area: number, bytes: number, offset: number): number | undefined => {
     const [begin, end] = tableOf(running, area);
     for (let entry = begin; entry < end; entry += bytes) {
@@ -72,7 +72,7 @@ function ownerOf(running: RunningModule<ShrinkerExports>, words: Uint32Array, ob
 }
 
 /** An allocation: whose it is, or the size of its cache and its place in the slab. */
-function allocationName(running: RunningModule<ShrinkerExports>, address: number): string {
+function allocationName(running: RunningModule<ProblemExports>, address: number): string {
   const { memory, layout } = running;
   const words = new Uint32Array(memory.buffer);
   const word = (cell: number): number => words[cell / 4] ?? 0;
@@ -86,7 +86,7 @@ function allocationName(running: RunningModule<ShrinkerExports>, address: number
 }
 
 /** Something of the problem's own. */
-function problemName(running: RunningModule<ShrinkerExports>, address: number): string {
+function problemName(running: RunningModule<ProblemExports>, address: number): string {
   const area = running.exports.areaAt(address | 0);
   const offset = address - boundsOf(running, address)[0];
   if (area === areas.areaMemcgs) return inParts("mem_cgroup", memcgBytes, offset);
@@ -95,7 +95,7 @@ function problemName(running: RunningModule<ShrinkerExports>, address: number): 
 }
 
 /** What lies at an address outside of the fibers. */
-export function nameOf(running: RunningModule<ShrinkerExports>, address: number): string {
+export function nameOf(running: RunningModule<ProblemExports>, address: number): string {
   const { layout, exports } = running;
   if (address >= layout.arenaBase) return allocationName(running, address);
   const allocator = allocatorName(layout, address);

@@ -4,7 +4,7 @@
 // into each other's way there (`shrinker-scenarios.ts`). The floor registers nothing and never calls back: of it, only the
 // harness is checked, its lists, its cgroup tree and its wait for walkers.
 
-import { type ShrinkerExports, startShrinker } from "../../build/shrinker.ts";
+import { type ProblemExports, startProblem } from "../../build/problem.ts";
 import {
   kindCgroupCreate,
   kindCgroupOffline,
@@ -14,6 +14,7 @@ import {
 } from "../../kernel/events.ts";
 import { noteCallbackAfterFree } from "../../kernel/notes.ts";
 import { counterCallbacksAfterFree } from "../../kernel/shrinker/counters.ts";
+import { shrinker } from "../../problems/shrinker.ts";
 import type { Finding } from "../model.ts";
 import type { Invariant, Scenario, ScenarioEvent } from "../scenario.ts";
 import { eventsBeforeClosing, findingOf, type ProblemCheck } from "./problem.ts";
@@ -21,7 +22,13 @@ import { nameOf } from "./shrinker-names.ts";
 import { shrinkerScenarios } from "./shrinker-scenarios.ts";
 
 /** What the harness exports besides, for checks. Integers are 32 bits wide unless said otherwise. */
-export interface ShrinkerCheckExports extends ShrinkerExports {
+export interface ShrinkerCheckExports extends ProblemExports {
+  /** Ids that the maps of all cgroups have room for. */
+  capacity(): number;
+  /** Bytes of the maps and deferred counts of all present cgroups, as allocated. An f64, as the next. */
+  infoBytes(): number;
+  /** Bytes of one shrinker. */
+  shrinkerBytes(): number;
   /** Bytes of all allocations but those of whole pages. An f64. */
   allocatedBytes(): number;
   /** Bytes that the LRU lists of one superblock take at most. */
@@ -213,8 +220,8 @@ export const shrinkerCheck: ProblemCheck<ShrinkerCheckExports, ShrinkerBaseline>
   start(compiled, scenario, { coreBytes, machine, attach }) {
     const { cgroups, superblocks, caches, objects, cpus } = scenario;
     const limits = { events: 0, caches, objects, cgroups, superblocks, tasks: 1, liveBytesMax: 0, slabBytesMax: 0 };
-    const sizes = { cpus, nodes: 1, fiberBytes: coreBytes, arenaBytesMax };
-    return startShrinker<ShrinkerCheckExports>(compiled, limits, sizes, machine, attach);
+    const sizes = { cpus, fiberBytes: coreBytes, arenaBytesMax };
+    return startProblem<ShrinkerCheckExports>(shrinker, compiled, { limits, parameters: {} }, sizes, machine, attach);
   },
 
   violationOf(note) {

@@ -1,6 +1,8 @@
 // All rows, in the order of the page.
 
 import type { Row } from "../row.ts";
+import { deadlock } from "./cil.ts";
+import { brokenWalks, restarts } from "./iterator.ts";
 import { unmounts, visits } from "./linux618.ts";
 import { reductions, skippedRemovals } from "./quarantine.ts";
 import { counts, reproduction, robot } from "./ramfs.ts";
@@ -15,6 +17,9 @@ export const rows: readonly Row[] = [
   refcountWalk,
   reductions,
   skippedRemovals,
+  restarts,
+  brokenWalks,
+  deadlock,
   visits,
   unmounts,
 ];

@@ -75,6 +75,8 @@ import {
   memcgOnline,
   rcuDomain,
   setMeasured,
+  statisticsBase,
+  statisticsSize,
   walkers,
 } from "./region";
 import { coreBytes, idOf, capacity as variantCapacity } from "./shrinker";
@@ -292,6 +294,23 @@ export function counter(index: u32): f64 {
 /** Address of one of this CPU's histograms: 1600 u32 counts, then the longest duration and the number of durations, u64. */
 export function histogramAddress(index: u32): usize {
   return histogramAt(index);
+}
+
+/** What all cgroups take: 0 bytes of bitmaps, 1 of deferred counts, 2 of both as allocated. 3: bytes of one shrinker. */
+export function gauge(index: u32): f64 {
+  if (index === 0) return mapBytes();
+  if (index === 1) return deferredBytes();
+  return index === 2 ? infoBytes() : shrinkerBytes();
+}
+
+/** Address of what all CPUs count and time. */
+export function statisticsAddress(): usize {
+  return statisticsBase();
+}
+
+/** Bytes of what all CPUs count and time. */
+export function statisticsBytes(): usize {
+  return statisticsSize();
 }
 
 /** Index of the bucket in which a duration is counted. */

@@ -112,8 +112,18 @@ function roundToLine(bytes: usize): usize {
   return (bytes + lineSize - 1) & ~(lineSize - 1);
 }
 
+/** Where what the first CPU counts and times begins; that of the others follows. */
+export function statisticsBase(): usize {
+  return problemBase + offsetof<Header>() + kmallocSize;
+}
+
+/** Bytes of what all CPUs count and time. */
+export function statisticsSize(): usize {
+  return usize(cpuCount) * cpuBytes;
+}
+
 function cpuArea(): usize {
-  return problemBase + offsetof<Header>() + kmallocSize + usize(thisCpu) * cpuBytes;
+  return statisticsBase() + usize(thisCpu) * cpuBytes;
 }
 
 function memcgBytes(): usize {
@@ -121,7 +131,7 @@ function memcgBytes(): usize {
 }
 
 function memcgTable(): usize {
-  return problemBase + offsetof<Header>() + kmallocSize + usize(cpuCount) * cpuBytes;
+  return statisticsBase() + statisticsSize();
 }
 
 function superblockTable(): usize {

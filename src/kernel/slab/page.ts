@@ -16,9 +16,10 @@ export class Page {
   /** Cache that the slab belongs to. Written when the slab is made. */
   cache: u32 = 0;
   pad0: u32 = 0;
-  /** First free object of the slab, or 0. Under the cache's lock. */
+  /** First free object of the slab, or 0. Under the cache's lock; in `slub.ts` the lower half of its double word. */
   freeObjects: u32 = 0;
-  pad1: u32 = 0;
+  /** Upper half of the double word of `slub.ts`; not used by `cache.ts`. */
+  counters: u32 = 0;
   /** Objects of the slab in use, quarantined ones included. Under the cache's lock. */
   usedCount: u32 = 0;
   /** log2 of the block's pages. Written when the block is taken. */
@@ -31,12 +32,17 @@ export class Page {
   head: u32 = 0;
   /** Address of the page. Written once. */
   address: u32 = 0;
-  pad2: u64 = 0;
+  /** On a CPU's list of `slub.ts`: free objects, and slabs, of this one and those behind it, when it came there. */
+  partialObjects: u32 = 0;
+  partialSlabs: u32 = 0;
   /** Next slab of all slabs of the cache. */
   nextSlab: u32 = 0;
   /** Slab before this one among all slabs of the cache, or 0. */
   previousSlab: u32 = 0;
-  pad3: u64 = 0;
+  /** Spin lock of the slab, for who may not use the double word alone (`slub.ts`). */
+  lock: u32 = 0;
+  /** For who keeps something for each object of a slab of `slub.ts`: its address, or 0. */
+  extension: u32 = 0;
 }
 
 /** Bytes of a page's descriptor. */

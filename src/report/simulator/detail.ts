@@ -9,12 +9,14 @@ import { type Measure, readValue, type View, type Work } from "./view.ts";
 export function operationsOf(rows: VariantRows, { operations }: View): string[] {
   const recorded = rows
     .distributionNames(simulated)
-    .flatMap((name) => /^virtual-(.+)-latency-ns$/.exec(name)?.[1] ?? []);
+    .flatMap((name) => /^virtual-(.+?)(?:-latency)?-ns$/.exec(name)?.[1] ?? []);
   return operations?.filter((one) => recorded.includes(one)) ?? recorded;
 }
 
 export function latencyOf(rows: VariantRows, operation: string): Latency | null {
-  const histogram = rows.distribution(simulated, `virtual-${operation}-latency-ns`);
+  const histogram =
+    rows.distribution(simulated, `virtual-${operation}-latency-ns`) ??
+    rows.distribution(simulated, `virtual-${operation}-ns`);
   if (histogram === null) return null;
   const { count } = histogram;
   return {

@@ -2,7 +2,7 @@
 
 import type { Better } from "../../statistics/ahead.ts";
 import { formatNs, formatNumber } from "../format.ts";
-import { simulated, type VariantRows } from "../rows.ts";
+import { type SimulatedRows, simulated, type VariantRows } from "../rows.ts";
 
 /** A number of a simulated variant. */
 export interface Quantity {
@@ -54,6 +54,8 @@ export interface View {
   readonly caveatOf?: (parameters: ReadonlyMap<string, string>) => string | null;
   /** Operations of which the report shows how long callers wait, in this order; absent: all that were recorded. */
   readonly operations?: readonly string[];
+  /** More of a workload, as Markdown with headings of the third level; empty where there is nothing. */
+  readonly details?: (rows: SimulatedRows, workload: string) => string;
 }
 
 /** The value of a metric; null where the variant has none. */

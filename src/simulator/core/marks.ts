@@ -7,11 +7,11 @@ import { countChange } from "./spinning";
 import { callsOfSymbol, watched } from "./tables";
 import { forgetPauses, isTimed, untimedCpu } from "./untimed";
 
-let heardNotes: u32 = 0;
+let heardNotes: u64 = 0;
 
 /** Has `noted` called for a kind of notes, also while nothing is timed. */
 export function listenTo(kind: u32): void {
-  heardNotes |= 1 << kind;
+  heardNotes |= u64(1) << kind;
 }
 
 /** Has `symbolEnded` called for a symbol. */
@@ -102,7 +102,7 @@ const noteLockReleased: u32 = 2;
 
 export function note(kind: u32, value: u32): void {
   if (kind > noteLockReleased) {
-    if (kind < 32 && ((heardNotes >>> kind) & 1) !== 0) noted(isTimed ? cpuIndex : untimedCpu, kind, value);
+    if (kind < 64 && ((heardNotes >>> u64(kind)) & 1) !== 0) noted(isTimed ? cpuIndex : untimedCpu, kind, value);
   } else if (isTimed) {
     if (kind === noteLockAcquired) acquired(value);
     else released(value);

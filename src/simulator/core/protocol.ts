@@ -48,8 +48,8 @@ export const outcomeSpinning = 8;
 
 /** Symbols of the simulator's own, beside those of `src/kernel/symbols.ts`. */
 export const otherSymbol = 0;
-export const idleSymbol = 61;
-export const scheduleSymbol = 62;
-export const interruptSymbol = 63;
+export const idleSymbol = 253;
+export const scheduleSymbol = 254;
+export const interruptSymbol = 255;
 /** One more than the largest symbol. */
-export const symbolCount = 64;
+export const symbolCount = 256;

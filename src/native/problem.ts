@@ -1,10 +1,10 @@
-// Measures a group of the shrinker's variants on threads: round by round each of them in turn, in an order drawn anew
-// for every round. A round is a chunk of the workload, or a slice of time in which its measured chunk is repeated.
+// Measures a group of a described problem's variants on threads: round by round each of them in turn, in an order drawn
+// anew for every round. A round is a chunk of the workload, or a slice of time in which its measured chunk is repeated.
 
 import { sum } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
 import type { RunningModule } from "../build/instance.ts";
-import { type ShrinkerExports, shrinkerKinds, startShrinker } from "../build/shrinker.ts";
+import { type ProblemExports, startProblem } from "../build/problem.ts";
 import { InputError, ViolationError } from "../errors.ts";
 import {
   eventAOffset,
@@ -14,10 +14,10 @@ import {
   flagMeasured,
   kindBogoOp,
   kindCompute,
-  kindReclaimPass,
 } from "../kernel/events.ts";
-import * as counters from "../kernel/shrinker/counters.ts";
 import type { FixedTime } from "../plan/suite.ts";
+import type { Problem } from "../problems/index.ts";
+import type { Counter, Gauge, Metric } from "../problems/problem.ts";
 import { bucketCount, Histogram } from "../records/histogram.ts";
 import { labelledMetric } from "../records/labelled.ts";
 import { Partitioner } from "../workloads/partition.ts";
@@ -25,19 +25,18 @@ import type { Workload } from "../workloads/workload.ts";
 import { spinsPerMicrosecond } from "./calibrate.ts";
 import { type CpuResult, type CpuWork, Crew } from "./crew.ts";
 import { Profile } from "./profile.ts";
-import type { SampleSink } from "./quarantine-samples.ts";
 import { nativeMachine } from "./session.ts";
-import { Turns } from "./turns.ts";
+import { type SampleSink, Turns } from "./turns.ts";
 
 /** One variant with its parameters, ready to be loaded. */
-export interface ShrinkerSubject {
+export interface ProblemSubject {
   /** The variant's id. */
   readonly id: string;
   readonly compiled: CompiledModule;
 }
 
-export interface ShrinkerMeasureOptions {
-  readonly subjects: readonly ShrinkerSubject[];
+export interface ProblemMeasureOptions {
+  readonly subjects: readonly ProblemSubject[];
   readonly workload: Workload;
   readonly cpus: number;
   /** How long to repeat the measured chunk; null: every chunk is run once. */
@@ -52,38 +51,18 @@ export interface ShrinkerMeasureOptions {
   readonly signal: AbortSignal;
 }
 
-/** Distributions, by the harness's index. */
-const distributions = [
-  [counters.histogramRegister, "register-latency-ns"],
-  [counters.histogramUnregister, "unregister-latency-ns"],
-  [counters.histogramPass, "pass-latency-ns"],
-] as const;
+/** Buckets that a harness keeps room for. */
+const bucketSlots = 1600;
 
-/** Counts over the whole measured part. */
-const totals = [
-  [counters.counterVisits, "visits"],
-  [counters.counterTrylockFailed, "visits-given-up"],
-  [counters.counterContendedBreaks, "contended-breaks"],
-  [counters.counterGenerationBreaks, "generation-breaks"],
-  [counters.counterCallbacks, "callbacks"],
-  [counters.counterSecondLooks, "second-looks"],
-  [counters.counterFreed, "freed-objects"],
-  [counters.counterRegistered, "registered"],
-  [counters.counterUnregistered, "unregistered"],
-] as const;
-
-/** NUMA nodes of a workload's machine. */
-export function nodesOf(workload: Workload): number {
-  const { nodes } = workload.parameters;
-  return typeof nodes === "number" ? nodes : 1;
-}
+/** Machine of the instances in the host's thread, which prepare and read but run no events. */
+const hostMachine = nativeMachine(() => Number(process.hrtime.bigint()));
 
 function timeOf({ beginNs, endNs }: CpuResult): number {
   return endNs - beginNs;
 }
 
-function differences(after: readonly number[], before: readonly number[]): number[] {
-  return after.map((value, index) => value - before[index]!);
+function isTold({ only }: Metric): boolean {
+  return only !== "simulated";
 }
 
 /** What all subjects perform in turn. */
@@ -91,47 +70,55 @@ interface Round {
   readonly work: readonly CpuWork[];
   readonly index: number;
   readonly isMeasured: boolean;
-  /** Whether there are units of the workload's own work, which is what a slice of time is filled with. */
-  readonly holdsBogoOps: boolean;
-  readonly holdsPasses: boolean;
+  /** Kinds of its events, but for those that the problem has no use for. */
+  readonly kinds: ReadonlySet<number>;
+}
+
+function holdsOneOf({ kinds }: Round, some: Iterable<number>): boolean {
+  return [...some].some((kind) => kinds.has(kind));
 }
 
 /** One subject while it is measured. */
 class Running {
-  readonly subject: ShrinkerSubject;
-  readonly #options: ShrinkerMeasureOptions;
-  readonly #crew: Crew<ShrinkerExports>;
+  readonly subject: ProblemSubject;
+  readonly #problem: Problem;
+  readonly #options: ProblemMeasureOptions;
+  readonly #crew: Crew<ProblemExports>;
   /** An instance per CPU in this thread, to read what the CPU counted. */
-  readonly #readers: readonly ShrinkerExports[];
+  readonly #readers: readonly ProblemExports[];
   readonly #profile: Profile | null;
-  #mapBytesMax = 0;
-  #deferredBytesMax = 0;
-  #infoBytesMax = 0;
+  readonly #most = new Map<Gauge, number>();
 
-  private constructor(subject: ShrinkerSubject, crew: Crew<ShrinkerExports>, options: ShrinkerMeasureOptions) {
+  private constructor(
+    problem: Problem,
+    subject: ProblemSubject,
+    crew: Crew<ProblemExports>,
+    options: ProblemMeasureOptions,
+  ) {
     this.subject = subject;
+    this.#problem = problem;
     this.#options = options;
     this.#crew = crew;
     const { running } = crew;
     this.#readers = Array.from({ length: crew.cpus }, (_, cpu) => {
       const imports = { ...running.importsOf(cpu), ...hostMachine };
-      return new WebAssembly.Instance(running.module, imports).exports as unknown as ShrinkerExports;
+      return new WebAssembly.Instance(running.module, imports).exports as unknown as ProblemExports;
     });
     this.#profile = options.isProfiled ? new Profile(running.memory, running.layout) : null;
   }
 
-  static async start(subject: ShrinkerSubject, options: ShrinkerMeasureOptions): Promise<Running> {
+  static async start(problem: Problem, subject: ProblemSubject, options: ProblemMeasureOptions): Promise<Running> {
     const { workload, cpus, signal } = options;
-    const sizes = { cpus, nodes: nodesOf(workload) };
-    const start = (spins?: number): RunningModule<ShrinkerExports> =>
-      startShrinker(
+    const start = (spins?: number): RunningModule<ProblemExports> =>
+      startProblem(
+        problem,
         subject.compiled,
-        workload.limits,
-        spins === undefined ? sizes : { ...sizes, spinsPerMicrosecond: spins },
+        workload,
+        spins === undefined ? { cpus } : { cpus, spinsPerMicrosecond: spins },
         hostMachine,
       );
     const running = start(spinsPerMicrosecond(() => start().exports));
-    return new Running(subject, await Crew.start(running, { name: subject.id, signal }), options);
+    return new Running(problem, subject, await Crew.start(running, { name: subject.id, signal }), options);
   }
 
   /** What each CPU counted so far. */
@@ -139,17 +126,20 @@ class Running {
     return this.#readers.map((reader) => reader.counter(counter));
   }
 
-  #count(counter: number): number {
-    return sum(this.#counts(counter));
+  #total({ index, isMost = false }: Counter): number {
+    const counts = this.#counts(index);
+    return isMost ? Math.max(...counts) : sum(counts);
   }
 
   /** Performs a round and samples it, when it is measured. */
   async step(round: Round, untilNs: number | null): Promise<void> {
-    const { workload } = this.#options;
+    const problem = this.#problem;
     const { work, index, isMeasured } = round;
-    const bogoBefore = this.#counts(counters.counterBogoOps);
-    const visitsBefore = this.#counts(counters.counterVisits);
-    const registeredBefore = this.#count(counters.counterRegistered) + this.#count(counters.counterUnregistered);
+    const watched = new Set([
+      problem.bogoOps,
+      ...[...problem.rates, ...(problem.costs ?? [])].map((one) => one.counter),
+    ]);
+    const before = new Map([...watched].map((counter) => [counter, this.#counts(counter)]));
     if (isMeasured) this.#profile?.begin();
     let results: readonly CpuResult[];
     try {
@@ -159,68 +149,75 @@ class Running {
     }
     if (results.some(({ status }) => status !== 0)) {
       throw new InputError(
-        `variant '${this.subject.id}': the memory of workload '${workload.name}' is used up; lower the number of cgroups or superblocks, or look for a leak`,
+        `variant '${this.subject.id}': the memory of workload '${this.#options.workload.name}' is used up; ${problem.advice}, or look for a leak`,
       );
     }
-    this.#mapBytesMax = Math.max(this.#mapBytesMax, this.#bytes("mapBytes"));
-    this.#deferredBytesMax = Math.max(this.#deferredBytesMax, this.#bytes("deferredBytes"));
-    this.#infoBytesMax = Math.max(this.#infoBytesMax, this.#bytes("infoBytes"));
+    for (const gauge of problem.gauges) {
+      if (gauge.read === "max") this.#most.set(gauge, Math.max(this.#most.get(gauge) ?? 0, this.#gauge(gauge)));
+    }
     if (!isMeasured || this.#profile !== null) return;
-    const bogoOps = differences(this.#counts(counters.counterBogoOps), bogoBefore);
-    const visits = differences(this.#counts(counters.counterVisits), visitsBefore);
-    const registered =
-      this.#count(counters.counterRegistered) + this.#count(counters.counterUnregistered) - registeredBefore;
+    const emit = (metric: string, value: number): void => this.#options.onSample(this.subject.id, metric, index, value);
+    /** What each CPU counted in this round. */
+    const done = (counter: number): number[] =>
+      this.#counts(counter).map((count, cpu) => count - before.get(counter)![cpu]!);
     const begin = Math.min(...results.map(({ beginNs }) => beginNs));
     const ns = Math.max(...results.map(({ endNs }) => endNs)) - begin;
     // In a slice each CPU has its own end, so its work counts by its own time. A chunk is done when the last CPU is.
-    const perSecond = (done: readonly number[]): number =>
+    const perSecond = (counts: readonly number[]): number =>
       untilNs === null
-        ? (sum(done) / ns) * 1e9
-        : sum(done.map((count, cpu) => (count === 0 ? 0 : (count / timeOf(results[cpu]!)) * 1e9)));
-    const emit = (metric: string, value: number): void => this.#options.onSample(this.subject.id, metric, index, value);
+        ? (sum(counts) / ns) * 1e9
+        : sum(counts.map((count, cpu) => (count === 0 ? 0 : (count / timeOf(results[cpu]!)) * 1e9)));
     emit("round-ns", ns);
     // Also when a variant got none done.
-    if (round.holdsBogoOps) emit("bogo-ops-per-s", perSecond(bogoOps));
-    if (round.holdsPasses) emit("visits-per-s", perSecond(visits));
-    if (sum(visits) > 0 && sum(bogoOps) === 0 && registered === 0) {
-      emit("visit-ns", sum(results.map(timeOf)) / sum(visits));
+    if (round.kinds.has(kindBogoOp)) emit("bogo-ops-per-s", perSecond(done(problem.bogoOps)));
+    for (const rate of problem.rates.filter(isTold)) {
+      if (holdsOneOf(round, rate.kinds)) emit(rate.metric, perSecond(done(rate.counter)));
+    }
+    for (const cost of (problem.costs ?? []).filter(isTold)) {
+      const units = sum(done(cost.counter));
+      const isAlone = holdsOneOf(round, cost.kinds) && !holdsOneOf(round, cost.without);
+      if (isAlone && units > 0) emit(cost.metric, sum(results.map(timeOf)) / units);
+    }
+    for (const gauge of problem.gauges.filter(isTold)) {
+      if (gauge.read === "rounds") emit(gauge.metric, this.#gauge(gauge));
     }
   }
 
-  /** @throws {ViolationError} when the variant gives what is no number of bytes */
-  #bytes(name: "mapBytes" | "deferredBytes" | "infoBytes" | "shrinkerBytes"): number {
-    const bytes = this.#crew.running.exports[name]();
-    if (Number.isFinite(bytes) && bytes >= 0) return bytes;
-    throw new ViolationError(`variant '${this.subject.id}': ${name} gives ${bytes}, which is no number of bytes`);
+  /** @throws {ViolationError} when the variant gives what cannot be */
+  #gauge({ index, metric }: Gauge): number {
+    const value = this.#crew.running.exports.gauge(index);
+    if (Number.isFinite(value) && value >= 0) return value;
+    throw new ViolationError(`variant '${this.subject.id}': gives ${value} for ${metric}, which cannot be`);
   }
 
   /**
-   * Samples what holds for the whole workload.
+   * Samples what holds for the whole workload, after all deferred work.
    *
    * @param workPerOpNs what the workload itself computes in a bogo-op; null without bogo-ops
-   * @throws {ViolationError} when a callback ran after its shrinker was unregistered
+   * @throws {ViolationError} when the variant did what none may do
    */
-  finish(skipped: number, workPerOpNs: number | null): void {
+  async finish(skipped: number, workPerOpNs: number | null): Promise<void> {
     const { id } = this.subject;
     const { onSample, onDistribution } = this.#options;
-    const late = this.#count(counters.counterCallbacksAfterFree);
-    if (late > 0) {
-      throw new ViolationError(`variant '${id}': ${late} callbacks ran after their shrinker had been unregistered`);
+    const { counters, gauges, durations } = this.#problem;
+    await this.#crew.finish();
+    for (const counter of counters) {
+      const count = counter.forbidden === undefined ? 0 : this.#total(counter);
+      if (count > 0) throw new ViolationError(`variant '${id}': ${count} ${counter.forbidden}`);
     }
     if (this.#profile !== null) {
       for (const [symbol, samples] of this.#profile.samples)
         onSample(id, labelledMetric("profile-samples", symbol), 0, samples);
       return;
     }
-    for (const [counter, metric] of totals) onSample(id, metric, 0, this.#count(counter));
-    onSample(id, "callbacks-after-free", 0, late);
-    onSample(id, "map-bytes-max", 0, this.#mapBytesMax);
-    onSample(id, "deferred-bytes-max", 0, this.#deferredBytesMax);
-    onSample(id, "info-bytes-max", 0, this.#infoBytesMax);
-    onSample(id, "shrinker-bytes", 0, this.#bytes("shrinkerBytes"));
+    for (const counter of counters.filter(isTold)) onSample(id, counter.metric, 0, this.#total(counter));
+    for (const gauge of gauges.filter(isTold)) {
+      if (gauge.read === "end") onSample(id, gauge.metric, 0, this.#gauge(gauge));
+      else if (gauge.read === "max") onSample(id, gauge.metric, 0, this.#most.get(gauge) ?? 0);
+    }
     onSample(id, "events-skipped", 0, skipped);
     if (workPerOpNs !== null) onSample(id, "work-per-op-ns", 0, workPerOpNs);
-    for (const [index, metric] of distributions) {
+    for (const { index, metric } of durations) {
       const latencies = this.#distribution(index);
       if (latencies.count > 0) onDistribution(id, metric, latencies);
     }
@@ -244,50 +241,53 @@ class Running {
   }
 }
 
-/** Buckets that a harness keeps room for. */
-const bucketSlots = 1600;
-
-/** Machine of the instances in the host's thread, which prepare and read but run no events. */
-const hostMachine = nativeMachine(() => Number(process.hrtime.bigint()));
-
 /** Whether a chunk belongs to the measured part. */
 function isMeasuredChunk(chunk: Uint8Array): boolean {
   const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   return (view.getUint16(eventFlagsOffset, true) & flagMeasured) !== 0;
 }
 
-/** What a chunk asks for. */
-function contentsOf(chunk: Uint8Array): { bogoOps: number; passes: number; computeNs: number } {
+/** What a chunk asks of a problem. */
+function contentsOf(
+  chunk: Uint8Array,
+  known: ReadonlySet<number>,
+): { readonly kinds: ReadonlySet<number>; readonly bogoOps: number; readonly computeNs: number } {
   const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  const contents = { bogoOps: 0, passes: 0, computeNs: 0 };
+  const kinds = new Set<number>();
+  let bogoOps = 0;
+  let computeNs = 0;
   for (let offset = 0; offset < chunk.byteLength; offset += eventSize) {
     const kind = view.getUint16(offset + eventKindOffset, true);
-    if (kind === kindBogoOp) contents.bogoOps++;
-    else if (kind === kindReclaimPass) contents.passes++;
-    else if (kind === kindCompute) contents.computeNs += Number(view.getBigUint64(offset + eventAOffset, true));
+    if (!known.has(kind)) continue;
+    kinds.add(kind);
+    if (kind === kindBogoOp) bogoOps++;
+    else if (kind === kindCompute) computeNs += Number(view.getBigUint64(offset + eventAOffset, true));
   }
-  return contents;
+  return { kinds, bogoOps, computeNs };
 }
 
 /**
  * Runs the workload on every subject. All subjects are in memory at the same time.
  *
- * @returns what went wrong, by subject: a trap, a hang, callbacks after free. The others are not affected.
+ * @returns what went wrong, by subject: a trap, a hang, what no variant may do. The others are not affected.
  * @throws {StoppedError} when the signal was raised; samples up to then have been handed out
  * @throws {InputError} when a case does not fit into memory
  */
-export async function measureShrinker(options: ShrinkerMeasureOptions): Promise<ReadonlyMap<string, Error>> {
+export async function measureProblem(
+  problem: Problem,
+  options: ProblemMeasureOptions,
+): Promise<ReadonlyMap<string, Error>> {
   const { workload, subjects, cpus, fixedTime } = options;
   const turns = new Turns<Running>(workload.seed);
   try {
     for (const subject of subjects) {
       try {
-        turns.add(await Running.start(subject, options));
+        turns.add(await Running.start(problem, subject, options));
       } catch (error) {
         turns.fail(subject.id, error);
       }
     }
-    const partitioner = new Partitioner(cpus, shrinkerKinds);
+    const partitioner = new Partitioner(cpus, problem.kinds);
     let index = 0;
     let events = 0;
     let skipped = 0;
@@ -298,7 +298,7 @@ export async function measureShrinker(options: ShrinkerMeasureOptions): Promise<
       const isMeasured = isMeasuredChunk(chunk);
       skipped += divided.skipped;
       events += chunk.byteLength / eventSize;
-      const contents = contentsOf(chunk);
+      const contents = contentsOf(chunk, problem.kinds);
       if (isMeasured) {
         bogoOps += contents.bogoOps;
         computeNs += contents.computeNs;
@@ -310,11 +310,10 @@ export async function measureShrinker(options: ShrinkerMeasureOptions): Promise<
         })),
         index: index++,
         isMeasured,
-        holdsBogoOps: contents.bogoOps > 0,
-        holdsPasses: contents.passes > 0,
+        kinds: contents.kinds,
       };
       if (fixedTime !== null && isMeasured) {
-        if (!round.holdsBogoOps) continue;
+        if (!holdsOneOf(round, problem.workKinds ?? problem.kinds)) continue;
         for (let slice = 0; slice < fixedTime.slices; slice++) {
           await turns.take((one) => one.step({ ...round, index: slice }, fixedTime.sliceMs * 1e6));
           options.onProgress((slice + 1) / fixedTime.slices);
@@ -327,7 +326,7 @@ export async function measureShrinker(options: ShrinkerMeasureOptions): Promise<
       if (fixedTime === null) options.onProgress(events / workload.limits.events);
     }
     const workPerOpNs = bogoOps === 0 ? null : computeNs / bogoOps;
-    await turns.each(async (one) => one.finish(skipped, workPerOpNs));
+    await turns.each((one) => one.finish(skipped, workPerOpNs));
     return turns.failures;
   } finally {
     await turns.close();

@@ -1,0 +1,202 @@
+// Dead caches are marked, and no free that began before the mark puts a slab on a CPU's list after the flush. Two forms:
+//
+// grace-period (the default): a free looks at the mark before it freezes a slab, and has preemption off; offline marks, waits
+// for a grace period, so for all frees in flight, and then shrinks. Follows Vladimir Davydov's patches of June 2014 on
+// linux-mm (withdrawn in July), and the wait of Linux 4.7 to 4.9 (synchronize_sched() for each cache under slab_mutex).
+// grace-period-once: the same with one wait for all caches of the cgroup, outside of slab_mutex (Linux 4.10).
+// poison: no wait. The flush closes each CPU's list with a value that is no slab; a free that would put a slab there finds it
+// in the very compare-and-exchange that publishes, and gives the slab to the node instead. His first version, May 2014.
+//
+// Costs. grace-period: a grace period per cache under slab_mutex, or per cgroup; a free on a dead cache takes the node's lock
+// where a slab gets its first free object or its last. poison: an interrupt for every CPU per cache. All: a locked
+// instruction on the count per slab.
+// Memory: a dead cache goes with its last object.
+// In the grace-period forms statistics are written after the object is back, as in Linux, and the cache is freed a grace period
+// after its last slab. With poison frees can be preempted, and nothing of the cache is touched once the object is back.
+
+import { cpu, storeRelaxed32 } from "../machine/impl";
+import { headPageOf } from "../slab/page";
+import { slubAllocate, slubCountFree, slubFree } from "../slab/slub";
+import { keepNoEmpty, SlubCpu, slubCacheOf, slubCpuOf } from "../slab/slub-cache";
+import { flushDone, flushedCache, slubFlushCpu, slubShrinkNode } from "../slab/slub-shrink";
+import { SlubPolicy } from "../slab/slub-slab";
+import { count } from "../statistics";
+import { mutexLock, mutexUnlock } from "../sync/mutex";
+import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../sync/rcu";
+import {
+  chargeSlab,
+  firstCloneOf,
+  flush,
+  flushOwn,
+  freeAfterGrace,
+  freeLater,
+  isDeadClone,
+  isRoot,
+  markDead,
+  nextCloneOf,
+  shrink,
+  slabBytes,
+} from "./clone";
+import { createCounted, destroyCounted, getCounted, putCounted } from "./counted";
+import { counterGraceWaits, counterShrinks } from "./counters";
+import { cacheOfIndex, rcuDomain, slabMutex } from "./region";
+
+const formPoison: u32 = 0;
+const formGracePeriodOnce: u32 = 2;
+/** 0: poison; 1: grace-period; 2: grace-period-once. */
+const form: u32 = isDefined(LAB_FORM) ? LAB_FORM : 1;
+/** What a closed list of a CPU holds: no address of a slab. */
+const closed: u32 = 1;
+
+@unmanaged
+class Policy extends SlubPolicy {
+  mayFreeze(): bool {
+    return form === formPoison || !isDeadClone(changetype<usize>(this));
+  }
+
+  isClosed(partial: usize): bool {
+    return form === formPoison && partial === usize(closed);
+  }
+
+  takeSlab(slab: usize): bool {
+    const cache = changetype<usize>(this);
+    chargeSlab(cache, slabBytes(slab));
+    getCounted(cache);
+    return true;
+  }
+
+  leaveSlab(slab: usize): void {
+    chargeSlab(changetype<usize>(this), -slabBytes(slab));
+  }
+
+  slabLeft(): void {
+    drop(changetype<usize>(this));
+  }
+}
+
+/** A slab, or its cgroup, gives its reference back. The cache may be gone afterwards. */
+function drop(cache: usize): void {
+  if (!isRoot(cache) && putCounted(cache)) release(cache);
+}
+
+/** Nothing refers to the cache any more but frees that have begun. */
+function release(cache: usize): void {
+  if (form === formPoison) freeLater(cache);
+  else freeAfterGrace(cache);
+}
+
+/** Interrupt: gives up what this CPU has of a cache. */
+function flushHere(request: usize): void {
+  slubFlushCpu<Policy>(flushedCache(request), cpu());
+  flushDone(request);
+}
+
+/** Interrupt: the same, and closes the list. */
+function closeHere(request: usize): void {
+  const cache = flushedCache(request);
+  slubFlushCpu<Policy>(cache, cpu());
+  storeRelaxed32(slubCpuOf(cache, cpu()) + offsetof<SlubCpu>("partial"), closed);
+  flushDone(request);
+}
+
+export function globalBytes(): usize {
+  return 0;
+}
+
+export function initialise(): void {}
+
+export function createMemcg(_memcg: usize): bool {
+  return true;
+}
+
+export function createCache(
+  index: u32,
+  memcg: usize,
+  objectSize: u32,
+  slotSize: u32,
+  objectsPerSlab: u32,
+  order: u32,
+): bool {
+  return createCounted(index, memcg, objectSize, slotSize, objectsPerSlab, order);
+}
+
+export function destroyCache(index: u32): void {
+  destroyCounted<Policy>(index, flushHere.index, release);
+}
+
+export function allocate(index: u32): usize {
+  return slubAllocate<Policy>(cacheOfIndex(index));
+}
+
+export function free(object: usize): void {
+  if (form === formPoison) {
+    const slab = headPageOf(object);
+    const cache = slubCacheOf(slab);
+    slubCountFree(cache);
+    slubFree<Policy>(cache, slab, object);
+    return;
+  }
+  // Pairs with the grace period between mark and flush, and with the one before the cache is freed.
+  rcuReadLock();
+  const slab = headPageOf(object);
+  const cache = slubCacheOf(slab);
+  slubFree<Policy>(cache, slab, object);
+  slubCountFree(cache);
+  rcuReadUnlock();
+}
+
+/** Marks all caches of a cgroup that are not dead yet. Under slab_mutex. */
+function markAll(memcg: usize): void {
+  for (let cache = firstCloneOf(memcg); cache !== 0; cache = nextCloneOf(cache)) {
+    keepNoEmpty(cache);
+    markDead(cache);
+  }
+}
+
+function waitForFrees(): void {
+  count(counterGraceWaits);
+  synchronizeRcu(rcuDomain());
+}
+
+export function offlineCaches(memcg: usize): void {
+  mutexLock(slabMutex());
+  if (form === formGracePeriodOnce) {
+    markAll(memcg);
+    mutexUnlock(slabMutex());
+    waitForFrees();
+    mutexLock(slabMutex());
+  }
+  let cache = firstCloneOf(memcg);
+  while (cache !== 0) {
+    const next = nextCloneOf(cache);
+    if (form !== formGracePeriodOnce) {
+      keepNoEmpty(cache);
+      markDead(cache);
+    }
+    if (form === formPoison) close(cache);
+    else {
+      if (form !== formGracePeriodOnce) waitForFrees();
+      shrink<Policy>(cache, flushHere.index);
+    }
+    drop(cache);
+    cache = next;
+  }
+  mutexUnlock(slabMutex());
+}
+
+/** Closes the list of every CPU and gives back what is empty. */
+function close(cache: usize): void {
+  count(counterShrinks);
+  flush<Policy>(cache, closeHere.index, true);
+  slubShrinkNode<Policy>(cache);
+}
+
+export function background(): void {}
+
+export function finish(): bool {
+  return false;
+}
+
+export function flushCpu(cache: usize): void {
+  if (cache !== 0) flushOwn<Policy>(cache);
+}

@@ -1,0 +1,166 @@
+// From the rows of a described problem to the answers that its report gives. Nothing here is measured, and nothing is
+// rounded.
+
+import { median, sum } from "simple-statistics";
+import type { Problem } from "../../problems/index.ts";
+import { type Rate, type Rounds, rateOf } from "../net-time.ts";
+import type { Roles } from "../part.ts";
+import { type CpuUse, type ProblemRows, type Series, VariantRows, type WorkloadRows } from "../rows.ts";
+import type { Role } from "../tables.ts";
+
+/** Distribution of the time that an operation took. */
+export interface Latency {
+  readonly count: number;
+  readonly p50Ns: number;
+  /** Null with too few durations to have one. */
+  readonly p99Ns: number | null;
+  readonly p999Ns: number | null;
+  readonly maxNs: number;
+}
+
+/** Where a sampled build spent its time. */
+export interface Profile {
+  /** Samples that found a CPU at work. */
+  readonly busy: number;
+  readonly idle: number;
+  /** Busy samples by function, most first. */
+  readonly symbols: ReadonlyMap<string, number>;
+}
+
+export interface VariantAnswers {
+  readonly id: string;
+  readonly role: Role;
+  /** Whether it did in some case what no variant may do. */
+  readonly isVoid: boolean;
+  readonly bogoOps: Rate | null;
+  /** Rates of the description, by metric. */
+  readonly rates: ReadonlyMap<string, Rate>;
+  /** Medians over rounds of the description's costs, in their unit. */
+  readonly costs: ReadonlyMap<string, number>;
+  /** Counters and gauges of the timed run, by metric; of a gauge that is read after each round, the last value. */
+  readonly totals: ReadonlyMap<string, number>;
+  /** Gauges of the timed run that are read after each round. */
+  readonly courses: ReadonlyMap<string, Series>;
+  readonly latencies: ReadonlyMap<string, Latency>;
+  readonly profile: Profile | null;
+  /** Metrics of the counted run, labelled ones with their labels. */
+  readonly exact: ReadonlyMap<string, number>;
+}
+
+export interface WorkloadAnswers {
+  readonly name: string;
+  /** Whether the run was stopped before all of its timed cases were tried. */
+  readonly isIncomplete: boolean;
+  /** Tasks of the timed run, which share its CPUs; null where the rows do not say. */
+  readonly tasks: number | null;
+  /** Parameters that are not at their defaults, by stage. */
+  readonly parameters: Readonly<Record<"timed" | "profiled" | "counted", string>>;
+  readonly timedOn: CpuUse;
+  readonly profiledOn: CpuUse;
+  readonly countedOn: CpuUse;
+  readonly variants: readonly VariantAnswers[];
+  /** The workload's own computation in a bogo-op, in ns. */
+  readonly workPerOpNs: number | null;
+}
+
+/** Name of a described rate or cost of all CPUs together. */
+export const bogoOpsMetric = "bogo-ops-per-s";
+
+/** A distribution of a stage; quantiles that too few durations cannot have are null. */
+export function latencyOf(rows: VariantRows, stage: string, metric: string): Latency | null {
+  const histogram = rows.distribution(stage, metric);
+  if (histogram === null) return null;
+  const { count } = histogram;
+  return {
+    count,
+    p50Ns: histogram.quantile(0.5)!,
+    p99Ns: count < 100 ? null : histogram.quantile(0.99),
+    p999Ns: count < 1000 ? null : histogram.quantile(0.999),
+    maxNs: histogram.max!,
+  };
+}
+
+function profileOf(rows: VariantRows): Profile | null {
+  const samples = rows.labelled("profiled", "profile-samples");
+  if (samples.size === 0) return null;
+  const busy = [...samples].filter(([symbol]) => symbol !== "idle").sort(([, a], [, b]) => b - a);
+  return { busy: sum(busy.map(([, count]) => count)), idle: samples.get("idle") ?? 0, symbols: new Map(busy) };
+}
+
+function present<K, V>(entries: readonly (readonly [K, V | null])[]): Map<K, V> {
+  return new Map(entries.flatMap(([key, value]) => (value === null ? [] : [[key, value] as const])));
+}
+
+function lastOf(series: Series): number | null {
+  const rounds = [...series.keys()];
+  return rounds.length === 0 ? null : (series.get(Math.max(...rounds)) ?? null);
+}
+
+function answersOf(
+  id: string,
+  problem: Problem,
+  rows: VariantRows,
+  reference: VariantRows,
+  who: Pick<VariantAnswers, "role" | "isVoid">,
+): VariantAnswers {
+  const rate = (metric: string): Rate | null => {
+    const roundsOf = (of: VariantRows): Rounds => ({
+      rates: of.series("timed", metric),
+      times: of.series("timed", "round-ns"),
+    });
+    return rateOf(roundsOf(rows), roundsOf(reference));
+  };
+  const medianOf = (metric: string): number | null => {
+    const values = rows.values("timed", metric);
+    return values.length === 0 ? null : median(values);
+  };
+  const courses = problem.gauges
+    .filter(({ read }) => read === "rounds")
+    .map(({ metric }) => [metric, rows.series("timed", metric)] as const)
+    .filter(([, series]) => series.size > 0);
+  return {
+    id,
+    ...who,
+    bogoOps: rate(bogoOpsMetric),
+    rates: present(problem.rates.map(({ metric }) => [metric, rate(metric)])),
+    costs: present((problem.costs ?? []).map(({ metric }) => [metric, medianOf(metric)])),
+    totals: new Map([
+      ...rows.single("timed"),
+      ...present(courses.map(([metric, series]) => [metric, lastOf(series)] as const)),
+    ]),
+    courses: new Map(courses),
+    latencies: present(problem.durations.map(({ metric }) => [metric, latencyOf(rows, "timed", metric)])),
+    profile: profileOf(rows),
+    exact: rows.single("counted"),
+  };
+}
+
+function answerWorkload(workload: WorkloadRows, problem: Problem, roles: Roles): WorkloadAnswers {
+  const reference = workload.variants.get(roles.reference) ?? new VariantRows();
+  const variants = roles.order.flatMap((id) => {
+    const rows = workload.variants.get(id);
+    if (rows === undefined) return [];
+    const role: Role = id === roles.reference ? "reference" : id === roles.floor ? "floor" : "";
+    return [answersOf(id, problem, rows, reference, { role, isVoid: roles.voids?.has(id) ?? false })];
+  });
+  return {
+    name: workload.name,
+    isIncomplete: roles.incomplete?.has(workload.name) ?? false,
+    tasks: workload.tasksOf("timed"),
+    parameters: {
+      timed: workload.parameterText("timed"),
+      profiled: workload.parameterText("profiled"),
+      counted: workload.parameterText("counted"),
+    },
+    timedOn: workload.cpuUse("timed"),
+    profiledOn: workload.cpuUse("profiled"),
+    countedOn: workload.cpuUse("counted"),
+    variants,
+    workPerOpNs: reference.only("timed", "work-per-op-ns"),
+  };
+}
+
+/** Answers of every workload of a run. */
+export function answerAll(rows: ProblemRows, problem: Problem, roles: Roles): WorkloadAnswers[] {
+  return [...rows.workloads].map((workload) => answerWorkload(workload, problem, roles));
+}

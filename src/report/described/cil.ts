@@ -1,0 +1,50 @@
+// What the thread about allocations in log commits asked of them. The thresholds are ours.
+
+import { formatBytes, formatNs, formatNumber } from "../format.ts";
+import { atMost, type Plan, type Source } from "./plan.ts";
+
+/** A count as a person would say it. */
+function times(count: number): string {
+  return count === 1 ? "once" : `${formatNumber(count)} times`;
+}
+
+/** Who waited for whom when the watchdog ended the first deadlock. */
+function cycleOf(numbers: Source): string | null {
+  const deadlocks = numbers.value("deadlocks") ?? 0;
+  const waiter = numbers.value("deadlock-waiter") ?? 0;
+  if (deadlocks === 0 || waiter === 0) return null;
+  const holds = numbers.value("deadlock-waiter-holds-lock") === 1;
+  const pusher = numbers.value("deadlock-pusher") ?? 0;
+  const behind = numbers.value("deadlock-blocked-commits") ?? 0;
+  return [
+    `deadlocked ${times(deadlocks)}. The first, when the watchdog ended it at ${formatNs(numbers.value("deadlock-at-ns"))}: task ${waiter - 1} waits for ${formatBytes(numbers.value("deadlock-bytes"))} of memory${holds ? " and holds the context lock for reading" : ""}`,
+    pusher === 0
+      ? "nobody pushes, which would free memory"
+      : `task ${pusher - 1} waits for that lock for writing, in order to push, which would free memory`,
+    ...(behind === 0 ? [] : [`${formatNumber(behind)} commits wait for the lock behind it`]),
+  ].join("; ");
+}
+
+export const cilPlan: Plan = {
+  constraints: [
+    atMost("deadlocks", 0, {
+      name: "no deadlock",
+      text: "a commit must not wait for memory that only a push can free while the push waits for the commit",
+      broken: (deadlocks) => `deadlocked ${times(deadlocks)}`,
+    }),
+    atMost("allocations-under-lock", 0, {
+      name: "no allocation under the lock",
+      text: "no vector is allocated by a task that holds the context lock",
+      broken: (count) => `${formatNumber(count)} vectors were allocated under the context lock`,
+    }),
+  ],
+  overview: [
+    "allocations-under-lock",
+    "deadlocks",
+    "context-lock-hold-ns",
+    "push-lock-wait-ns",
+    "push-ns",
+    "vector-footprint-max-bytes",
+  ],
+  told: cycleOf,
+};

@@ -1,0 +1,198 @@
+// A described problem's part of a report: the verdict first, then the details of each workload. It knows no problem by
+// name: what is told follows from the description and the plan.
+
+import type { Problem } from "../../problems/index.ts";
+import { reporterOf, headOf as workloadHead } from "../compose.ts";
+import { formatCase, formatCpus, oversubscribedText } from "../cpus.ts";
+import { formatNs } from "../format.ts";
+import { renderTable } from "../markdown.ts";
+import { type Answered, faultsOf, type Reporter, type Subject, uniteCpuUses, voidsText } from "../part.ts";
+import type { CpuUse, ProblemRows } from "../rows.ts";
+import { describedView } from "../simulator/described.ts";
+import type { View } from "../simulator/view.ts";
+import type { Table } from "../tables.ts";
+import { renderFitting, wrapText } from "../terminal.ts";
+import { answerAll, type WorkloadAnswers } from "./answers.ts";
+import { headOf } from "./names.ts";
+import { overTimeMarkdown, toldMarkdown } from "./over-time.ts";
+import type { Plan } from "./plan.ts";
+import {
+  constraintTable,
+  contestTable,
+  countTable,
+  latencyTable,
+  operationTable,
+  overviewTable,
+  symbolTable,
+  throughputTable,
+} from "./tables.ts";
+import { chooseFor, judgesOf, measureOf, sourceOf, violationsOf, whyNothing } from "./verdict.ts";
+
+/** A section, or nothing when it has no table. */
+function withTable(head: string, table: Table | null, ...before: readonly string[]): string[] {
+  if (table === null) return [];
+  return [head, "", ...before.filter((text) => text !== "").flatMap((text) => [text, ""]), renderTable(table), ""];
+}
+
+/** Where a stage was measured: `2 CPUs, cgroups=500`. */
+function where(use: CpuUse, parameters: string): string {
+  return `${formatCpus(use.cpus)}${parameters === "" ? "" : `, \`${parameters}\``}`;
+}
+
+/** What it means that tasks take turns; empty where each has a CPU to itself, or nobody knows. */
+function turnsText({ tasks, timedOn }: WorkloadAnswers): string {
+  const cpus = timedOn.cpus[0];
+  if (tasks === null || cpus === undefined || tasks <= cpus) return "";
+  return `${tasks} tasks share ${formatCpus([cpus])} and take turns: a task that sleeps holds up the others of its CPU, so what waits costs more here than in a kernel, which would run another task.`;
+}
+
+/** Legend of metrics, from the description. */
+function legend(metrics: readonly { readonly metric: string; readonly meaning: string }[]): string {
+  return metrics.map(({ metric, meaning }) => `_${headOf(metric)}_: ${meaning}`).join(". ");
+}
+
+function toldSection({ variants }: WorkloadAnswers, { told = () => null }: Plan): string[] {
+  const lines = variants.flatMap((one) => {
+    const text = told(sourceOf(one));
+    return text === null ? [] : [`- \`${one.id}\`: ${text}.`];
+  });
+  return lines.length === 0 ? [] : ["### What was seen (native)", "", ...lines, ""];
+}
+
+function timedSections(workload: WorkloadAnswers, problem: Problem): string[] {
+  const { timedOn, parameters, workPerOpNs } = workload;
+  const perOp =
+    workPerOpNs === null
+      ? ""
+      : ` Of a bogo-op, ${formatNs(workPerOpNs)} is the workload's own computation, the same for all.`;
+  const { totals } = workload.variants[0] ?? { totals: new Map<string, number>() };
+  const counted = [...problem.counters, ...problem.gauges].filter(({ metric }) => totals.has(metric));
+  return [
+    ...withTable(
+      "### Throughput (native)",
+      throughputTable(workload, problem),
+      `What all CPUs together got done (${where(timedOn, parameters.timed)}): the median of up to ten blocks of rounds, and its interval. A ratio is the median of the blocks' ratios to the reference. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perOp}`,
+      turnsText(workload),
+    ),
+    ...problem.durations.flatMap(({ metric, meaning }) =>
+      withTable(`### Time of ${headOf(metric)} (native)`, latencyTable(workload, metric), `${meaning}.`),
+    ),
+    ...withTable(
+      "### What happened (native)",
+      countTable(workload, problem),
+      `Totals and states of the timed run (${where(timedOn, parameters.timed)}); ratios to the reference in brackets. In runs of fixed time a fast variant has more of everything. ${legend(counted)}.`,
+    ),
+  ];
+}
+
+function section(
+  workload: WorkloadAnswers,
+  problem: Problem,
+  plan: Plan,
+  all: readonly WorkloadAnswers[],
+  subject: Subject,
+): string {
+  const { profiledOn, countedOn, parameters } = workload;
+  const oversubscribed = oversubscribedText(workload.timedOn);
+  const choice = chooseFor(workload, problem, plan, all);
+  const contests = contestTable(workload, problem);
+  const published = plan.published?.[workload.name];
+  return [
+    workloadHead(workload.name, subject),
+    ...(oversubscribed === "" ? [] : [oversubscribed, ""]),
+    ...(choice === null ? [] : [`**Choose \`${choice.id}\`**: ${choice.reason}.`, ""]),
+    ...(published === undefined ? [] : [`Published: ${published}`, ""]),
+    ...withTable(
+      "### Who wins on what",
+      contests.length === 1 ? null : contests,
+      "Times, rates and sampled counts are of this machine and one run; those within a tenth of the best share the place. Constraints play no part. Ratios are to the reference.",
+    ),
+    ...toldSection(workload, plan),
+    ...timedSections(workload, problem),
+    ...withTable(
+      "### Where the time goes (sampled)",
+      symbolTable(workload),
+      `The first functions of each variant, as \`perf top\` would show them, in shares of the samples that found a CPU at work (${where(profiledOn, parameters.profiled)}).`,
+    ),
+    ...withTable(
+      "### What operations cost (exact)",
+      operationTable(workload, problem),
+      `Counted on ${where(countedOn, parameters.counted)}, means per call. Shared writes are stores and locked operations on lines that calls on other CPUs touch, too; _slept_ is virtual time.`,
+    ),
+    ...(parameters.timed === "" ? [] : [`Parameters of the timed run: \`${parameters.timed}\`.`, ""]),
+  ].join("\n");
+}
+
+/** What follows the verdict's sentences. */
+function remarks(workloads: readonly WorkloadAnswers[], problem: Problem, plan: Plan, subject: Subject): string {
+  const voids = voidsText(subject);
+  const measures = new Set(workloads.flatMap((one) => measureOf(one, problem)?.name ?? []));
+  return [
+    ...(voids === "" ? [] : [voids, ""]),
+    ...(plan.constraints.length === 0
+      ? []
+      : [
+          "The constraints, each broken where the run shows it:",
+          "",
+          ...plan.constraints.map(({ name, text }) => `- _${name}_: ${text}.`),
+          "",
+        ]),
+    `The last columns are ${[...measures].join(" or ") || "what workloads are judged by"}, relative to the reference, \`${subject.reference}\`. Bold: chosen. \`–\`: not measured.`,
+    "",
+    renderTable(constraintTable(workloads, problem, plan)),
+    "",
+  ].join("\n");
+}
+
+function renderTerminal(
+  workload: WorkloadAnswers,
+  problem: Problem,
+  plan: Plan,
+  all: readonly WorkloadAnswers[],
+): string {
+  const choice = chooseFor(workload, problem, plan, all);
+  const text =
+    choice === null ? whyNothing(workload, problem) : `choose ${choice.id}: ${choice.reason.replaceAll("`", "")}`;
+  return [
+    wrapText(`${workload.name}  (${formatCase(workload.timedOn, workload.parameters.timed)})`),
+    renderFitting(overviewTable(workload, problem, plan, all)),
+    wrapText(text),
+    "",
+  ].join("\n");
+}
+
+function answer(rows: ProblemRows, subject: Subject, problem: Problem, plan: Plan): Answered {
+  const workloads = answerAll(rows, problem, subject);
+  return {
+    workloads: workloads.map((one) => {
+      const choice = chooseFor(one, problem, plan, workloads);
+      return {
+        workload: one.name,
+        variant: choice?.id ?? null,
+        isIncomplete: one.isIncomplete,
+        verdict: choice === null ? whyNothing(one, problem) : `choose \`${choice.id}\`: ${choice.reason}`,
+        markdown: section(one, problem, plan, workloads, subject),
+        terminal: renderTerminal(one, problem, plan, workloads),
+      };
+    }),
+    remarks: remarks(workloads, problem, plan, subject),
+    answers: workloads,
+    faults: faultsOf(subject.order, (id) => violationsOf(id, plan, workloads)),
+    native: uniteCpuUses(workloads.flatMap((one) => [one.timedOn, one.profiledOn])),
+    counted: uniteCpuUses(workloads.map((one) => one.countedOn)),
+  };
+}
+
+/** What a described problem goes by where it is simulated. */
+export function viewOf(problem: Problem, plan: Plan): View {
+  return {
+    ...describedView(problem),
+    judges: judgesOf(plan),
+    details: (rows, workload) => `${toldMarkdown(rows, workload, plan)}${overTimeMarkdown(rows, workload, problem)}`,
+  };
+}
+
+/** The part of a described problem in a report. */
+export function reporterOfDescribed(problem: Problem, plan: Plan): Reporter {
+  return reporterOf(async (rows, subject) => answer(rows, subject, problem, plan), viewOf(problem, plan));
+}

@@ -1,0 +1,48 @@
+// What a described problem adds to its description for a report: what no variant should do, and what to show first.
+
+import type { Latency } from "./answers.ts";
+
+/** A variant's numbers on one instrument, under their native names. Null where it has none. */
+export interface Source {
+  /** A counter, a gauge at its end or most, a rate or a cost. */
+  readonly value: (metric: string) => number | null;
+  readonly latency: (metric: string) => Latency | null;
+}
+
+/** Something that a variant may break in any workload, on any instrument. */
+export interface Constraint {
+  /** As it heads a column: `nothing leaks`. */
+  readonly name: string;
+  /** What it asks, and from which number on it is broken: a sentence without its full stop. */
+  readonly text: string;
+  /** How these numbers break it: `12 caches leaked`; null when they keep it, undefined when they cannot tell. */
+  readonly objectionOf: (numbers: Source) => string | null | undefined;
+}
+
+export interface Plan {
+  readonly constraints: readonly Constraint[];
+  /** Native names of metrics for the short table of a terminal, besides the measure of speed. */
+  readonly overview: readonly string[];
+  /** What a variant's numbers add up to, in words: a sentence without its full stop; null when there is nothing to tell. */
+  readonly told?: (numbers: Source) => string | null;
+  /** What was published of a workload, to hold the numbers against: sentences. */
+  readonly published?: Readonly<Record<string, string>>;
+}
+
+/** A constraint on a number: broken by more than `most`. */
+export function atMost(
+  metric: string,
+  most: number,
+  about: Pick<Constraint, "name" | "text"> & { readonly broken: (value: number) => string },
+): Constraint {
+  const { name, text, broken } = about;
+  return {
+    name,
+    text,
+    objectionOf: (numbers) => {
+      const value = numbers.value(metric);
+      if (value === null) return undefined;
+      return value > most ? broken(value) : null;
+    },
+  };
+}

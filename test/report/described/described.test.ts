@@ -1,0 +1,158 @@
+import { describe, expect, test } from "vitest";
+import { problems } from "../../../src/problems/index.ts";
+import { memcgIterator } from "../../../src/problems/memcg-iterator.ts";
+import type { MeasuredRow } from "../../../src/records/record.ts";
+import { answerAll } from "../../../src/report/described/answers.ts";
+import { reporterOfDescribed } from "../../../src/report/described/markdown.ts";
+import { metricOf } from "../../../src/report/described/names.ts";
+import { paceOf } from "../../../src/report/described/over-time.ts";
+import { planOf } from "../../../src/report/described/plans.ts";
+import { chooseFor, contestsOf, measureOf, unmeasuredOf, violationsOf } from "../../../src/report/described/verdict.ts";
+import type { Subject } from "../../../src/report/part.ts";
+import { collect, rowsOfCase, times, type Values } from "../rows.ts";
+
+const reference = "dead-count";
+const floor = "floor";
+const order = [reference, "weak-position", "pinned-position", floor];
+const workload = "iterator-churn";
+const plan = planOf("memcg-iterator");
+const subject: Subject = {
+  problem: "memcg-iterator",
+  statement: "What the problem is.",
+  reference,
+  floor,
+  order,
+  questions: new Map([[workload, "Who comes to the end?"]]),
+  voids: new Set(),
+  incomplete: new Set(),
+};
+
+function timed(variant: string, metrics: Values): MeasuredRow[] {
+  const parameters = "cgroups=10 purpose=answers";
+  return rowsOfCase({ problem: "memcg-iterator", variant, workload, stage: "timed", cpus: 2, parameters }, metrics);
+}
+
+/** Numbers that break nothing. */
+function sound(rate: number): Values {
+  return {
+    "bogo-ops-per-s": times(8, rate),
+    "round-ns": times(8, 1e8),
+    visits: [1000],
+    "rounds-completed": [10],
+    restarts: [1],
+    destroys: [100],
+    "cursor-hits": [2],
+    "visits-expected": [1000],
+    "visited-again": [0],
+    "never-visited": [0],
+    "pinned-cgroups": [0],
+    "dying-cgroups": [0, 1, 2, 3, 4, 5, 6, 7],
+  };
+}
+
+const rows = [
+  ...timed(reference, { ...sound(100), restarts: [95], "rounds-completed": [0] }),
+  ...timed("weak-position", sound(200)),
+  ...timed("pinned-position", { ...sound(300), "pinned-cgroups": [4] }),
+  ...timed(floor, { "bogo-ops-per-s": times(8, 1000), "round-ns": times(8, 1e8) }),
+];
+
+function answers(some: Partial<Subject> = {}) {
+  return answerAll(collect(rows, reference), memcgIterator, { ...subject, ...some });
+}
+
+describe("constraints of a described problem", () => {
+  test("are broken by who breaks them, with the numbers, and kept by who does not", () => {
+    const broken = (id: string): string[] => violationsOf(id, plan, answers()).map(({ constraint }) => constraint);
+    expect(broken(reference)).toEqual(["only the victim's walks restart", "rounds are completed"]);
+    expect(broken("weak-position")).toEqual([]);
+    expect(violationsOf("pinned-position", plan, answers())).toEqual([
+      { constraint: "dead cgroups go", reason: "4 removed cgroups are kept at the end (iterator-churn)" },
+    ]);
+  });
+
+  test("are unmeasured where there is no number to tell by, and not kept", () => {
+    const few = answerAll(collect(timed(reference, { visits: [5] }), reference), memcgIterator, subject);
+    expect(unmeasuredOf(reference, plan, few)).toEqual(plan.constraints.map(({ name }) => name));
+    expect(violationsOf(reference, plan, few)).toEqual([]);
+  });
+});
+
+describe("the choice", () => {
+  test("is the best of those that break nothing, by the first measure that somebody has", () => {
+    const all = answers();
+    expect(measureOf(all[0]!, memcgIterator)).not.toBeNull();
+    expect(chooseFor(all[0]!, memcgIterator, plan, all)).toMatchObject({ id: "weak-position" });
+    expect(chooseFor(all[0]!, memcgIterator, plan, all)?.reason).toContain("2× the reference's bogo-ops/s");
+  });
+
+  test("is none where the reference is void or the run was stopped", () => {
+    const void_ = answers({ voids: new Set([reference]) });
+    expect(chooseFor(void_[0]!, memcgIterator, plan, void_)).toBeNull();
+    const stopped = answers({ incomplete: new Set([workload]) });
+    expect(chooseFor(stopped[0]!, memcgIterator, plan, stopped)).toBeNull();
+  });
+
+  test("is not what is void", () => {
+    const all = answers({ voids: new Set(["weak-position"]) });
+    expect(chooseFor(all[0]!, memcgIterator, plan, all)).toBeNull();
+  });
+});
+
+test("contests leave the floor out, and what nobody has anything of", () => {
+  const contests = contestsOf(answers()[0]!, memcgIterator);
+  expect(contests.find(({ question }) => question === "bogo-ops/s")?.winners).toEqual(["pinned-position"]);
+  expect(contests.find(({ question }) => question === "restarts")?.ranking.map(({ id }) => id)).not.toContain(floor);
+  expect(contests.map(({ question }) => question)).not.toContain("never visited");
+});
+
+test("the report has a verdict, the constraints with what breaks them, and every count that somebody has", async () => {
+  const part = await reporterOfDescribed(memcgIterator, plan)(collect(rows, reference), subject);
+  expect(part.choices).toEqual([{ workload, variant: "weak-position", isIncomplete: false }]);
+  expect(part.markdown).toContain("- **iterator-churn**: choose `weak-position`");
+  expect(part.markdown).toContain("**broken**: no round was completed in 1,000 visits");
+  expect(part.markdown).toMatch(/\| dying cgroups \| 7 \| 7/);
+  expect(part.markdown).not.toMatch(/undefined|NaN|\[object/);
+  expect(part.terminal).toContain("choose weak-position");
+});
+
+describe("a course over time", () => {
+  const ends = { "virtual-round-end-ns": [1e12, 2e12, 3e12, 4e12, 5e12] };
+  const simulated = (variant: string, dying: number[]): MeasuredRow[] =>
+    rowsOfCase(
+      {
+        problem: "memcg-iterator",
+        variant,
+        workload,
+        stage: "simulated",
+        cpus: 4,
+        parameters: "machine=xeon-24-1s virtual-ms=0",
+      },
+      { ...ends, "virtual-dying-cgroups": dying, "virtual-ns": [5e12], "virtual-bogo-ops-per-s": [1] },
+    );
+
+  test("is a table of moments with the pace of its second half", async () => {
+    const own = [...simulated(reference, [1, 2, 3, 4, 5]), ...simulated("weak-position", [1, 4, 5, 5, 5])];
+    const { markdown } = await reporterOfDescribed(memcgIterator, plan)(collect(own, reference), subject);
+    const [, section = ""] = markdown.split("### dying cgroups over time");
+    const lines = section.split("\n").filter((line) => line.startsWith("|"));
+    expect(lines[0]).toBe("| variant | 16.7 min | 33.3 min | 50 min | 66.7 min | 83.3 min | 2nd half / 1st |");
+    expect(lines[2]).toBe("| dead-count | 1 | 2 | 3 | 4 | 5 | 1 |");
+    expect(lines[3]).toBe("| weak-position | 1 | 4 | 5 | 5 | 5 | 0 |");
+  });
+
+  test("has no pace where nothing grew", () => {
+    expect(paceOf([3, 3, 3, 3])).toBeNull();
+    expect(paceOf([])).toBeNull();
+    expect(paceOf([0, 10, 15])).toBe(0.5);
+  });
+});
+
+test("plans name metrics that their descriptions have", () => {
+  for (const problem of problems) {
+    for (const metric of planOf(problem.name).overview) {
+      const known = metricOf(problem, metric) ?? problem.durations.find((one) => one.metric === metric);
+      expect(known, `${problem.name} ${metric}`).toBeDefined();
+    }
+  }
+});
