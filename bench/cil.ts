@@ -67,9 +67,18 @@ export const cil: Suite = {
       },
       lesser: { counted: { items: 16, transactions: 24, "push-threshold": mebibyte } },
       simulated: {
-        quick: { parameters: { committers: 16, items: 12, transactions: 5, "push-threshold": mebibyte } },
-        standard: { parameters: { committers: 32, items: 24, transactions: 24, "push-threshold": 4 * mebibyte } },
-        full: { parameters: { committers: 96, items: 48, transactions: 48 } },
+        quick: {
+          parameters: {
+            ...{ committers: 6, items: 12, transactions: 50, "items-per-transaction": 2 },
+            ...{ "push-threshold": mebibyte / 2, "io-ns": 100_000 },
+          },
+          virtualMs: 1,
+        },
+        standard: {
+          parameters: { committers: 32, items: 24, "push-threshold": 4 * mebibyte, "io-ns": 200_000 },
+          virtualMs: 2,
+        },
+        full: { parameters: { committers: 96, items: 48 }, virtualMs: 10 },
       },
       fixedTime: {
         quick: { slices: 5, sliceMs: 60 },
@@ -103,8 +112,8 @@ export const cil: Suite = {
       simulated: {
         quick: {
           parameters: {
-            ...{ committers: 6, items: 10, transactions: 8, "items-per-transaction": 2, mix: "65536:1" },
-            ...{ "memory-limit": 2 * mebibyte, "hang-ms": 120_000 },
+            ...{ committers: 4, items: 10, transactions: 8, "items-per-transaction": 2, mix: "65536:1" },
+            ...{ "memory-limit": 1.5 * mebibyte, "hang-ms": 120_000 },
           },
         },
         standard: {

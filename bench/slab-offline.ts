@@ -96,7 +96,7 @@ export const slabOffline: Suite = {
     "periodic-reap",
     "refcount-destroy",
     "mark-and-wait",
-    "mark-and-wait:form=poison",
+    "mark-and-wait form=poison",
     "self-drain",
     "reparent-slabs",
     "reparent-caches",
@@ -108,7 +108,7 @@ export const slabOffline: Suite = {
       name: "offline-churn",
       question: "What do cgroups that go leave behind, for how long, and what do offline and frees cost?",
       scales: {
-        quick: { rounds: 24, cgroups: 4, objects: 50, "long-rounds": 8 },
+        quick: { rounds: 12, cgroups: 4, objects: 50, "long-rounds": 8 },
         standard: { rounds: 168 },
         full: { rounds: 168, cgroups: 14, objects: 400, tasks: 16 },
       },
@@ -116,7 +116,16 @@ export const slabOffline: Suite = {
       // Seven days, an hour a round.
       simulated: {
         quick: {
-          parameters: { rounds: 24, cgroups: 2, objects: 50, "long-rounds": 8, tasks: 8, "interval-ns": hourNs },
+          parameters: {
+            rounds: 14,
+            cgroups: 2,
+            objects: 20,
+            outlive: 0.2,
+            "long-lived": 0.25,
+            "long-rounds": 6,
+            tasks: 8,
+            "interval-ns": hourNs,
+          },
         },
         standard: { parameters: { rounds: 168, cgroups: 10, objects: 50, tasks: 24, "interval-ns": hourNs } },
         full: { parameters: { rounds: 168, cgroups: 24, objects: 100, tasks: 96, "interval-ns": hourNs } },
@@ -143,7 +152,7 @@ export const slabOffline: Suite = {
       },
       simulated: {
         quick: {
-          parameters: { cgroups: 24, touchers: 8, "teardown-tasks": 8, "background-objects": 100, "churn-batch": 50 },
+          parameters: { cgroups: 12, touchers: 8, "teardown-tasks": 8, "background-objects": 100, "churn-batch": 50 },
         },
         standard: {
           parameters: {
@@ -182,7 +191,7 @@ export const slabOffline: Suite = {
       },
       lesser: { counted: { "bogo-ops": 3 } },
       simulated: {
-        quick: { parameters: { "bogo-ops": 4, workers: 8 } },
+        quick: { parameters: { "bogo-ops": 2, workers: 8 } },
         standard: { parameters: { "bogo-ops": 16, workers: 24 } },
         full: { parameters: { "bogo-ops": 64, workers: 96 } },
       },

@@ -15,7 +15,8 @@ export interface CoreExports {
   lay(from: number, arenaFrom: number, arenaTo: number, end: number, tasks: number, cpus: number): number;
   prepare(isTso: number): void;
   bindCpu(cpu: number, functions: number): void;
-  setViolations(kinds: number): void;
+  /** Notes that report a broken rule: a bit for each kind below 32, and for each from there to 63. */
+  setViolations(low: number, high: number): void;
   showAll(): void;
   setTask(index: number, cpu: number, first: number, end: number): void;
   callSequentially(cpu: number): void;

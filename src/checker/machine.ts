@@ -39,7 +39,7 @@ export interface CheckedCase {
 const coreBytes = 160 * 2 ** 20;
 const pageBytes = 4096;
 /** Bits of a note's kind that can be a violation. */
-const noteKinds = 32;
+const noteKinds = 64;
 /** Rounds of deferred work after the end; each round's may defer more. */
 const drainRoundsMax = 1000;
 
@@ -111,11 +111,11 @@ export class CheckedMachine implements Model {
   }
 
   #setViolations(): void {
-    let kinds = 0;
+    const kinds: [low: number, high: number] = [0, 0];
     for (let kind = 0; kind < noteKinds; kind++) {
-      if (this.#case.problem.violationOf(kind) !== undefined) kinds |= 1 << kind;
+      if (this.#case.problem.violationOf(kind) !== undefined) kinds[kind < 32 ? 0 : 1] |= 1 << (kind % 32);
     }
-    this.#core.setViolations(kinds);
+    this.#core.setViolations(...kinds);
   }
 
   #callOn(cpu: number): void {

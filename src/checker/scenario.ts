@@ -34,7 +34,7 @@ export interface Scenario {
   readonly tasks: readonly ScenarioTask[];
   /** Ticks of 4 ms that may pass at any moment, beside what sleeping takes. */
   readonly ticks: number;
-  /** Performed as {@link setup} when all tasks have ended; what is deferred runs to its end then. */
+  /** Performed as {@link setup} when all tasks have ended; what is deferred runs to its end before and after it. */
   readonly closing: readonly ScenarioEvent[];
   /** Sizes of the case's tables: one more than the largest index. */
   readonly caches: number;

@@ -68,6 +68,14 @@ export class Outcome {
     return this.value("utilisation") * this.value("virtual-ns");
   }
 
+  /** Values of a metric that is told after each round, in their order; empty when it is not. */
+  series(metric: string): number[] {
+    return this.#samples
+      .filter((sample) => sample.metric === metric)
+      .sort((one, other) => (one.round ?? 0) - (other.round ?? 0))
+      .map(({ value }) => value);
+  }
+
   distribution(name: string): Histogram {
     return Histogram.fromRows(this.#samples, name);
   }

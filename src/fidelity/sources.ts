@@ -52,6 +52,14 @@ export const sources = {
     text: "patches of the reclaim iterator of the vz7 kernel (RHEL 7, 3.10), with a test of 12 hours, OpenVZ developers' list, 2021",
     url: null,
   },
+  reparentCaches: {
+    text: "Roman Gushchin, 'mm: reparent slab memory on cgroup removal', linux-mm, v7, 2019-06-11; merged for Linux 5.3",
+    url: null,
+  },
+  deadCaches: {
+    text: "the thread on caches of dead cgroups in SLUB, with the race of a free that freezes a slab, linux-mm, 2014",
+    url: null,
+  },
   shadowBuffers: {
     text: "Dave Chinner, draft of 'xfs: allocate log vector buffers outside CIL context lock', linux-xfs, 2015; merged as b1c5ebb21301, Linux 4.8",
     url: null,

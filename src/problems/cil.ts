@@ -338,7 +338,7 @@ export const cil: Problem = {
       index: gauges.gaugeDeadlockHolder,
       read: "end",
       metric: "deadlock-waiter-holds-lock",
-      unit: "",
+      unit: "boolean",
       better: "",
       meaning: "1: that task held the context lock as a reader",
     },

@@ -233,7 +233,7 @@ export const memcgIterator: Problem = {
     {
       index: counters.gaugeOverReclaim,
       metric: "over-reclaim",
-      unit: "",
+      unit: "ratio",
       better: "lower",
       meaning: "Most visits to one of the cgroups that exist, over their mean",
       read: "end",

@@ -20,6 +20,8 @@ import type { Problem } from "./problem.ts";
 const descriptorBytesMax = 8192;
 /** Bytes of the empty slabs that a dead cache is expected to keep at most: five on its node, and one on some CPUs. */
 const hiddenBytes = 65_536;
+/** What all of them together are provided for. */
+const hiddenBytesMax = 2 ** 30;
 /** Bytes of a cgroup, with its object cgroup on a machine of about a hundred CPUs. */
 const cgroupBytesMax = 8256;
 
@@ -41,7 +43,8 @@ export const slabOffline: Problem = {
   globals: ({ limits }) => ({ cgroupCount: Math.max(1, limits.cgroups), cacheCount: Math.max(1, limits.caches) }),
   // The caches' descriptors come from the arena; the table of caches is the problem's own.
   limits: (limits) => ({ ...limits, caches: 1, superblocks: 0 }),
-  arenaBytes: ({ limits }) => limits.caches * (descriptorBytesMax + hiddenBytes) + limits.cgroups * cgroupBytesMax,
+  arenaBytes: ({ limits: { caches, cgroups } }) =>
+    caches * descriptorBytesMax + Math.min(caches * hiddenBytes, hiddenBytesMax) + cgroups * cgroupBytesMax,
   caseBytes: ({ limits }) => limits.slabBytesMax + limits.caches * 16_384 + limits.objects * 4,
   advice: "use fewer caches, cgroups or objects",
   counters: [
@@ -262,7 +265,7 @@ export const slabOffline: Problem = {
     [areas.areaRcu]: "RCU",
     [areas.areaMemcgs]: "cgroups",
     [areas.areaCaches]: "caches",
-    [areas.areaVariant]: "the variant's own",
+    [areas.areaVariant]: "structures of the variant",
   },
   gracePeriods: { [areas.areaRcu]: "rcu" },
   arena: "slabs and descriptors",

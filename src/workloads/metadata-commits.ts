@@ -335,8 +335,8 @@ export class MetadataCommits implements Workload {
     const { items, relog, "items-per-transaction": joined } = this.parameters;
     const chosen = new Set<number>();
     while (chosen.size < joined) {
-      const again = recent.length > 0 && isChance(random, relog);
-      let place = again ? (recent[random.below(recent.length)] as number) : random.below(items);
+      const again = isChance(random, relog) ? recent.filter((place) => !chosen.has(place)) : [];
+      let place = again.length > 0 ? (again[random.below(again.length)] as number) : random.below(items);
       // The next one that is free, so that few items are enough.
       while (chosen.has(place)) place = (place + 1) % items;
       chosen.add(place);

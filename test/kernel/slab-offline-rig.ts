@@ -22,9 +22,7 @@ import { type PlainWorld, plainMachine } from "./plain-machine.ts";
 /** What the harness exports besides, for checks. */
 export interface SlabOfflineExports extends ProblemExports {
   allocatedBytes(): number;
-  isCachePresent(index: number): number;
   cacheAddress(index: number): number;
-  liveObjectsOf(index: number): number;
   usedObjectCount(): number;
   misplacedSlabs(): number;
   chargedBytes(cgroup: number): number;

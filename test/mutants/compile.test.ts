@@ -30,7 +30,9 @@ import { nativeMachine } from "../../src/native/session.ts";
 import { shrinker } from "../../src/problems/shrinker.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
 import type { ShrinkerTestExports } from "../kernel/shrinker-rig.ts";
+import { runMemcgIterator } from "./memcg-iterator-run.ts";
 import { type Mutant, mutants } from "./mutants.ts";
+import { runSlabOffline } from "./slab-offline-program.ts";
 import { writeMutant } from "./write.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-mutants-"));
@@ -136,6 +138,8 @@ function runShrinker(compiled: CompiledModule): unknown[] {
 const run: Readonly<Record<string, (compiled: CompiledModule) => unknown[]>> = {
   quarantine: runQuarantine,
   shrinker: runShrinker,
+  "memcg-iterator": runMemcgIterator,
+  "slab-offline": (compiled) => runSlabOffline(compiled, machine),
 };
 
 function constantsOf({ problem, constants = {} }: Mutant): Record<string, number> {

@@ -3,6 +3,8 @@
 // Not among them, because something else makes up for what is left out:
 // - a `dead-count` that is read anew at the end of a step, while offline comes a grace period after the removal: nobody who
 //   is still in a section can have missed a count; it is in `dead-count-fresh-sequence`, together with what makes it matter;
+// - the look for the next sibling by serial number: who stands at a cgroup that was taken out of its list holds it, or has
+//   read it in a section that began before, so what its link says has memory;
 // - `read` and `write barrier` of a load after a load and a store after a store, which x86 does not reorder: the mutants
 //   have them in the wrong order instead.
 
@@ -65,7 +67,7 @@ const onDeadCount: readonly Mutant[] = [
         ],
       ],
     },
-    scenario: "walk-against-destroy",
+    scenario: "broken-walk-against-destroy",
     model: "sc",
     expected: usedAfterFree,
   },
@@ -148,7 +150,8 @@ const onDeadCount: readonly Mutant[] = [
     },
     scenario: "broken-walk-then-destroy",
     model: "sc",
-    expected: freedTooEarly,
+    expected: [...freedTooEarly, { kind: "leak" }, { kind: "broken invariant", invariant: "every reference is there" }],
+    isSequential: true,
   },
   {
     name: "last-visited-break-keeps",
@@ -163,6 +166,7 @@ const onDeadCount: readonly Mutant[] = [
     scenario: "two-walkers-against-destroy",
     model: "sc",
     expected: pinnedFor,
+    isSequential: true,
   },
 ];
 
@@ -174,7 +178,7 @@ const onTargetedWipe: readonly Mutant[] = [
     description:
       "cursors are cleared before the grace period: a walker that has the cgroup stores it afterwards (race T1)",
     files: offlineAtOnce,
-    scenario: "walk-against-destroy",
+    scenario: "broken-walk-against-destroy",
     model: "sc",
     expected: usedAfterFree,
   },
@@ -215,7 +219,7 @@ const onTargetedWipe: readonly Mutant[] = [
     base: "targeted-wipe",
     description: "cursors are trusted and never cleared: what a broken walk leaves behind (race T4)",
     files: { [wipe]: [["        storeRelaxed32(cell, 0);\n        cleared++;\n", "        cleared++;\n"]] },
-    scenario: "broken-walk-then-destroy",
+    scenario: "broken-walk-against-destroy",
     model: "sc",
     expected: usedAfterFree,
   },
@@ -230,7 +234,7 @@ const onTargetedWipe: readonly Mutant[] = [
         ["percpuRefPut, percpuRefTryGetLive", "percpuRefPut, percpuRefTryGet"],
       ],
     },
-    scenario: "two-walkers-against-destroy",
+    scenario: "broken-walk-against-destroy",
     model: "sc",
     expected: usedAfterFree,
   },
@@ -247,6 +251,7 @@ const onPosition: readonly Mutant[] = [
     scenario: "broken-walk-then-destroy",
     model: "sc",
     expected: pinnedFor,
+    isSequential: true,
   },
   {
     name: "pinned-without-own-reference",
@@ -261,7 +266,8 @@ const onPosition: readonly Mutant[] = [
     },
     scenario: "broken-walk-then-destroy",
     model: "sc",
-    expected: freedTooEarly,
+    expected: [...freedTooEarly, { kind: "broken invariant", invariant: "every reference is there" }],
+    isSequential: true,
   },
   {
     name: "weak-without-invalidation",
@@ -273,7 +279,7 @@ const onPosition: readonly Mutant[] = [
         ["root !== 0; root = parentOf(root)) invalidate(root, memcg);", "root !== 0; root = parentOf(root)) {}"],
       ],
     },
-    scenario: "broken-walk-then-destroy",
+    scenario: "broken-walk-against-destroy",
     model: "sc",
     expected: usedAfterFree,
   },
@@ -350,27 +356,11 @@ const onPosition: readonly Mutant[] = [
     },
     scenario: "two-walkers",
     model: "sc",
-    expected: freedTooEarly,
+    expected: [...freedTooEarly, { kind: "broken invariant", invariant: "every reference is there" }],
   },
 ];
 
 const onCore: readonly Mutant[] = [
-  {
-    name: "next-sibling-of-released",
-    problem: "memcg-iterator",
-    base: "weak-position",
-    description:
-      "a walk follows the link of a cgroup that was taken out of its parent's list, to one that has gone since",
-    constants: { LAB_RESTART: 1 },
-    files: {
-      "memcg-iterator/tree": [
-        ['  if (load32(memcg + offsetof<Memcg>("isReleased")) === 0) return', "  if (memcg !== 0) return"],
-      ],
-    },
-    scenario: "siblings-destroyed",
-    model: "sc",
-    expected: usedAfterFree,
-  },
   {
     name: "freed-without-grace-period",
     problem: "memcg-iterator",
@@ -389,7 +379,7 @@ const onCore: readonly Mutant[] = [
   {
     name: "parent-not-held",
     problem: "memcg-iterator",
-    base: "weak-position",
+    base: "pinned-position",
     description: "a child has no reference to its parent, which may go before it",
     files: {
       [css]: [
@@ -397,7 +387,7 @@ const onCore: readonly Mutant[] = [
         ["  if (parent !== 0) percpuRefPut(refOf(parent));\n", ""],
       ],
     },
-    scenario: "ancestor-destroyed",
+    scenario: "pinned-child",
     model: "sc",
     expected: usedAfterFree,
   },

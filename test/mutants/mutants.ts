@@ -1,5 +1,6 @@
 // All mutants: variants with one ingredient left out, each of which the checker has to find.
 
+import { cilMutants } from "./cil-mutants.ts";
 import { memcgIteratorMutants } from "./memcg-iterator-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { quarantineMutants } from "./quarantine-mutants.ts";
@@ -15,4 +16,5 @@ export const mutants: readonly Mutant[] = [
   ...syncMutants,
   ...slabOfflineMutants,
   ...memcgIteratorMutants,
+  ...cilMutants,
 ];

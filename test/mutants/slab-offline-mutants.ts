@@ -271,20 +271,6 @@ const allocator: readonly Mutant[] = [
     model: "sc",
     expected: miscounted,
   },
-  {
-    name: "deactivated-unlocked",
-    problem,
-    base: "self-drain",
-    description: "a CPU's active slab comes to the node's list without the node's lock",
-    files: {
-      [partial]: [
-        ["    if (wanted !== onNoList && !isLocked) {\n      lockNode(cache);\n      isLocked = true;\n    }\n", ""],
-      ],
-    },
-    scenario: "freeze-against-offline",
-    model: "sc",
-    expected: miscounted,
-  },
 ];
 
 const reparenting: readonly Mutant[] = [

@@ -17,6 +17,7 @@ import {
   kindReclaimPass,
   kindSuperblockMount,
   kindSuperblockUnmount,
+  kindTransactionItem,
 } from "../../src/kernel/events.ts";
 import { decodeEvents, describeEvent, type KernelEvent } from "../../src/workloads/event-reader.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
@@ -41,7 +42,8 @@ test.each(titles)("%s is a valid program, and its limits hold and are at most tw
       largest.tasks = Math.max(largest.tasks, event.task + 1);
       if (event.kind === kindCacheCreate) largest.caches = Math.max(largest.caches, event.group + 1);
       if (event.kind === kindCgroupCreate) largest.cgroups = Math.max(largest.cgroups, event.group + 1);
-      if (event.kind === kindObjectAllocate) largest.objects = Math.max(largest.objects, event.object + 1);
+      const isIndexed = event.kind === kindObjectAllocate || event.kind === kindTransactionItem;
+      if (isIndexed) largest.objects = Math.max(largest.objects, event.object + 1);
       if (event.kind === kindSuperblockMount) largest.superblocks = Math.max(largest.superblocks, event.object + 1);
     }
   }
@@ -89,8 +91,12 @@ test("a workload with defaults only is, round by round, the one that earlier res
   expect(workloadTypes.map(({ name }) => identity(name))).toMatchInlineSnapshot(`
     [
       "cgroups-4000 f134f4a358a41072041cb3b28f84161a83c7b438245731a44137cee2b6e6b102 7d09a550a8ddf4ff",
+      "commits-short-of-memory 2a547966fd7252d43b654e4b46f76ea095d59584306158fb220b1f67655c837b 0af709a2a49b6bff",
       "container-start 2ef1f645d7345e91c7f2e7f7b31bfc69d1b0bfde1ad3b7c18e66a73a6794245f 91ac73b818593fd0",
+      "iterator-churn 31fabcef5dbde82530eff82281057792aabcd33d28191dcad32f6d947792ee7f a6339b94df34804f",
       "libvirt-teardown f2edd62c2ee933efa5b519ee4aa4b31c26a4d7eb575a4e365d8ff63224d2273c 571d21450ad47cc0",
+      "metadata-commits beb91bac54517c8f5086bcb03aa206c5b96851a74ae82e230909c74c1ff89bd6 3f8c2db37f7f8ab1",
+      "offline-churn 61d240ee0f8a54b6fa598714e86768c6a5c2e3531da36cbc6114e9756edae5f4 dcbeb608a0870618",
       "stress-ng-ramfs cc1ac90e5a74264d321d40822b8f6bea2ffa8bfeb3dc4c1dbfb8438eff4e62f7 9ab942d7abff6ae2",
     ]
   `);
@@ -398,7 +404,11 @@ test.each<[string, Record<string, string | number | boolean>, string]>([
   ],
   ["stress-ng-ramfs", { guests: 5 }, "parameter 'guests': unknown; one of: workers, "],
   ["stress-ng-ramfs", { toString: 5 }, "parameter 'toString': unknown"],
-  ["ramfs", {}, "workload 'ramfs': unknown; one of: cgroups-4000, container-start, libvirt-teardown, stress-ng-ramfs"],
+  [
+    "ramfs",
+    {},
+    "workload 'ramfs': unknown; one of: cgroups-4000, commits-short-of-memory, container-start, iterator-churn, libvirt-teardown, metadata-commits, offline-churn, stress-ng-ramfs",
+  ],
 ])("%s with %j is refused", (name, parameters, message) => {
   expect(() => createWorkload(name, parameters, 1)).toThrow(InputError);
   expect(() => createWorkload(name, parameters, 1)).toThrow(message);

@@ -12,6 +12,7 @@ import {
   kindReclaimPass,
   kindSuperblockMount,
   kindSuperblockUnmount,
+  kindTransactionItem,
 } from "../../src/kernel/events.ts";
 import { decodeEvents, describeEvent, type KernelEvent } from "../../src/workloads/event-reader.ts";
 
@@ -96,6 +97,8 @@ export class IndependenceChecker {
       case kindLruAdd:
         this.#charged.get(object)?.add(group);
         return { needs: [`superblock ${object}`, `cgroup ${group}`] };
+      case kindTransactionItem:
+        return { changes: `item ${object}`, needs: [] };
       case kindReclaimPass:
         return { needs: [`cgroup ${group}`] };
       default:

@@ -106,7 +106,9 @@ test("every task sleeps for the hour between the rounds", () => {
   const computed = chunksOf(workload)
     .flatMap((chunk) => [...decodeEvents(chunk)])
     .filter(({ kind }) => kind === kindCompute);
-  expect(computed.map(({ task, a, b }) => [task, Number(a), Number(b)])).toEqual([0, 1, 0, 1, 0, 1].map((task) => [task, hour, 1]));
+  expect(computed.map(({ task, a, b }) => [task, Number(a), Number(b)])).toEqual(
+    [0, 1, 0, 1, 0, 1].map((task) => [task, hour, 1]),
+  );
 });
 
 test("a round that does not fit into a chunk is refused", () => {

@@ -235,7 +235,8 @@ test.each(titles)("%s says truly whether a measured chunk can be repeated", (tit
     const opsOf = new Map<number, number>();
     for (const { kind, task } of measured) if (kind === kindBogoOp) opsOf.set(task, (opsOf.get(task) ?? 0) + 1);
     // Either no task's, or of all that ever have one, equally many.
-    const tasks = title.startsWith("stress") ? workload.limits.tasks : (workload.parameters.mounters as number);
+    const tasks =
+      ((workload.parameters.mounters ?? workload.parameters.churners) as number | undefined) ?? workload.limits.tasks;
     if (opsOf.size > 0 && (opsOf.size !== tasks || new Set(opsOf.values()).size > 1)) repeatable = false;
     // A task stops behind a bogo-op, or behind a pass when it has no ops.
     const last = new Map<number, number>();

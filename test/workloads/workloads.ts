@@ -153,6 +153,41 @@ export const smallWorkloads: readonly (readonly [string, string, Readonly<Record
     "container-start",
     { cgroups: 30_000, rounds: 2, mounters: 6, containers: 2184, "reclaim-passes": 0 },
   ],
+  [
+    "metadata-commits",
+    "metadata-commits",
+    { committers: 3, transactions: 40, items: 12, ordered: 0.1, shared: 0.5, "force-every": 7 },
+  ],
+  [
+    "metadata-commits in several chunks",
+    "metadata-commits",
+    { committers: 500, transactions: 50, items: 5, "items-per-transaction": 5, mix: "128:3,1048576:1", shared: 1 },
+  ],
+  [
+    "commits-short-of-memory",
+    "commits-short-of-memory",
+    { committers: 2, transactions: 30, items: 9, "compute-ns": 0, evict: 0.2 },
+  ],
+  [
+    "offline-churn",
+    "offline-churn",
+    { rounds: 9, cgroups: 3, objects: 40, outlive: 0.3, "long-rounds": 4, tasks: 3, "interval-ns": 1000 },
+  ],
+  [
+    "iterator-churn",
+    "iterator-churn",
+    {
+      cgroups: 30,
+      parents: 3,
+      walkers: 2,
+      churners: 2,
+      nodes: 2,
+      rounds: 3,
+      "churn-ops": 6,
+      passes: 8,
+      priorities: 13,
+    },
+  ],
 ];
 
 export function smallWorkload(name: string): Workload {

@@ -75,7 +75,7 @@ let hasWaited: bool = false;
 /** Rounds of loops that the runner made since anything else happened. */
 let sequentialRounds: u32 = 0;
 /** Notes by which the code under test reports that it broke a rule: a bit for each kind. */
-let violations: u32 = 0;
+let violations: u64 = 0;
 
 const sequentialRoundsMax: u32 = 100_000;
 const noteLockReleased: u32 = 2;
@@ -83,8 +83,13 @@ const noteLockShared: u32 = 17;
 const noteLockUnshared: u32 = 18;
 const noteLockAwaited: u32 = 19;
 
-export function setViolations(kinds: u32): void {
-  violations = kinds;
+/** @param low kinds below 32, a bit each; `high` those from 32 to 63 */
+export function setViolations(low: u32, high: u32): void {
+  violations = u64(low) | (u64(high) << 32);
+}
+
+function isViolation(kind: u32): bool {
+  return kind < 64 && (violations & ((1 as u64) << kind)) !== 0;
 }
 
 export function goOnAfterWait(waited: bool): void {
@@ -179,7 +184,7 @@ function checkAlone(lock: usize, bit: u32, isShared: bool): void {
 
 export function note(kind: u32, value: usize): void {
   if (isSequential) {
-    if (kind < 32 && (violations & (1 << kind)) !== 0) find(findingInvariant, value, kind);
+    if (isViolation(kind)) find(findingInvariant, value, kind);
     return;
   }
   if (kind === noteLockAwaited) {
@@ -196,7 +201,7 @@ export function note(kind: u32, value: usize): void {
   } else if (kind === noteLockUnshared) {
     const shared = agent + offsetof<Agent>("givesBackShared");
     putQuietly(shared, load<u32>(shared) | bitOfLock(value));
-  } else if (kind < 32 && (violations & (1 << kind)) !== 0) find(findingInvariant, value, kind);
+  } else if (isViolation(kind)) find(findingInvariant, value, kind);
 }
 
 export function checksOff(): void {
@@ -379,7 +384,9 @@ export function isIdle(target: u32): u32 {
   if (target >= cpuCount) return 1;
   if (!begins(operationIsIdle, runsOf(target), isVisibleWord(runsOf(target)))) return 0;
   touch(runsOf(target), 4, false);
-  const idle: u32 = changetype<Cpu>(cpuAt(target)).current === 0 ? 1 : 0;
+  const on = changetype<Cpu>(cpuAt(target));
+  // A CPU executes a full barrier before others see it idle.
+  const idle: u32 = on.current === 0 && on.storeCount === 0 ? 1 : 0;
   traceMark(operationIsIdle, target, idle, idle);
   return idle;
 }

@@ -240,8 +240,11 @@ function findFootprint(index: u32): void {
     return;
   }
   if (index >= flusherOf(0)) {
-    const store = changetype<BufferedStore>(oldestStore(cpuAt(index - flusherOf(0))));
+    const on = index - flusherOf(0);
+    const store = changetype<BufferedStore>(oldestStore(cpuAt(on)));
     setFirst(usize(store.cell), store.bytes, true);
+    // The last one may make it idle.
+    if (changetype<Cpu>(cpuAt(on)).current === 0) secondCell = runsOf(on);
     return;
   }
   const address = agentAt(index);
@@ -361,6 +364,9 @@ function flushOf(index: u32): void {
   const before: u64 = bytes === 8 ? load<u64>(cell) : u64(load<u32>(cell));
   flush(on);
   turnTo(handlerOf(index - flusherOf(0)));
+  // Whether it is idle counts only where somebody asks.
+  const runs = runsOf(cpuIndex);
+  if (isVisibleWord(runs) && changetype<Cpu>(on).current === 0 && storeCount(on) === 0) touch(runs, 4, true);
   if (isTraced) trace(operationFlush, cell, bytes, before, value, false);
 }
 

@@ -77,6 +77,13 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1)],
     tasks: onCpus([pass(0)], [offline(1), ...untilOffline]),
     closing: [pass(0), pass(0)],
+  },
+  {
+    name: "broken-walk-against-destroy",
+    description: "a walk is broken off at a cgroup that goes at the same time",
+    setup: [create(0), create(1), broken(0, 1)],
+    tasks: onCpus([broken(0, 1)], [offline(1), ...untilOffline]),
+    closing: [pass(0), pass(0)],
     isShort: true,
   },
   {
@@ -115,8 +122,8 @@ const cases: readonly Case[] = [
     description: "a walk begins at a cgroup without references on the CPU whose worker has yet to tell of its end",
     setup: [create(0), create(1), broken(0, 2)],
     tasks: [
-      { cpu: 0, events: [broken(0, 1)] },
       { cpu: 0, events: [offline(1), ...untilOffline] },
+      { cpu: 0, events: [broken(0, 1)] },
     ],
     closing: [pass(0)],
   },
@@ -127,6 +134,14 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1), broken(0, 2, 5), offline(1), broken(0, 1)],
     tasks: onCpus([broken(0, 1)], [broken(0, 1), pass(0, 5)]),
     closing: [pass(0), pass(0)],
+  },
+  {
+    name: "pinned-child",
+    description:
+      "a cgroup that is kept by the cursor of a broken walk, if cursors keep any, is left after its parent went",
+    setup: [create(0), create(1), create(2, 1), broken(0, 3), offline(2), offline(1)],
+    tasks: onCpus([pass(0)]),
+    closing: [pass(0)],
   },
   {
     name: "two-walkers-against-destroy",
@@ -155,13 +170,6 @@ const cases: readonly Case[] = [
     setup: [create(0), create(1), create(2, 1), broken(0, 3)],
     tasks: onCpus([pass(0)], [offline(2), boundary, offline(1)]),
     closing: [pass(0)],
-  },
-  {
-    name: "siblings-destroyed",
-    description: "a cursor points at a cgroup that goes, and so does the sibling that a walk would go on to",
-    setup: [...tree, create(3), broken(0, 2)],
-    tasks: onCpus([broken(0, 1)], [offline(2), offline(1), ...untilOffline]),
-    closing: [pass(0), pass(0)],
   },
   {
     name: "walks-creates-and-destroys",

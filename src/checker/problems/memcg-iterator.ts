@@ -6,7 +6,7 @@
 import { type ProblemExports, startProblem } from "../../build/problem.ts";
 import { kindCgroupCreate, kindCgroupOffline, kindReclaimPass } from "../../kernel/events.ts";
 import { counterFreedVisits } from "../../kernel/memcg-iterator/counters.ts";
-import { noteFreedCgroupVisited, noteLongWalk } from "../../kernel/notes.ts";
+import { noteFreedCgroupVisited, noteLongWalk, noteReferenceMissing } from "../../kernel/notes.ts";
 import { memcgIterator } from "../../problems/memcg-iterator.ts";
 import type { Finding } from "../model.ts";
 import type { Invariant, Scenario, ScenarioEvent } from "../scenario.ts";
@@ -46,6 +46,10 @@ const onceAlone: Invariant = {
 const noFreedCgroup: Invariant = {
   name: "no freed cgroup",
   description: "J2: nobody looks at a cgroup that has no memory any more, or loses one that it was given",
+};
+const everyReference: Invariant = {
+  name: "every reference is there",
+  description: "J2: who holds a cgroup finds it counted; nobody gives back what another one holds",
 };
 const everyWalkEnds: Invariant = {
   name: "every walk ends",
@@ -157,7 +161,7 @@ function findPinned(instance: MemcgIteratorExports, scenario: Scenario): Finding
 
 export const memcgIteratorCheck: ProblemCheck<MemcgIteratorExports, null> = {
   scenarios: memcgIteratorScenarios,
-  invariants: [everyRoundComplete, onceAlone, noFreedCgroup, everyWalkEnds, noPinnedCgroup],
+  invariants: [everyRoundComplete, onceAlone, noFreedCgroup, everyReference, everyWalkEnds, noPinnedCgroup],
   defects: [
     {
       variant: "dead-count",
@@ -208,6 +212,7 @@ export const memcgIteratorCheck: ProblemCheck<MemcgIteratorExports, null> = {
 
   violationOf(note) {
     if (note === noteFreedCgroupVisited) return { kind: "use after free", invariant: noFreedCgroup.name };
+    if (note === noteReferenceMissing) return { kind: "broken invariant", invariant: everyReference.name };
     return note === noteLongWalk ? { kind: "livelock", invariant: everyWalkEnds.name } : undefined;
   },
 

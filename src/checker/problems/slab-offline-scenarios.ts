@@ -58,7 +58,7 @@ interface Case {
   readonly closing: readonly ScenarioEvent[];
   readonly isShort?: boolean;
   readonly effort?: number;
-  /** @default whether there are two tasks */
+  /** @default whether there are two tasks, on two CPUs */
   readonly isForTso?: boolean;
 }
 
@@ -88,7 +88,7 @@ function scenarioOf({ setup, tasks, closing, isShort = false, isForTso, ...rest 
     cgroups: most([kindCgroupCreate], "group") + 1,
     superblocks: 0,
     isShort,
-    isForTso: isForTso ?? tasks.length === 2,
+    isForTso: isForTso ?? (tasks.length === 2 && tasks[0]?.cpu !== tasks[1]?.cpu),
   };
 }
 

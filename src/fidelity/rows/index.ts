@@ -6,6 +6,7 @@ import { brokenWalks, restarts } from "./iterator.ts";
 import { unmounts, visits } from "./linux618.ts";
 import { reductions, skippedRemovals } from "./quarantine.ts";
 import { counts, reproduction, robot } from "./ramfs.ts";
+import { dying, race } from "./slab.ts";
 import { refcountWalk, rwsemWalk, srcuWalk } from "./walk.ts";
 
 export const rows: readonly Row[] = [
@@ -19,6 +20,8 @@ export const rows: readonly Row[] = [
   skippedRemovals,
   restarts,
   brokenWalks,
+  dying,
+  race,
   deadlock,
   visits,
   unmounts,

@@ -154,6 +154,8 @@ export function releaseItems(transaction: usize): void {
 export function finishCommit(transaction: usize, task: u32, space: u32): void {
   setCommitted(task, cilField(offsetof<Cil>("sequence")));
   releaseItems(transaction);
-  if (space >= pushThreshold) requestPush();
+  // Who waits for memory wants what was committed meanwhile to be pushed, too. Behind the locked operations by which items are
+  // unlocked: a waiter that has not seen the list's new items is seen here.
+  if (space >= pushThreshold || cilField(offsetof<Cil>("waiters")) !== 0) requestPush();
   unlockContext(task);
 }

@@ -376,7 +376,6 @@ export function forceLog(task: u32): void {
     if (cilField(offsetof<Cil>("recorded")) >= sequence) break;
     requestPush();
     pushIfRequested(task);
-    if (cilField(offsetof<Cil>("recorded")) >= sequence) break;
     wait(cil() + offsetof<Cil>("progress"), seen);
   }
   if (committedBy(task) > cilField(offsetof<Cil>("recorded"))) countAlways(counterDisordered);

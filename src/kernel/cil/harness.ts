@@ -145,8 +145,7 @@ function perform(event: usize): bool {
   else if (kind === kindLogPush) {
     forceLog(task);
     return true;
-  }
-  else if (kind === kindCompute) compute(load<u64>(event, eventAOffset));
+  } else if (kind === kindCompute) compute(load<u64>(event, eventAOffset));
   else if (kind === kindBogoOp) count(counterBogoOps);
   boundary(task);
   return true;

@@ -151,11 +151,7 @@ export function formatItem(item: usize, vector: usize): void {
     const part = regionLength(bytes, region);
     const rounded = roundUp(part);
     // As the assertion in Linux; what lies behind the vector is somebody else's.
-    if (to + rounded > end) {
-      note(noteVectorOverrun, vector);
-      countAlways(counterOverruns);
-      break;
-    }
+    if (to + rounded > end) break;
     const iovec = vector + usize(logVecSize + region * iovecSize);
     storeRelaxed32(iovec + offsetof<Iovec>("address"), to as u32);
     storeRelaxed32(iovec + offsetof<Iovec>("length"), part);
@@ -167,6 +163,10 @@ export function formatItem(item: usize, vector: usize): void {
     }
     copied += part;
     length += rounded;
+  }
+  if (copied !== bytes) {
+    note(noteVectorOverrun, vector);
+    countAlways(counterOverruns);
   }
   storeRelaxed32(vector + offsetof<LogVec>("bytes"), copied);
   storeRelaxed32(vector + offsetof<LogVec>("length"), length);

@@ -21,6 +21,7 @@ import { percpuCounterSize, percpuRefGet, percpuRefInit, percpuRefKill, percpuRe
 import { callRcu } from "../sync/rcu";
 import { acquireIrqOff, releaseIrqOn } from "../sync/spin-lock";
 import { counterFreed, histogramDestroy, histogramDestroyWork, histogramFreed } from "./counters";
+import { lookForReference } from "./harness";
 import { createMemcg, memcgBytes, offlineMemcg, releaseMemcg } from "./impl";
 import {
   cgroupMutex,
@@ -134,6 +135,7 @@ function takeOffline(memcg: usize): void {
   endWork(memcg, begun);
   leave();
   mutexUnlock(cgroupMutex());
+  lookForReference(memcg);
   percpuRefPut(refOf(memcg));
 }
 

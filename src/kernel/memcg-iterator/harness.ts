@@ -35,12 +35,12 @@ import {
   sleep,
   taskStack,
 } from "../machine/impl";
-import { noteFreedCgroupVisited, noteLongWalk } from "../notes";
+import { noteFreedCgroupVisited, noteLongWalk, noteReferenceMissing } from "../notes";
 import { initialiseKmalloc, kmallocUsed } from "../slab/kmalloc";
 import { touchedPages } from "../slab/page";
 import { begin, count, countAlways, counted, countMany, end, histogramAt, measured, setMeasured } from "../statistics";
 import { jiffyNs } from "../sync/jiffies";
-import { percpuRefIsDying, percpuRefPut, percpuRefTryGetLive } from "../sync/percpu-ref";
+import { percpuRefCountAt, percpuRefIsDying, percpuRefPut, percpuRefTryGetLive } from "../sync/percpu-ref";
 import { rcuPending, rcuQuiescent, rcuReadLock, rcuReadUnlock } from "../sync/rcu";
 import {
   counterBogoOps,
@@ -97,6 +97,9 @@ const runDone: u32 = 0;
 /** `run` stopped because the arena, or the per-CPU memory, was full. */
 const runOutOfMemory: u32 = 1;
 
+/** Longest time without an event boundary. In Linux there is one each few milliseconds; more of them here cost the host. */
+const sliceNs: u64 = 100_000_000;
+
 /** A walk that was given so many times as many cgroups as there can be is told of; under the checker it has no end. */
 const longWalk: u32 = 16;
 
@@ -122,6 +125,17 @@ function boundary(): void {
   rcuQuiescent(rcuDomain());
   // All work here is due at once. Under the checker the worker is a task of its own.
   runDeferred(0);
+}
+
+/** Computes, with event boundaries as reclaim has its cond_resched() and user code its ticks. */
+function spend(ns: u64): void {
+  let left = ns;
+  while (left > sliceNs) {
+    compute(sliceNs);
+    boundary();
+    left -= sliceNs;
+  }
+  if (left !== 0) compute(left);
 }
 
 /** Performs the events from `first` up to, not including, `end` of the event buffer. */
@@ -174,7 +188,7 @@ function perform(event: usize): bool {
   if (kind === kindReclaimPass) reclaim(event);
   else if (kind === kindCgroupOffline) remove(load<u32>(event, eventGroupOffset));
   else if (kind === kindCgroupCreate) return create(event);
-  else if (kind === kindCompute) compute(load<u64>(event, eventAOffset));
+  else if (kind === kindCompute) spend(load<u64>(event, eventAOffset));
   else if (kind === kindBogoOp) count(counterBogoOps);
   return true;
 }
@@ -302,10 +316,17 @@ function isAlive(memcg: usize): bool {
   return false;
 }
 
+/** Says so if a dying cgroup has no reference left, which its caller has one to. */
+export function lookForReference(memcg: usize): void {
+  if (load<u32>(refOf(memcg), percpuRefCountAt) !== 0) return;
+  countAlways(counterFreedVisits);
+  note(noteReferenceMissing, memcg);
+}
+
 /** Reclaims from a cgroup: takes its time. Others may come in between, and the cgroup may be removed. */
 function visit(memcg: usize, pagesNs: u64): void {
   const ns = load64(memcg + offsetof<Memcg>("reclaimNs")) + pagesNs;
-  if (ns !== 0) compute(ns);
+  spend(ns);
   progressWithin();
   boundary();
   isAlive(memcg);

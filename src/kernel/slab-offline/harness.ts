@@ -23,7 +23,6 @@ import {
   kindObjectAllocate,
   kindObjectFree,
 } from "../events";
-import { bucketOf } from "../histogram";
 import { eventBuffer, objectTable, problemBase } from "../layout";
 import {
   compute,
@@ -85,13 +84,11 @@ import {
   countLive,
   deadCaches,
   dyingCgroups,
-  isPresent as isCacheMade,
   isDead,
   isSampled,
   knowCache,
   knowCgroup,
   knowOffline,
-  liveObjects,
   pinnedBytes,
   unusedDeadCaches,
 } from "./oracle";
@@ -338,11 +335,6 @@ export function histogramAddress(index: u32): usize {
   return histogramAt(index);
 }
 
-/** Index of the bucket in which a duration is counted. */
-export function histogramBucket(ns: f64): u32 {
-  return bucketOf(ns as u64);
-}
-
 /** Where the statistics lie, and behind them what else the harness keeps for itself. */
 export function statisticsAddress(): usize {
   return problemBase;
@@ -372,19 +364,9 @@ export function reachableBytes(): f64 {
   return variantReachable();
 }
 
-/** For checks: 1 while the cache that was made for an index is there. */
-export function isCachePresent(index: u32): u32 {
-  return isCacheMade(index) ? 1 : 0;
-}
-
 /** For checks: address of the cache that objects of an index come from, or 0. */
 export function cacheAddress(index: u32): usize {
   return cacheOfIndex(index);
-}
-
-/** For checks: objects of an index in use, by the events. */
-export function liveObjectsOf(index: u32): u32 {
-  return liveObjects(index);
 }
 
 /** For checks: objects in use in all slabs, by the slabs' counts. */

@@ -215,10 +215,3 @@ export function drainStock(target: u32): bool {
   if (objcg !== 0) release(objcg, bytes);
   return objcg !== 0;
 }
-
-/** Bytes that CPUs have in stock. Exact while nobody runs. */
-export function stockBytes(): u32 {
-  let bytes: u32 = 0;
-  for (let index: u32 = 0; index < cpuCount; index++) bytes += load32(stockOf(index) + offsetof<Stock>("bytes"));
-  return bytes;
-}

@@ -9,13 +9,21 @@ import { add32, load32, load64, now, storeRelaxed32, storeRelaxed64 } from "../m
 import { orderOf, slubSlabs } from "../slab/slub-cache";
 import { count, histogramAt, measured } from "../statistics";
 import { counterCachesCreated, counterCachesDestroyed, histogramCacheGone, sampledEvery } from "./counters";
-import { cacheCount, cgroupCount } from "./harness";
-import { cacheOfIndex, cacheRecordBytes, cgroupRecordBytes, cpuRecordBytes, oracleBase } from "./region";
+import { cacheCount } from "./harness";
+import {
+  cacheOfIndex,
+  cacheRecordBytes,
+  cgroupRecordBytes,
+  cpuRecordBytes,
+  cpuRecordsBytes,
+  oracleBase,
+  recordsBytes,
+} from "./region";
 
 /** Of a cache. */
 @unmanaged
 class CacheRecord {
-  /** `cacheNone`, `cacheAlive`, `cacheDead` or `cacheGone`. */
+  /** 0 where no cache was made, as objects come from a shared one; `cacheAlive`, `cacheDead` or `cacheGone`. */
   state: u32 = 0;
   /** Index + 1 of the next cache of the cgroup, or 0. */
   next: u32 = 0;
@@ -28,8 +36,6 @@ class CacheRecord {
 
 if (offsetof<CacheRecord>() !== 24) ERROR("CacheRecord must be 24 bytes");
 
-/** No cache was made: objects come from a shared one. */
-const cacheNone: u32 = 0;
 const cacheAlive: u32 = 1;
 const cacheDead: u32 = 2;
 const cacheGone: u32 = 3;
@@ -53,12 +59,11 @@ function firstCellOf(cgroup: u32): usize {
 }
 
 function totals(): usize {
-  return firstCellOf(cgroupCount);
+  return oracleBase() + recordsBytes();
 }
 
 function cpuRecord(cpu: u32): usize {
-  const perCpu = cpuRecordBytes + ((usize(cacheCount) * 4 + lineSize - 1) & ~(lineSize - 1));
-  return totals() + lineSize + usize(cpu) * perCpu;
+  return totals() + lineSize + usize(cpu) * cpuRecordsBytes();
 }
 
 function liveCell(cpu: u32, index: u32): usize {
@@ -136,7 +141,7 @@ export function isSampled(): bool {
 }
 
 /** Objects of a cache in use. Exact while nobody runs. */
-export function liveObjects(index: u32): u32 {
+function liveObjects(index: u32): u32 {
   let live: u32 = 0;
   for (let cpu: u32 = 0; cpu < cpuCount; cpu++) live += load32(liveCell(cpu, index));
   return live;
@@ -152,12 +157,6 @@ export function deadCaches(): u32 {
 
 function isDeadCache(index: u32): bool {
   return load32(recordOf(index) + offsetof<CacheRecord>("state")) === cacheDead;
-}
-
-/** Whether a cache was made for the index and is still there. */
-export function isPresent(index: u32): bool {
-  const state = load32(recordOf(index) + offsetof<CacheRecord>("state"));
-  return state !== cacheNone && state !== cacheGone;
 }
 
 /** Bytes of the pages of a cache. */

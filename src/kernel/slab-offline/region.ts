@@ -53,11 +53,18 @@ export function oracleBase(): usize {
   return problemBase + statisticsSize();
 }
 
+/** Bytes of the records of caches and cgroups: whole lines, so that those of CPUs begin on one. */
+export function recordsBytes(): usize {
+  return roundToLine(usize(cacheCount) * cacheRecordBytes + usize(cgroupCount) * cgroupRecordBytes);
+}
+
+/** Bytes of what one CPU counts, whole lines. */
+export function cpuRecordsBytes(): usize {
+  return cpuRecordBytes + roundToLine(usize(cacheCount) * 4);
+}
+
 function oracleBytes(): usize {
-  const perCpu = cpuRecordBytes + roundToLine(usize(cacheCount) * 4);
-  return roundToLine(
-    usize(cacheCount) * cacheRecordBytes + usize(cgroupCount) * cgroupRecordBytes + lineSize + usize(cpuCount) * perCpu,
-  );
+  return recordsBytes() + lineSize + usize(cpuCount) * cpuRecordsBytes();
 }
 
 /** Bytes of the statistics and of what else the harness keeps for itself, from `problemBase` on. */

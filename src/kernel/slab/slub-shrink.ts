@@ -46,8 +46,6 @@ class Flush {
   pending: u32 = 0;
 }
 
-/** Bytes at the front of `taskStack()` that a flush uses. */
-export const flushBytes: usize = 8;
 if (offsetof<Flush>() !== 8) ERROR("Flush must be 8 bytes");
 
 /** The cache that an interrupt is to flush. */
@@ -68,7 +66,7 @@ export function slubFlushCpu<P extends SlubPolicy>(cache: usize, target: u32): v
 }
 
 /** Whether a CPU has something of a cache. A hint, unless it is this CPU's. */
-export function slubHasCpu(cache: usize, target: u32): bool {
+function hasCpu(cache: usize, target: u32): bool {
   const part = slubCpuOf(cache, target);
   return load32(part + offsetof<SlubCpu>("slab")) !== 0 || load32(part + offsetof<SlubCpu>("partial")) !== 0;
 }
@@ -88,7 +86,7 @@ export function slubOnCpus(cache: usize, work: u32, onAll: bool): u32 {
   let sent: u32 = 0;
   preemptOff();
   for (let target: u32 = 0; target < cpus(); target++) {
-    if (target === cpu() || (!onAll && !slubHasCpu(cache, target))) continue;
+    if (target === cpu() || (!onAll && !hasCpu(cache, target))) continue;
     add32(pending, 1);
     interrupt(target, work, request);
     sent++;

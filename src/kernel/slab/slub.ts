@@ -16,7 +16,6 @@
 import {
   compareExchange64,
   cpu,
-  cpus,
   enter,
   irqOff,
   irqOn,
@@ -47,7 +46,6 @@ import {
   removePartial,
   SlubCache,
   SlubCpu,
-  slubCacheBytes,
   slubCpuOf,
   unlockNode,
 } from "./slub-cache";
@@ -269,19 +267,4 @@ function freeSlowly<P extends SlubPolicy>(cache: usize, slab: usize, object: usi
 export function slubCountFree(cache: usize): void {
   const counted = slubCpuOf(cache, cpu()) + offsetof<SlubCpu>("freed");
   storeRelaxed32(counted, load32(counted) + 1);
-}
-
-/** Objects that were allocated less those freed, by the statistics. Exact while nobody does, if nobody was preempted. */
-export function slubLiveByStatistics(cache: usize): u32 {
-  let live: u32 = 0;
-  for (let index: u32 = 0; index < cpus(); index++) {
-    const part = slubCpuOf(cache, index);
-    live += load32(part + offsetof<SlubCpu>("allocated")) - load32(part + offsetof<SlubCpu>("freed"));
-  }
-  return live;
-}
-
-/** Bytes of a cache's descriptor. */
-export function slubDescriptorBytes(): u32 {
-  return slubCacheBytes();
 }

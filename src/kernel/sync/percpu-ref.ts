@@ -49,6 +49,10 @@ export const percpuRefSize: usize = 48;
 if (offsetof<PercpuRef>() !== 48) ERROR("PercpuRef must be 48 bytes");
 if (offsetof<PercpuRef>() - offsetof<PercpuRef>("head0") !== rcuHeadSize) ERROR("the head must fit");
 
+/** Where the count of a dying one stands, for whoever only looks. */
+export const percpuRefCountAt: usize = 12;
+if (offsetof<PercpuRef>("count") !== 12) ERROR("the count must stand where it is said");
+
 const isAtomic: u32 = 1;
 const isDead: u32 = 2;
 const bias: u32 = 0x8000_0000;

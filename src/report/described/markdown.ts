@@ -46,6 +46,10 @@ function turnsText({ tasks, timedOn }: WorkloadAnswers): string {
   return `${tasks} tasks share ${formatCpus([cpus])} and take turns: a task that sleeps holds up the others of its CPU, so what waits costs more here than in a kernel, which would run another task.`;
 }
 
+function capitalised(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
 /** Legend of metrics, from the description. */
 function legend(metrics: readonly { readonly metric: string; readonly meaning: string }[]): string {
   return metrics.map(({ metric, meaning }) => `_${headOf(metric)}_: ${meaning}`).join(". ");
@@ -75,7 +79,7 @@ function timedSections(workload: WorkloadAnswers, problem: Problem): string[] {
       turnsText(workload),
     ),
     ...problem.durations.flatMap(({ metric, meaning }) =>
-      withTable(`### Time of ${headOf(metric)} (native)`, latencyTable(workload, metric), `${meaning}.`),
+      withTable(`### Time of ${headOf(metric)} (native)`, latencyTable(workload, metric), `${capitalised(meaning)}.`),
     ),
     ...withTable(
       "### What happened (native)",

@@ -81,7 +81,7 @@ export function overTimeMarkdown(rows: SimulatedRows, workload: string, problem:
     .flatMap(({ metric, unit, meaning }) => {
       const table = curveTable(cases, metric, unit);
       if (table === null) return [];
-      const text = `${meaning}, after measured rounds, whose virtual times head the columns (${place}). The last column is the growth in the second half of the rounds over that in the first: about 1 is growth at a steady pace, about 0 has come to rest.`;
+      const text = `${meaning.slice(0, 1).toUpperCase()}${meaning.slice(1)}, after measured rounds, whose virtual times head the columns (${place}). The last column is the growth in the second half of the rounds over that in the first: about 1 is growth at a steady pace, about 0 has come to rest.`;
       return [`### ${headOf(metric)} over time (simulated)`, "", text, "", renderTable(table), ""];
     })
     .join("\n");

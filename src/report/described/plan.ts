@@ -15,8 +15,12 @@ export interface Constraint {
   readonly name: string;
   /** What it asks, and from which number on it is broken: a sentence without its full stop. */
   readonly text: string;
-  /** How these numbers break it: `12 caches leaked`; null when they keep it, undefined when they cannot tell. */
-  readonly objectionOf: (numbers: Source) => string | null | undefined;
+  /**
+   * How these numbers break it: `12 caches leaked`; null when they keep it, undefined when they cannot tell.
+   *
+   * @param reference the reference's of the same workload; null where they are not at hand, as simulated
+   */
+  readonly objectionOf: (numbers: Source, reference: Source | null) => string | null | undefined;
 }
 
 export interface Plan {

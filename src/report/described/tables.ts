@@ -32,19 +32,22 @@ function unlessEmpty(table: Table): Table | null {
   return kept[0]!.length === 1 ? null : kept;
 }
 
-function rateCells(rate: Rate | null | undefined): [string, string, string] {
-  const interval = rate?.low == null ? none : `${formatNumber(rate.low)} to ${formatNumber(rate.high)}`;
-  return [formatNumber(rate?.perSecond), interval, formatPairedRatio(rate?.ratio)];
+function rateCells(rate: Rate | null | undefined, unit: string): [string, string, string] {
+  const format = formatOf(unit);
+  const interval = rate?.low == null ? none : `${format(rate.low)} to ${format(rate.high)}`;
+  return [format(rate?.perSecond), interval, formatPairedRatio(rate?.ratio)];
 }
 
 /** What got done per second. */
 export function throughputTable(workload: WorkloadAnswers, problem: Problem): Table | null {
-  const metrics = [bogoOpsMetric, ...problem.rates.map(({ metric }) => metric)];
+  const rates = [{ metric: bogoOpsMetric, unit: "ops/s" }, ...problem.rates];
   return unlessEmpty([
-    ["variant", ...metrics.flatMap((metric) => [headOf(metric), "interval", "ratio"])],
+    ["variant", ...rates.flatMap(({ metric }) => [headOf(metric), "interval", "ratio"])],
     ...workload.variants.map((one) => [
       variantCell(one),
-      ...metrics.flatMap((metric) => rateCells(metric === bogoOpsMetric ? one.bogoOps : one.rates.get(metric))),
+      ...rates.flatMap(({ metric, unit }) =>
+        rateCells(metric === bogoOpsMetric ? one.bogoOps : one.rates.get(metric), unit),
+      ),
     ]),
   ]);
 }

@@ -11,7 +11,7 @@ import { simulated, type VariantRows } from "../rows.ts";
 import type { Judge } from "../simulator/view.ts";
 import { bogoOpsMetric, latencyOf, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import { headOf, metricOf } from "./names.ts";
-import type { Plan, Source } from "./plan.ts";
+import type { Constraint, Plan, Source } from "./plan.ts";
 
 /** A variant's numbers of the native run. */
 export function sourceOf(variant: VariantAnswers): Source {
@@ -38,8 +38,8 @@ export function virtualSource(rows: VariantRows): Source {
 export function judgesOf({ constraints }: Plan): readonly Judge[] {
   return constraints.map(({ name, objectionOf }) => ({
     constraint: name,
-    objectionOf: (rows) => objectionOf(virtualSource(rows)) ?? null,
-    isJudged: (rows) => objectionOf(virtualSource(rows)) !== undefined,
+    objectionOf: (rows) => objectionOf(virtualSource(rows), null) ?? null,
+    isJudged: (rows) => objectionOf(virtualSource(rows), null) !== undefined,
   }));
 }
 
@@ -48,13 +48,20 @@ export interface Violation {
   readonly reason: string;
 }
 
+/** What a constraint says of a variant in a workload; undefined when nothing. */
+function objectionIn(workload: WorkloadAnswers, id: string, { objectionOf }: Constraint): string | null | undefined {
+  const variant = workload.variants.find((one) => one.id === id);
+  const reference = workload.variants.find(({ role }) => role === "reference");
+  if (variant === undefined) return undefined;
+  return objectionOf(sourceOf(variant), reference === undefined ? null : sourceOf(reference));
+}
+
 /** Constraints that a variant breaks natively, over all workloads, each with the first workload that shows it. */
 export function violationsOf(id: string, plan: Plan, workloads: readonly WorkloadAnswers[]): Violation[] {
-  return plan.constraints.flatMap(({ name, objectionOf }) => {
+  return plan.constraints.flatMap((constraint) => {
     for (const workload of workloads) {
-      const variant = workload.variants.find((one) => one.id === id);
-      const reason = variant === undefined ? undefined : objectionOf(sourceOf(variant));
-      if (typeof reason === "string") return [{ constraint: name, reason: `${reason} (${workload.name})` }];
+      const reason = objectionIn(workload, id, constraint);
+      if (typeof reason === "string") return [{ constraint: constraint.name, reason: `${reason} (${workload.name})` }];
     }
     return [];
   });
@@ -62,9 +69,8 @@ export function violationsOf(id: string, plan: Plan, workloads: readonly Workloa
 
 /** Constraints that no native workload of the run could show to be kept or broken. */
 export function unmeasuredOf(id: string, plan: Plan, workloads: readonly WorkloadAnswers[]): string[] {
-  const own = workloads.flatMap(({ variants }) => variants.filter((one) => one.id === id));
   return plan.constraints
-    .filter(({ objectionOf }) => own.every((one) => objectionOf(sourceOf(one)) === undefined))
+    .filter((constraint) => workloads.every((workload) => objectionIn(workload, id, constraint) === undefined))
     .map(({ name }) => name);
 }
 
@@ -190,10 +196,10 @@ export function whyNothing(workload: WorkloadAnswers, problem: Problem): string 
 
 /** Who wins on what in one workload: whatever the description says that less or more of is better. */
 export function contestsOf(workload: WorkloadAnswers, problem: Problem): Contest[] {
-  const rates = [bogoOpsMetric, ...problem.rates.map(({ metric }) => metric)].map(
-    (metric): Question<VariantAnswers> => ({
+  const rates = [{ metric: bogoOpsMetric, unit: "ops/s" }, ...problem.rates].map(
+    ({ metric, unit }): Question<VariantAnswers> => ({
       question: headOf(metric),
-      unit: "",
+      unit: unit === "bytes/s" ? "bytes" : unit,
       exact: false,
       better: "higher",
       value: (one) => rateOf(one, metric)?.perSecond,
