@@ -66,6 +66,7 @@ type BinaryenOptions = {
   setPassArgument(name: string, value: string): void;
   clearPassArguments(): void;
   addPassToSkip(name: string): void;
+  setOptimizeLevel(level: number): void;
   clearPassesToSkip(): void;
 };
 
@@ -103,12 +104,24 @@ class NoInlineTransform {
   }
 }
 
+/**
+ * How much asyncify itself optimises. Said for each module: it is a setting of the process, left behind by the module before.
+ * Frames of the checked form are part of a state, so values that nobody needs any more are not to be in them; otherwise it
+ * is not worth its time.
+ */
+const asyncifyLevels: Readonly<Record<Exclude<Suspension, "none">, number>> = {
+  "by its host": 0,
+  "by the simulator's core": 0,
+  "by the checker's core": 1,
+};
+
 /** Adds Binaryen's asyncify, limited to the imports that may suspend; the command line has no way to say so. */
-function asyncifyTransform(suspension: Suspension): unknown {
+function asyncifyTransform(suspension: Exclude<Suspension, "none">): unknown {
   return class {
     declare binaryen: BinaryenOptions;
 
     afterCompile(module: { runPasses(passes: string[]): void }): void {
+      this.binaryen.setOptimizeLevel(asyncifyLevels[suspension]);
       this.binaryen.setPassArgument("asyncify-imports", suspendingImports[suspension].join(","));
       // The core's instance has the two globals for the instances of all CPUs.
       if (suspension !== "by its host") this.binaryen.setPassArgument("asyncify-import-globals", "1");
@@ -171,6 +184,7 @@ function contentKey(source: ModuleSource, flags: readonly string[]): string {
   add("variantFile", source.variantFile === undefined ? "" : path.basename(source.variantFile));
   const suspension = suspensionOf(source);
   const parts: unknown[] = [source.entry ?? "harness", neverInlined, suspendingImports[suspension]];
+  if (suspension !== "none") parts.push(asyncifyLevels[suspension]);
   if (suspension === "by the checker's core") parts.push(mergingPass);
   add("entry", JSON.stringify(parts));
   const folders = ["", "machine", "sync", "slab", source.problem].map((folder) => path.join(kernelFolder, folder));

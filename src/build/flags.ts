@@ -14,8 +14,7 @@ export type Constants = Readonly<Record<string, number>>;
 
 /**
  * How much the compiler optimises. Where the host performs every operation nobody times the code, and what V8 makes of it is
- * as fast: without, it compiles in a tenth of the time. The checked form keeps its frames small, for they are part of a
- * state: without any, there are some percent more of them.
+ * as fast: without, it compiles in a tenth of the time.
  */
 const optimisation: Readonly<Record<MachineForm, string>> = {
   native: "-O3",
@@ -23,7 +22,7 @@ const optimisation: Readonly<Record<MachineForm, string>> = {
   profiled: "-O3",
   traced: "-O0",
   simulated: "-O0",
-  checked: "-O1",
+  checked: "-O0",
 };
 
 /**

@@ -4,6 +4,6 @@ import { describeMutants } from "./caught.ts";
 
 describeMutants("memcg-iterator", {
   shown: ["dead-count-fresh-sequence"],
-  byCommand: [],
+  byCommand: ["wipe-nothing"],
   unreduced: ["wipe-without-ancestors", "dead-count-stored-first"],
 });
