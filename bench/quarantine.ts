@@ -104,12 +104,12 @@ export const quarantine: Suite = {
       name: "libvirt-teardown",
       question: "How long does it take to shut down virtual machines whose caches are mostly empty?",
       scales: {
-        quick: { guests: 6, "quarantine-bytes": 16 * mebibyte, "churn-cycles": 40 },
+        quick: { guests: 3, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 20 },
         standard: { guests: 46, "quarantine-bytes": 64 * mebibyte, "churn-cycles": 100 },
         full: { guests: 46, "quarantine-bytes": 3_646_449_664, "churn-cycles": 200, fill: 1.05 },
       },
       lesser: {
-        counted: { guests: 1, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 8 },
+        counted: { guests: 1, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 4 },
         instrumented: { guests: 1, "churn-cycles": 8, drain: 0 },
       },
       simulated: {
@@ -122,7 +122,7 @@ export const quarantine: Suite = {
         native: { guests: 2, "churn-cycles": 0, drain: 0 },
         exact: { guests: 2, "churn-cycles": 0, drain: 0 },
         nativeBytes: {
-          quick: [8 * mebibyte, 16 * mebibyte, 32 * mebibyte],
+          quick: [4 * mebibyte, 8 * mebibyte, 16 * mebibyte],
           standard: [16 * mebibyte, 32 * mebibyte, 64 * mebibyte, 128 * mebibyte, 256 * mebibyte],
           full: [64 * mebibyte, 256 * mebibyte, 1024 * mebibyte, 2048 * mebibyte],
         },
@@ -137,12 +137,12 @@ export const quarantine: Suite = {
       name: "cgroups-4000",
       question: "What does it cost to create, use and remove thousands of cgroups?",
       scales: {
-        quick: { cgroups: 16, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 40 },
+        quick: { cgroups: 8, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 20 },
         standard: { cgroups: 400, "quarantine-bytes": 32 * mebibyte, "churn-cycles": 100 },
         full: { "quarantine-bytes": 1024 * mebibyte },
       },
       lesser: {
-        counted: { cgroups: 4, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 8 },
+        counted: { cgroups: 3, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 4 },
         instrumented: { cgroups: 8, "churn-cycles": 8 },
       },
       simulated: {
@@ -155,11 +155,11 @@ export const quarantine: Suite = {
       name: "stress-ng-ramfs",
       question: "What does the quarantine cost where no cache is ever destroyed?",
       scales: {
-        quick: { "bogo-ops": 400, "quarantine-bytes": 8 * mebibyte },
+        quick: { "bogo-ops": 200, "quarantine-bytes": 4 * mebibyte },
         standard: { "bogo-ops": 2000, "quarantine-bytes": 128 * mebibyte },
         full: { "bogo-ops": 10_000, "quarantine-bytes": 1024 * mebibyte },
       },
-      lesser: { counted: { "bogo-ops": 40, "quarantine-bytes": 4 * mebibyte }, instrumented: { "bogo-ops": 50 } },
+      lesser: { counted: { "bogo-ops": 20, "quarantine-bytes": 2 * mebibyte }, instrumented: { "bogo-ops": 50 } },
       simulated: {
         quick: { parameters: { "bogo-ops": 20, "quarantine-bytes": 2 * mebibyte } },
         standard: { parameters: { "bogo-ops": 200, "quarantine-bytes": 8 * mebibyte } },

@@ -91,7 +91,7 @@ export const shrinker: Suite = {
         full: { parameters: {}, virtualMs: 2000 },
       },
       fixedTime: {
-        quick: { slices: 8, sliceMs: 100 },
+        quick: { slices: 8, sliceMs: 50 },
         standard: { slices: 12, sliceMs: 500 },
         full: { slices: 12, sliceMs: 5000 },
       },
@@ -106,7 +106,7 @@ export const shrinker: Suite = {
       },
       lesser: {
         // A sample a millisecond: enough passes for some hundred.
-        profiled: { cgroups: 400, reclaimers: 96, "reclaim-passes": 390 },
+        profiled: { cgroups: 400, reclaimers: 48, "reclaim-passes": 195 },
         counted: { cgroups: 130, reclaimers: 2, "reclaim-passes": 13 },
       },
       // Settled: else nearly all time would go into the callbacks that the growth of the maps has asked for.
@@ -131,7 +131,7 @@ export const shrinker: Suite = {
         full: { parameters: { mounters: 16, reclaimers: 80 }, virtualMs: 100 },
       },
       fixedTime: {
-        quick: { slices: 8, sliceMs: 100 },
+        quick: { slices: 8, sliceMs: 50 },
         standard: { slices: 12, sliceMs: 500 },
         full: { slices: 12, sliceMs: 5000 },
       },

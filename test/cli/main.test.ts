@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { suites } from "../../bench/index.ts";
 import { packageRoot } from "../../src/package-root.ts";
 import { call, complaints, file, newOut, savedWorkload, set, smallest, teardown } from "./program.ts";
 
@@ -119,7 +120,7 @@ describe("bad input gives exit code 2, one line that says what is wrong, and lea
     [
       "a variant of one problem with a workload of the other",
       () => ["--variant", "hash-buckets", "--workload", "container-start"],
-      "no problem of quarantine, shrinker knows both the variants and the workloads",
+      `no problem of ${suites.map(({ problem }) => problem).join(", ")} knows both the variants and the workloads`,
     ],
     [
       "a workload that the problem refuses",

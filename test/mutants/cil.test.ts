@@ -4,6 +4,6 @@ import { describeMutants } from "./caught.ts";
 
 describeMutants("cil", {
   shown: ["cil-publishes-late", "cil-frees-under-lock"],
-  byCommand: ["cil-push-keeps-active"],
+  byCommand: ["cil-counts-twice"],
   unreduced: ["cil-frees-under-lock", "cil-counts-twice"],
 });

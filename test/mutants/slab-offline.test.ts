@@ -4,6 +4,6 @@ import { describeMutants } from "./caught.ts";
 
 describeMutants("slab-offline", {
   shown: ["offline-waits-before-the-mark", "statistics-after-the-free"],
-  byCommand: [],
+  byCommand: ["no-drain"],
   unreduced: ["offline-does-not-wait", "no-drain", "list-not-spliced"],
 });

@@ -66,6 +66,9 @@ export interface WorkloadAnswers {
 /** Name of a described rate or cost of all CPUs together. */
 export const bogoOpsMetric = "bogo-ops-per-s";
 
+/** Name of the time of all rounds together, of a workload whose chunks are run once. */
+export const timeMetric = "time-ns";
+
 /** A distribution of a stage; quantiles that too few durations cannot have are null. */
 export function latencyOf(rows: VariantRows, stage: string, metric: string): Latency | null {
   const histogram = rows.distribution(stage, metric);
@@ -101,6 +104,7 @@ function answersOf(
   problem: Problem,
   rows: VariantRows,
   reference: VariantRows,
+  isSliced: boolean,
   who: Pick<VariantAnswers, "role" | "isVoid">,
 ): VariantAnswers {
   const rate = (metric: string): Rate | null => {
@@ -126,6 +130,9 @@ function answersOf(
     costs: present((problem.costs ?? []).map(({ metric }) => [metric, medianOf(metric)])),
     totals: new Map([
       ...rows.single("timed"),
+      ...(isSliced || rows.series("timed", "round-ns").size === 0
+        ? []
+        : [[timeMetric, sum(rows.values("timed", "round-ns"))] as const]),
       ...present(courses.map(([metric, series]) => [metric, lastOf(series)] as const)),
     ]),
     courses: new Map(courses),
@@ -141,7 +148,12 @@ function answerWorkload(workload: WorkloadRows, problem: Problem, roles: Roles):
     const rows = workload.variants.get(id);
     if (rows === undefined) return [];
     const role: Role = id === roles.reference ? "reference" : id === roles.floor ? "floor" : "";
-    return [answersOf(id, problem, rows, reference, { role, isVoid: roles.voids?.has(id) ?? false })];
+    return [
+      answersOf(id, problem, rows, reference, workload.isSliced("timed"), {
+        role,
+        isVoid: roles.voids?.has(id) ?? false,
+      }),
+    ];
   });
   return {
     name: workload.name,

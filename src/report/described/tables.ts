@@ -6,7 +6,7 @@ import { formatNs, formatNumber, formatPercent, formatRatio, ratioOf } from "../
 import type { Rate } from "../net-time.ts";
 import { breaksCell } from "../part.ts";
 import { formatPairedRatio, type Table, variantCell, withoutEmptyColumns } from "../tables.ts";
-import { bogoOpsMetric, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
+import { bogoOpsMetric, timeMetric, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import { formatOf, headOf, metricOf } from "./names.ts";
 import type { Plan } from "./plan.ts";
 import { chooseFor, contestsOf, measureOf, sourceOf, unmeasuredOf, violationsOf } from "./verdict.ts";
@@ -154,7 +154,7 @@ function measureText(workload: WorkloadAnswers, problem: Problem, variant: Varia
     rate == null
       ? formatRatio(ratioOf(value, base === undefined ? null : sourceOf(base).value(metric)))
       : formatPairedRatio(rate.ratio);
-  return [formatOf(metricOf(problem, metric)?.unit ?? "")(value), ratio];
+  return [formatOf(metric === timeMetric ? "ns" : (metricOf(problem, metric)?.unit ?? ""))(value), ratio];
 }
 
 /** The short table of the terminal. */

@@ -9,7 +9,7 @@ import { compareRates, type Rate } from "../net-time.ts";
 import { incompleteText } from "../part.ts";
 import { simulated, type VariantRows } from "../rows.ts";
 import type { Judge } from "../simulator/view.ts";
-import { bogoOpsMetric, latencyOf, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
+import { bogoOpsMetric, latencyOf, timeMetric, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import { headOf, metricOf } from "./names.ts";
 import type { Constraint, Plan, Source } from "./plan.ts";
 
@@ -81,15 +81,24 @@ export interface Measure {
   readonly better: Exclude<Better, "">;
 }
 
-/** The first of the description's ranking that anybody has; null when nobody has any. */
-export function measureOf(workload: WorkloadAnswers, problem: Problem): Measure | null {
+/** The whole time of a workload whose chunks are run once: what is left to go by where nothing else differs. */
+const time: Measure = { metric: timeMetric, name: "time", better: "lower" };
+
+/** Those of the description's ranking that anybody has, the foremost first, and the time of the whole workload. */
+export function measuresOf(workload: WorkloadAnswers, problem: Problem): Measure[] {
   const ranking = problem.ranking ?? [bogoOpsMetric, ...problem.rates.map(({ metric }) => metric)];
-  for (const metric of ranking) {
+  const isHad = (metric: string): boolean =>
+    workload.variants.some((one) => one.role !== "floor" && (sourceOf(one).value(metric) ?? 0) > 0);
+  const known = ranking.flatMap((metric): Measure[] => {
     const better = metric === bogoOpsMetric ? "higher" : metricOf(problem, metric)?.better;
-    const isHad = workload.variants.some((one) => one.role !== "floor" && (sourceOf(one).value(metric) ?? 0) > 0);
-    if (isHad && better !== undefined && better !== "") return { metric, name: headOf(metric), better };
-  }
-  return null;
+    return better === undefined || better === "" ? [] : [{ metric, name: headOf(metric), better }];
+  });
+  return [...known, time].filter(({ metric }) => isHad(metric));
+}
+
+/** What a workload is judged by first; null when nobody has anything. */
+export function measureOf(workload: WorkloadAnswers, problem: Problem): Measure | null {
+  return measuresOf(workload, problem)[0] ?? null;
 }
 
 /** A variant with the number that a workload is judged by. */
@@ -131,8 +140,9 @@ export interface Choice {
 }
 
 /**
- * What to choose for a workload: of the variants that break no constraint, the best by its measure; the reference, where
- * it is among those that are not told from the best. Null where {@link whyNothing} says why.
+ * What to choose for a workload: of the variants that break no constraint, the best by its first measure; of those that this
+ * does not tell apart, the best by the next one, and so on. The reference, where it is among those that are left at the end.
+ * Null where {@link whyNothing} says why.
  */
 export function chooseFor(
   workload: WorkloadAnswers,
@@ -140,17 +150,31 @@ export function chooseFor(
   plan: Plan,
   all: readonly WorkloadAnswers[],
 ): Choice | null {
-  const measure = measureOf(workload, problem);
+  const measures = measuresOf(workload, problem);
   const reference = workload.variants.find(({ role }) => role === "reference");
-  if (workload.isIncomplete || measure === null || reference === undefined || reference.isVoid) return null;
-  const ranked = rankedOf(workload, measure);
-  const fit = ranked.filter(({ variant }) => violationsOf(variant.id, plan, all).length === 0);
-  const [best] = fit;
-  if (ranked.length < 2 || best === undefined) return null;
-  const alike = fit.filter((one) => !isWorse(one, best, measure));
-  const chosen = alike.find(({ variant }) => variant === reference) ?? best;
-  const others = alike.filter((one) => one !== chosen).map(({ variant }) => `\`${variant.id}\``);
-  const texts = [comparisonText(chosen, ranked, reference, measure)];
+  const [first] = measures;
+  if (workload.isIncomplete || first === undefined || reference === undefined || reference.isVoid) return null;
+  const everybody = rankedOf(workload, first);
+  let left = everybody.filter(({ variant }) => violationsOf(variant.id, plan, all).length === 0);
+  if (everybody.length < 2 || left.length === 0) return null;
+  /** What told variants apart, in turn, and among which. */
+  let deciding: { readonly measure: Measure; readonly among: readonly Ranked[] } = { measure: first, among: everybody };
+  for (const measure of measures) {
+    const ranked = rankedOf(workload, measure);
+    const fit = ranked.filter(({ variant }) => left.some((one) => one.variant === variant));
+    const [best] = fit;
+    if (best === undefined) continue;
+    const alike = fit.filter((one) => !isWorse(one, best, measure));
+    if (measure === first || alike.length < left.length) deciding = { measure, among: ranked };
+    left = alike;
+    if (left.length === 1) break;
+  }
+  const chosen = left.find(({ variant }) => variant === reference) ?? (left[0] as Ranked);
+  const others = left.filter((one) => one !== chosen).map(({ variant }) => `\`${variant.id}\``);
+  const { measure, among } = deciding;
+  const own = among.find(({ variant }) => variant === chosen.variant) ?? chosen;
+  const texts = [comparisonText(own, among, reference, measure)];
+  if (measure !== first) texts.push(`level with others by ${first.name}`);
   if (others.length > 0) texts.push(`not separated from it: ${others.join(", ")}`);
   const broken = violationsOf(reference.id, plan, all).map(({ constraint }) => constraint);
   if (broken.length > 0) texts.push(`the reference breaks: ${broken.join(", ")}`);

@@ -86,6 +86,19 @@ describe("the choice", () => {
     expect(chooseFor(all[0]!, memcgIterator, plan, all)?.reason).toContain("2× the reference's bogo-ops/s");
   });
 
+  test("goes by the next measure where the one before does not tell variants apart, and by time at last", () => {
+    const ranked = { ...memcgIterator, ranking: ["restarts", "pinned-cgroups"] };
+    const free = { constraints: [], overview: [] };
+    const made = (variant: string, pinned: number, ns: number): MeasuredRow[] =>
+      timed(variant, { restarts: [7], "pinned-cgroups": [pinned], "round-ns": [ns, ns] });
+    const own = [...made(reference, 9, 1e6), ...made("weak-position", 2, 4e6), ...made("pinned-position", 2, 1e6)];
+    const [one] = answerAll(collect(own, reference), ranked, subject);
+    const choice = chooseFor(one!, ranked, free, [one!]);
+    expect(choice?.id).toBe("pinned-position");
+    expect(choice?.reason).toContain("the least time");
+    expect(choice?.reason).toContain("level with others by restarts");
+  });
+
   test("is none where the reference is void or the run was stopped", () => {
     const void_ = answers({ voids: new Set([reference]) });
     expect(chooseFor(void_[0]!, memcgIterator, plan, void_)).toBeNull();
