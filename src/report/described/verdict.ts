@@ -112,12 +112,13 @@ interface Ranked {
 const unpairedTieRatio = 1.5;
 
 /** Whether one is worse than another, by the rounds that both have where there are any. */
-function isWorse(one: Ranked, best: Ranked, { better }: Measure): boolean {
+function isWorse(one: Ranked, best: Ranked, { metric, better }: Measure): boolean {
   const paired = one.rate === null || best.rate === null ? null : compareRates(one.rate.rounds, best.rate.rounds);
   if (paired !== null) {
     return paired.high === null ? paired.ratio * unpairedTieRatio < 1 : paired.high < 1 && paired.ratio * tieRatio < 1;
   }
-  const least = one.rate === null ? tieRatio : unpairedTieRatio;
+  const isCounted = one.rate === null && metric !== timeMetric;
+  const least = isCounted ? tieRatio : unpairedTieRatio;
   return better === "higher" ? one.value * least < best.value : one.value > best.value * least;
 }
 
