@@ -109,7 +109,7 @@ export const quarantine: Suite = {
         full: { guests: 46, "quarantine-bytes": 3_646_449_664, "churn-cycles": 200, fill: 1.05 },
       },
       lesser: {
-        counted: { guests: 1, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 4 },
+        counted: { guests: 1, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 8 },
         instrumented: { guests: 1, "churn-cycles": 8, drain: 0 },
       },
       simulated: {

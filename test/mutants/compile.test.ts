@@ -161,7 +161,9 @@ describe("mutants", () => {
     }
   });
 
-  test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s", async (_name, mutant) => {
+  // Those of cil wait for ever in one thread where what they leave out would have gone on.
+  const performed = mutants.filter(({ problem }) => Object.hasOwn(run, problem));
+  test.each(performed.map((mutant) => [mutant.name, mutant] as const))("%s", async (_name, mutant) => {
     const { isSequential = false, reachable } = mutant;
     const expected = await resultOf(mutant, "base");
     const found = await resultOf(mutant, "fault");

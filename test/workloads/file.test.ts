@@ -164,7 +164,7 @@ test.each<[string, Workload, string]>([
   ],
   ["an LRU add to nothing", handmade({}, cgroup, [events.kindLruAdd, 0, 0, 1]), "superblock 0 is not mounted"],
   ["a priority of 13", handmade({}, cgroup, [events.kindReclaimPass, 0, 0, 13]), "field 'a': priority 13 is above 12"],
-  ["a huge node", handmade({}, cgroup, [events.kindReclaimPass, 0, 0, 0, 2 ** 40]), "field 'b': node 1099511627776"],
+  ["a huge node", handmade({}, cgroup, [events.kindReclaimPass, 0, 0, 0, 2 ** 31]), "field 'b': node 2147483648"],
   ["an item too many", handmade({}, cgroup, [events.kindTransactionItem, 1]), "field 'object': index 1"],
   ["a CPU too many", handmade({}, cgroup, [events.kindCpuOffline, 0, 0, 8192]), "field 'a': CPU 8192"],
   ["limits beyond the events", handmade({ objects: 4_000_000_000 }, cgroup), "field 'limits.objects': 4000000000"],
