@@ -1,5 +1,6 @@
 // On how many CPUs something was measured, in words.
 
+import { formatNumber } from "./format.ts";
 import type { SimulatedSummary } from "./part.ts";
 import type { CpuUse } from "./rows.ts";
 
@@ -39,4 +40,15 @@ export function formatCase(use: CpuUse, parameters: string): string {
 export function oversubscribedText({ cpus, isOversubscribed }: CpuUse): string {
   if (!isOversubscribed) return "";
   return `> **Oversubscribed:** ${formatCpus(cpus)}, more than the machine has cores for them. Threads took turns, so latencies hold waits for a core, and whoever holds a lock may have lost its core meanwhile.`;
+}
+
+/** Where a stage was measured: `2 CPUs, cgroups=500`. */
+export function placeOf(use: CpuUse, parameters: string): string {
+  return `${formatCpus(use.cpus)}${parameters === "" ? "" : `, \`${parameters}\``}`;
+}
+
+/** What it means that tasks take turns; empty where each has a CPU to itself, or nobody knows. */
+export function turnsText(tasks: number | null, { cpus: [cpus] }: CpuUse): string {
+  if (tasks === null || cpus === undefined || tasks <= cpus) return "";
+  return `${formatNumber(tasks)} tasks share ${formatCpus([cpus])} and take turns: a task that sleeps holds up the others of its CPU, so what waits costs more here than in a kernel, which would run another task.`;
 }

@@ -50,3 +50,8 @@ export function ratioOf(value: number | null | undefined, base: number | null | 
   if (value === null || value === undefined || base === null || base === undefined || base === 0) return null;
   return value / base;
 }
+
+/** A text with a capital at its beginning. */
+export function capitalised(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}

@@ -3,20 +3,11 @@
 
 import { median, sum } from "simple-statistics";
 import type { Problem } from "../../problems/index.ts";
+import { type Latency, latencyOf } from "../latency.ts";
 import { type Rate, type Rounds, rateOf } from "../net-time.ts";
 import type { Roles } from "../part.ts";
 import { type CpuUse, type ProblemRows, type Series, VariantRows, type WorkloadRows } from "../rows.ts";
 import type { Role } from "../tables.ts";
-
-/** Distribution of the time that an operation took. */
-export interface Latency {
-  readonly count: number;
-  readonly p50Ns: number;
-  /** Null with too few durations to have one. */
-  readonly p99Ns: number | null;
-  readonly p999Ns: number | null;
-  readonly maxNs: number;
-}
 
 /** Where a sampled build spent its time. */
 export interface Profile {
@@ -68,20 +59,6 @@ export const bogoOpsMetric = "bogo-ops-per-s";
 
 /** Name of the time of all rounds together, of a workload whose chunks are run once. */
 export const timeMetric = "time-ns";
-
-/** A distribution of a stage; quantiles that too few durations cannot have are null. */
-export function latencyOf(rows: VariantRows, stage: string, metric: string): Latency | null {
-  const histogram = rows.distribution(stage, metric);
-  if (histogram === null) return null;
-  const { count } = histogram;
-  return {
-    count,
-    p50Ns: histogram.quantile(0.5)!,
-    p99Ns: count < 100 ? null : histogram.quantile(0.99),
-    p999Ns: count < 1000 ? null : histogram.quantile(0.999),
-    maxNs: histogram.max!,
-  };
-}
 
 function profileOf(rows: VariantRows): Profile | null {
   const samples = rows.labelled("profiled", "profile-samples");

@@ -3,11 +3,11 @@
 
 import type { Problem } from "../../problems/index.ts";
 import { reporterOf, headOf as workloadHead } from "../compose.ts";
-import { formatCase, formatCpus, oversubscribedText } from "../cpus.ts";
-import { formatNs } from "../format.ts";
+import { formatCase, oversubscribedText, placeOf, turnsText } from "../cpus.ts";
+import { capitalised, formatNs } from "../format.ts";
 import { renderTable } from "../markdown.ts";
 import { type Answered, faultsOf, type Reporter, type Subject, uniteCpuUses, voidsText } from "../part.ts";
-import type { CpuUse, ProblemRows } from "../rows.ts";
+import type { ProblemRows } from "../rows.ts";
 import { describedView } from "../simulator/described.ts";
 import type { View } from "../simulator/view.ts";
 import type { Table } from "../tables.ts";
@@ -15,7 +15,7 @@ import { renderFitting, wrapText } from "../terminal.ts";
 import { answerAll, type WorkloadAnswers } from "./answers.ts";
 import { headOf } from "./names.ts";
 import { overTimeMarkdown, toldMarkdown } from "./over-time.ts";
-import type { Plan } from "./plan.ts";
+import { type Plan, toldSection } from "./plan.ts";
 import {
   constraintTable,
   contestTable,
@@ -34,33 +34,9 @@ function withTable(head: string, table: Table | null, ...before: readonly string
   return [head, "", ...before.filter((text) => text !== "").flatMap((text) => [text, ""]), renderTable(table), ""];
 }
 
-/** Where a stage was measured: `2 CPUs, cgroups=500`. */
-function where(use: CpuUse, parameters: string): string {
-  return `${formatCpus(use.cpus)}${parameters === "" ? "" : `, \`${parameters}\``}`;
-}
-
-/** What it means that tasks take turns; empty where each has a CPU to itself, or nobody knows. */
-function turnsText({ tasks, timedOn }: WorkloadAnswers): string {
-  const cpus = timedOn.cpus[0];
-  if (tasks === null || cpus === undefined || tasks <= cpus) return "";
-  return `${tasks} tasks share ${formatCpus([cpus])} and take turns: a task that sleeps holds up the others of its CPU, so what waits costs more here than in a kernel, which would run another task.`;
-}
-
-function capitalised(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
-}
-
 /** Legend of metrics, from the description. */
 function legend(metrics: readonly { readonly metric: string; readonly meaning: string }[]): string {
   return metrics.map(({ metric, meaning }) => `_${headOf(metric)}_: ${meaning}`).join(". ");
-}
-
-function toldSection({ variants }: WorkloadAnswers, { told = () => null }: Plan): string[] {
-  const lines = variants.flatMap((one) => {
-    const text = told(sourceOf(one));
-    return text === null ? [] : [`- \`${one.id}\`: ${text}.`];
-  });
-  return lines.length === 0 ? [] : ["### What was seen (native)", "", ...lines, ""];
 }
 
 function timedSections(workload: WorkloadAnswers, problem: Problem): string[] {
@@ -75,8 +51,8 @@ function timedSections(workload: WorkloadAnswers, problem: Problem): string[] {
     ...withTable(
       "### Throughput (native)",
       throughputTable(workload, problem),
-      `What all CPUs together got done (${where(timedOn, parameters.timed)}): the median of up to ten blocks of rounds, and its interval. A ratio is the median of the blocks' ratios to the reference. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perOp}`,
-      turnsText(workload),
+      `What all CPUs together got done (${placeOf(timedOn, parameters.timed)}): the median of up to ten blocks of rounds, and its interval. A ratio is the median of the blocks' ratios to the reference. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perOp}`,
+      turnsText(workload.tasks, workload.timedOn),
     ),
     ...problem.durations.flatMap(({ metric, meaning }) =>
       withTable(`### Time of ${headOf(metric)} (native)`, latencyTable(workload, metric), `${capitalised(meaning)}.`),
@@ -84,7 +60,7 @@ function timedSections(workload: WorkloadAnswers, problem: Problem): string[] {
     ...withTable(
       "### What happened (native)",
       countTable(workload, problem),
-      `Totals and states of the timed run (${where(timedOn, parameters.timed)}); ratios to the reference in brackets. In runs of fixed time a fast variant has more of everything. ${legend(counted)}.`,
+      `Totals and states of the timed run (${placeOf(timedOn, parameters.timed)}); ratios to the reference in brackets. In runs of fixed time a fast variant has more of everything. ${legend(counted)}.`,
     ),
   ];
 }
@@ -111,17 +87,21 @@ function section(
       contests.length === 1 ? null : contests,
       "Times, rates and sampled counts are of this machine and one run; those within a tenth of the best share the place. Constraints play no part. Ratios are to the reference.",
     ),
-    ...toldSection(workload, plan),
+    ...toldSection(
+      "### What was seen (native)",
+      workload.variants.map((one) => ({ id: one.id, numbers: sourceOf(one) })),
+      plan,
+    ),
     ...timedSections(workload, problem),
     ...withTable(
       "### Where the time goes (sampled)",
       symbolTable(workload),
-      `The first functions of each variant, as \`perf top\` would show them, in shares of the samples that found a CPU at work (${where(profiledOn, parameters.profiled)}).`,
+      `The first functions of each variant, as \`perf top\` would show them, in shares of the samples that found a CPU at work (${placeOf(profiledOn, parameters.profiled)}).`,
     ),
     ...withTable(
       "### What operations cost (exact)",
       operationTable(workload, problem),
-      `Counted on ${where(countedOn, parameters.counted)}, means per call. Shared writes are stores and locked operations on lines that calls on other CPUs touch, too; _slept_ is virtual time.`,
+      `Counted on ${placeOf(countedOn, parameters.counted)}, means per call. Shared writes are stores and locked operations on lines that calls on other CPUs touch, too; _slept_ is virtual time.`,
     ),
     ...(parameters.timed === "" ? [] : [`Parameters of the timed run: \`${parameters.timed}\`.`, ""]),
   ].join("\n");

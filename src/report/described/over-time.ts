@@ -2,12 +2,12 @@
 
 import type { Problem } from "../../problems/index.ts";
 import { virtualName } from "../../records/metrics.ts";
-import { formatNs, formatNumber } from "../format.ts";
+import { capitalised, formatNs, formatNumber } from "../format.ts";
 import { renderTable } from "../markdown.ts";
 import { type SimulatedCase, type SimulatedRows, simulated } from "../rows.ts";
 import type { Table } from "../tables.ts";
 import { formatOf, headOf } from "./names.ts";
-import type { Plan } from "./plan.ts";
+import { type Plan, toldSection } from "./plan.ts";
 import { virtualSource } from "./verdict.ts";
 
 /** Metric of the virtual time at which a measured round ended, since the measured part began. */
@@ -64,13 +64,10 @@ function mainCases(rows: SimulatedRows, workload: string): { readonly place: str
 }
 
 /** What the simulated numbers of each variant add up to, in words; empty where there is nothing to tell. */
-export function toldMarkdown(rows: SimulatedRows, workload: string, { told = () => null }: Plan): string {
+export function toldMarkdown(rows: SimulatedRows, workload: string, plan: Plan): string {
   const { place, cases } = mainCases(rows, workload);
-  const lines = cases.flatMap(({ variant, rows: own }) => {
-    const text = told(virtualSource(own));
-    return text === null ? [] : [`- \`${variant}\`: ${text}.`];
-  });
-  return lines.length === 0 ? "" : [`### What was seen (simulated, ${place})`, "", ...lines, ""].join("\n");
+  const variants = cases.map((one) => ({ id: one.variant, numbers: virtualSource(one.rows) }));
+  return toldSection(`### What was seen (simulated, ${place})`, variants, plan).join("\n");
 }
 
 /** Sections with a curve for each gauge of the problem that is read after each round; empty where there is none. */
@@ -81,7 +78,7 @@ export function overTimeMarkdown(rows: SimulatedRows, workload: string, problem:
     .flatMap(({ metric, unit, meaning }) => {
       const table = curveTable(cases, metric, unit);
       if (table === null) return [];
-      const text = `${meaning.slice(0, 1).toUpperCase()}${meaning.slice(1)}, after measured rounds, whose virtual times head the columns (${place}). The last column is the growth in the second half of the rounds over that in the first: about 1 is growth at a steady pace, about 0 has come to rest.`;
+      const text = `${capitalised(meaning)}, after measured rounds, whose virtual times head the columns (${place}). The last column is the growth in the second half of the rounds over that in the first: about 1 is growth at a steady pace, about 0 has come to rest.`;
       return [`### ${headOf(metric)} over time (simulated)`, "", text, "", renderTable(table), ""];
     })
     .join("\n");

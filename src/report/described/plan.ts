@@ -1,6 +1,6 @@
 // What a described problem adds to its description for a report: what no variant should do, and what to show first.
 
-import type { Latency } from "./answers.ts";
+import type { Latency } from "../latency.ts";
 
 /** A variant's numbers on one instrument, under their native names. Null where it has none. */
 export interface Source {
@@ -49,4 +49,17 @@ export function atMost(
       return value > most ? broken(value) : null;
     },
   };
+}
+
+/** What the numbers of variants add up to, in words, under a heading; empty where there is nothing to tell. */
+export function toldSection(
+  head: string,
+  variants: readonly { readonly id: string; readonly numbers: Source }[],
+  { told = () => null }: Plan,
+): string[] {
+  const lines = variants.flatMap(({ id, numbers }) => {
+    const text = told(numbers);
+    return text === null ? [] : [`- \`${id}\`: ${text}.`];
+  });
+  return lines.length === 0 ? [] : [head, "", ...lines, ""];
 }

@@ -5,11 +5,12 @@ import type { Better } from "../../problems/problem.ts";
 import { virtualName } from "../../records/metrics.ts";
 import { type Contest, holdContests, type Question, tieRatio } from "../contests.ts";
 import { formatRatio, ratioOf } from "../format.ts";
+import { latencyOf } from "../latency.ts";
 import { compareRates, type Rate } from "../net-time.ts";
 import { incompleteText } from "../part.ts";
 import { simulated, type VariantRows } from "../rows.ts";
 import type { Judge } from "../simulator/view.ts";
-import { bogoOpsMetric, latencyOf, timeMetric, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
+import { bogoOpsMetric, timeMetric, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import { headOf, metricOf } from "./names.ts";
 import type { Constraint, Plan, Source } from "./plan.ts";
 

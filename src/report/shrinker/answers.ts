@@ -1,20 +1,11 @@
 // From the rows of the shrinker to the answers that its report gives. Nothing here is measured, and nothing is rounded.
 
 import { median, sum } from "simple-statistics";
+import { type Latency, latencyOf } from "../latency.ts";
 import { type MedianTime, medianNetTime, type Rate, type Rounds, rateOf } from "../net-time.ts";
 import type { Roles } from "../part.ts";
 import { type CpuUse, type ProblemRows, type Series, VariantRows, type WorkloadRows } from "../rows.ts";
 import type { Role } from "../tables.ts";
-
-/** Distribution of the time that callers of an operation waited. */
-export interface Latency {
-  readonly count: number;
-  readonly p50Ns: number;
-  /** Null with too few durations to have one. */
-  readonly p99Ns: number | null;
-  readonly p999Ns: number | null;
-  readonly maxNs: number;
-}
 
 /** Where a sampled build spent its time. */
 export interface Profile {
@@ -115,19 +106,6 @@ const writerLocks = new Set([
 /** Whether a function of a profile is a lock operation. */
 export function isLockOperation(symbol: string): boolean {
   return readerLocks.has(symbol) || writerLocks.has(symbol);
-}
-
-function latencyOf(rows: VariantRows, name: string): Latency | null {
-  const histogram = rows.distribution("timed", name);
-  if (histogram === null) return null;
-  const { count } = histogram;
-  return {
-    count,
-    p50Ns: histogram.quantile(0.5)!,
-    p99Ns: count < 100 ? null : histogram.quantile(0.99),
-    p999Ns: count < 1000 ? null : histogram.quantile(0.999),
-    maxNs: histogram.max!,
-  };
 }
 
 /** Fewer busy samples than this say nothing of shares. */
@@ -240,9 +218,9 @@ function answersOf(
     firstVisitNs:
       role === "floor" || firstVisit === undefined || firstOfFloor === undefined ? null : firstVisit - firstOfFloor,
     callbackNs: visit === null || isApart || !callbacksPerVisit ? null : visit.ns / callbacksPerVisit,
-    register: latencyOf(rows, "register-latency-ns"),
-    unregister: latencyOf(rows, "unregister-latency-ns"),
-    pass: latencyOf(rows, "pass-latency-ns"),
+    register: latencyOf(rows, "timed", "register-latency-ns"),
+    unregister: latencyOf(rows, "timed", "unregister-latency-ns"),
+    pass: latencyOf(rows, "timed", "pass-latency-ns"),
     profile: profileOf(rows),
     totals,
     exact: rows.single("counted"),

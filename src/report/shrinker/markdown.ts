@@ -1,11 +1,11 @@
 // The shrinker's part of a report: the verdict first, then the details of each workload.
 
 import { headOf, reporterOf } from "../compose.ts";
-import { formatCase, formatCpus, oversubscribedText } from "../cpus.ts";
+import { formatCase, oversubscribedText, placeOf, turnsText } from "../cpus.ts";
 import { formatNs, formatNumber } from "../format.ts";
 import { renderTable } from "../markdown.ts";
 import { type Answered, faultsOf, type Subject, uniteCpuUses, voidsText } from "../part.ts";
-import type { CpuUse, ProblemRows } from "../rows.ts";
+import type { ProblemRows } from "../rows.ts";
 import type { Table } from "../tables.ts";
 import { renderFitting, wrapText } from "../terminal.ts";
 import { answerAll, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
@@ -77,13 +77,6 @@ function flatteredText(workload: WorkloadAnswers): string {
   return `Visits that were given up count as visits and took next to no time, which flatters the times per visit of ${listed(flattered)}; the rate without them is that of all, less their share${workload.isChunked ? " of all rounds" : ""}. Verdict and choice go by that rate.`;
 }
 
-/** What it means that tasks take turns; empty where each has a CPU to itself, or nobody knows. */
-function turnsText({ tasks, timedOn }: WorkloadAnswers): string {
-  const cpus = timedOn.cpus[0];
-  if (tasks === null || cpus === undefined || tasks <= cpus) return "";
-  return `${formatNumber(tasks)} tasks share ${formatCpus([cpus])} and take turns: a task that sleeps holds up the others of its CPU, so what waits costs more here than in a kernel, which would run another task.`;
-}
-
 /** What the first round of passes has to do with the numbers. */
 function firstRoundText(workload: WorkloadAnswers): string {
   if (!workload.isChunked) return "";
@@ -115,11 +108,6 @@ function jiffyText(workload: WorkloadAnswers): string {
   const lengths = new Set(workload.variants.flatMap(({ hz }) => (hz === null ? [] : [hz])));
   if (lengths.size === 0) return "";
   return `A jiffy is ${[...lengths].map((hz) => `${formatNs(1e9 / hz)} (HZ=${hz})`).join(" or ")}.`;
-}
-
-/** Where a stage was measured: ` (2 CPUs, \`workers=2\`)`. */
-function where(use: CpuUse, parameters: string): string {
-  return `${formatCpus(use.cpus)}${parameters === "" ? "" : `, \`${parameters}\``}`;
 }
 
 /** Paragraphs, those without text left out. */
@@ -154,10 +142,10 @@ function timedSections(workload: WorkloadAnswers): string[] {
       "### Throughput (native)",
       throughputTable(workload),
       [
-        `What all CPUs together got done (${where(timedOn, parameters.timed)}): the median of up to ten blocks of rounds, and its interval. A ratio is the median of the blocks' ratios to the reference, so it need not be the quotient of two rates. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perVisit}${perOp}`,
+        `What all CPUs together got done (${placeOf(timedOn, parameters.timed)}): the median of up to ten blocks of rounds, and its interval. A ratio is the median of the blocks' ratios to the reference, so it need not be the quotient of two rates. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perVisit}${perOp}`,
         firstRoundText(workload),
       ],
-      [turnsText(workload), flatteredText(workload), published.throughput],
+      [turnsText(workload.tasks, workload.timedOn), flatteredText(workload), published.throughput],
     ),
     ...withTable(
       "### Unregistering a shrinker (native)",
@@ -170,7 +158,7 @@ function timedSections(workload: WorkloadAnswers): string[] {
           jiffyText(workload),
         ),
       ],
-      [turnsText(workload), unregisterText(workload), published.latency],
+      [turnsText(workload.tasks, workload.timedOn), unregisterText(workload), published.latency],
     ),
     ...withTable(
       "### Registering a shrinker (native)",
@@ -181,7 +169,7 @@ function timedSections(workload: WorkloadAnswers): string[] {
           floorText(workload, "register"),
         ),
       ],
-      [turnsText(workload)],
+      [turnsText(workload.tasks, workload.timedOn)],
     ),
     ...withTable(
       "### A reclaim pass (native)",
@@ -192,7 +180,7 @@ function timedSections(workload: WorkloadAnswers): string[] {
           floorText(workload, "pass"),
         ),
       ],
-      [turnsText(workload)],
+      [turnsText(workload.tasks, workload.timedOn)],
     ),
     ...(hasVisits(workload)
       ? withTable("### Reclaim given up (native)", reclaimTable(workload), [
@@ -209,7 +197,7 @@ function profileSections(workload: WorkloadAnswers, isSimulated: boolean): strin
       "### Time in lock operations (sampled)",
       lockTable(workload),
       [
-        `Share of the samples that found a CPU at work (${where(profiledOn, parameters.profiled)}) in operations of locks and of what stands in for them, marked in the next table. A CPU that sleeps is idle: what waits for a grace period costs no share here.`,
+        `Share of the samples that found a CPU at work (${placeOf(profiledOn, parameters.profiled)}) in operations of locks and of what stands in for them, marked in the next table. A CPU that sleeps is idle: what waits for a grace period costs no share here.`,
         oversubscribedText(profiledOn),
       ],
       [publishedFor(workload.name).locks, contentionCaveat(profiledOn.cpus, isSimulated)],
@@ -227,7 +215,7 @@ function countedSections(workload: WorkloadAnswers): string[] {
       "### Read side (exact)",
       readSideTable(workload),
       [
-        `Counted on ${where(countedOn, parameters.counted)}: one visit without the callbacks, which are the harness's. Shared writes are stores and locked operations on lines that visits on other CPUs touch, too; those to shrinkers, and those to the bitmaps and deferred counts of a cgroup, which every variant keeps, stand apart.`,
+        `Counted on ${placeOf(countedOn, parameters.counted)}: one visit without the callbacks, which are the harness's. Shared writes are stores and locked operations on lines that visits on other CPUs touch, too; those to shrinkers, and those to the bitmaps and deferred counts of a cgroup, which every variant keeps, stand apart.`,
       ],
       [sharedWritesText(workload)],
     ),

@@ -2,10 +2,11 @@
 
 import { contestTable as renderContests } from "../contests.ts";
 import { formatBytes, formatNs, formatNumber, formatPercent, formatRatio, ratioOf } from "../format.ts";
+import type { Latency } from "../latency.ts";
 import type { Rate } from "../net-time.ts";
 import { breaksCell } from "../part.ts";
 import { formatPairedRatio, type Table, variantCell, withoutEmptyColumns } from "../tables.ts";
-import { isLockOperation, type Latency, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
+import { isLockOperation, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import {
   chooseFor,
   constraints,

@@ -6,6 +6,7 @@ import { answerAll } from "../../../src/report/described/answers.ts";
 import { reporterOfDescribed } from "../../../src/report/described/markdown.ts";
 import { metricOf } from "../../../src/report/described/names.ts";
 import { paceOf } from "../../../src/report/described/over-time.ts";
+import { toldSection } from "../../../src/report/described/plan.ts";
 import { planOf } from "../../../src/report/described/plans.ts";
 import { chooseFor, contestsOf, measureOf, unmeasuredOf, violationsOf } from "../../../src/report/described/verdict.ts";
 import type { Subject } from "../../../src/report/part.ts";
@@ -168,4 +169,23 @@ test("plans name metrics that their descriptions have", () => {
       expect(known, `${problem.name} ${metric}`).toBeDefined();
     }
   }
+});
+
+test("what the numbers of a deadlock add up to says who waited for whom, and of the others nothing", () => {
+  const numbersOf = (values: Readonly<Record<string, number>>) => ({
+    value: (metric: string) => values[metric] ?? null,
+    latency: () => null,
+  });
+  const hung = { deadlocks: 2, "deadlock-waiter": 4, "deadlock-waiter-holds-lock": 1, "deadlock-pusher": 3 };
+  const variants = [
+    { id: "hangs", numbers: numbersOf({ ...hung, "deadlock-bytes": 65536, "deadlock-at-ns": 120e9 }) },
+    { id: "goes-on", numbers: numbersOf({ deadlocks: 0, "deadlock-waiter": 0 }) },
+  ];
+  const lines = toldSection("### Seen", variants, planOf("cil"));
+  expect(lines).toHaveLength(4);
+  expect(lines[2]).toMatch(
+    /^- `hangs`: deadlocked 2 times\..* task 3 waits for 64 KiB of memory and holds the context lock/,
+  );
+  expect(lines[2]).toContain("task 2 waits for that lock for writing, in order to push");
+  expect(toldSection("### Seen", variants, planOf("memcg-iterator"))).toEqual([]);
 });

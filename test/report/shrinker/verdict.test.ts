@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { Latency } from "../../../src/report/latency.ts";
 import { type Rate, rateOf } from "../../../src/report/net-time.ts";
-import type { Latency, VariantAnswers, WorkloadAnswers } from "../../../src/report/shrinker/answers.ts";
+import type { VariantAnswers, WorkloadAnswers } from "../../../src/report/shrinker/answers.ts";
 import {
   chooseFor,
   constraints,
