@@ -192,7 +192,7 @@ const draining: readonly Mutant[] = [
     files: {
       [drain]: [
         ["    keepNoEmpty(cache);\n", ""],
-        ["import { cpuPartialOf, keepNoEmpty, setCpuPartial,", "import { cpuPartialOf, setCpuPartial,"],
+        ["import { cpuPartialOf, keepNoEmpty, setCpuPartial }", "import { cpuPartialOf, setCpuPartial }"],
       ],
     },
     scenario: "last-free-against-offline",
@@ -206,7 +206,7 @@ const draining: readonly Mutant[] = [
     base: "self-drain",
     description: "what the CPUs have of a cache is not taken from them when its cgroup goes",
     files: {
-      "slab-offline/clone": [["  flush<P>(cache, work, false);\n  return slubShrinkNode", "  return slubShrinkNode"]],
+      "slab-offline/clone": [["  flush<P>(cache, work.index, false);\n", ""]],
     },
     scenario: "fast-free-against-offline",
     model: "sc",

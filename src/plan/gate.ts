@@ -1,0 +1,47 @@
+// What a suite of the native gate says: rows that are timed in pairs, as data.
+
+import type { ParameterValue } from "../workloads/workload.ts";
+
+/** A metric of a row's processes. */
+export interface GateMetric {
+  readonly metric: string;
+  /** Whether a regression of it fails the build; the others are listed as worth a look. */
+  readonly isGated: boolean;
+  /** Smallest share that counts as a difference, where it is more than the general one. */
+  readonly delta?: number;
+}
+
+/** Timed with each variant of the problem's lines, but for the floor and those that share their code with another one. */
+export interface GateRow {
+  readonly problem: string;
+  readonly workload: string;
+  /** What is not named has the workload's default. */
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
+  readonly cpus: number;
+  readonly metrics: readonly GateMetric[];
+  /** Names of variants whose own work does not show in it. @default none */
+  readonly without?: readonly string[];
+}
+
+/** How much worse an exact metric may get. */
+export interface Budget {
+  readonly problem: string;
+  /** Name of the metric; a labelled one with empty brackets stands for all its labels: `accesses-mean[]`. */
+  readonly metric: string;
+  readonly share: number;
+}
+
+export interface Gate {
+  readonly rows: readonly GateRow[];
+  readonly budgets: readonly Budget[];
+}
+
+/** Rounds of a process: with fewer, single neighbours on the machine show. */
+export const gateRounds = 60;
+/** Rounds before these: caches, branch predictors and the clock frequency. */
+export const gateWarmupRounds = 12;
+
+/** Length of a round that is a slice of time. Threads begin and end together, which takes a part of it. */
+export function sliceMsFor(cpus: number): number {
+  return cpus === 1 ? 4 : 6;
+}
