@@ -6,7 +6,7 @@ import { suites } from "../../bench/index.ts";
 import { InputError } from "../errors.ts";
 import type { Suite } from "../plan/suite.ts";
 import { writeJsonFile, writeTextFile } from "../records/atomic-file.ts";
-import { readRecords, recordsFile } from "../records/csv.ts";
+import { readRecords, recordsFile, recordsFileOf } from "../records/csv.ts";
 import { type Run, readRun } from "../records/run-file.ts";
 import type { CheckViolation } from "../report/checked.ts";
 import { renderMarkdown } from "../report/markdown.ts";
@@ -154,5 +154,5 @@ export function showReport(reported: Reported, folder: string, options: { readon
   io.write(`${renderTerminal(parts)}\n`);
   if (run.state === "incomplete") io.write("incomplete: the run was stopped; what is missing is shown as –\n");
   for (const warning of run.warnings) io.write(`warning: ${warning}\n`);
-  io.write(`records ${path.join(folder, recordsFile)}\nreport  ${file}\n`);
+  io.write(`records ${recordsFileOf(path.join(folder, recordsFile))}\nreport  ${file}\n`);
 }

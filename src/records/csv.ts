@@ -8,6 +8,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream";
+import { createGunzip } from "node:zlib";
 import { CsvError, type Info, parse } from "csv-parse";
 import { stringify } from "csv-stringify/sync";
 import { InputError } from "../errors.ts";
@@ -16,6 +17,9 @@ import { type MeasuredRow, recordColumns } from "./record.ts";
 
 /** Name of the table in the folder of its run. Until it is whole it has `.partial` at its end. */
 export const recordsFile = "records.csv";
+
+/** What is at the end of the name of a table that is compressed, as a baseline's. */
+const zippedEnd = ".gz";
 
 /** Rows held before they go to the file: some 200 KB of text. */
 const rowsPerWrite = 1000;
@@ -140,17 +144,25 @@ export class RecordWriter {
   }
 }
 
+/** The file that has a table: itself, or where there is only a compressed one, that. */
+export function recordsFileOf(file: string): string {
+  return !existsSync(file) && existsSync(file + zippedEnd) ? file + zippedEnd : file;
+}
+
 /**
  * Reads a table row by row, in its order, and checks every field. What {@link RecordWriter} wrote comes back equal,
  * except that -0 becomes 0.
  *
- * @throws {InputError} with file, line and column: no such file, wrong columns, wrong number of fields, a number
- *   that is none, a word that is not one of the column's. Rows before it have been yielded by then.
+ * @param table where there is no such file, `<table>.gz` is read
+ * @throws {InputError} with file, line and column: no such file, a damaged gzip, wrong columns, wrong number of fields, a
+ *   number that is none, a word that is not one of the column's. Rows before it have been yielded by then.
  */
-export async function* readRecords(file: string): AsyncGenerator<MeasuredRow> {
+export async function* readRecords(table: string): AsyncGenerator<MeasuredRow> {
+  const file = recordsFileOf(table);
   const parser = parse({ info: true, relax_column_count: true, record_delimiter: ["\n", "\r\n"] });
-  // The loop below receives the error of either stream, and its end closes both.
-  pipeline(createReadStream(file), parser, () => undefined);
+  // The loop below receives the error of any stream, and its end closes all.
+  if (file.endsWith(zippedEnd)) pipeline(createReadStream(file), createGunzip(), parser, () => undefined);
+  else pipeline(createReadStream(file), parser, () => undefined);
   let lines = 0;
   try {
     for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: Info }>) {
@@ -170,6 +182,7 @@ function asInputError(error: unknown, file: string): unknown {
   if (error instanceof CsvError) return new InputError(`${file}:${error.lines}: not CSV: ${error.message}`);
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (code === "ENOENT") return new InputError(`${file}: no such file`);
+  if (code?.startsWith("Z_")) return new InputError(`${file}: a damaged gzip file: ${(error as Error).message}`);
   return syscall === undefined ? error : new InputError(`${file}: cannot be read (${code})`);
 }
 

@@ -2,12 +2,11 @@
 // which binaries, and how far the run came, so that it can be resumed, repeated and trusted.
 
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { InputError } from "../errors.ts";
 import { writeJsonFile } from "./atomic-file.ts";
 import { environmentSchema } from "./environment.ts";
+import { firstIssue, readJsonFile } from "./json-file.ts";
 
 /** Name of the file in the folder of its run. */
 export const runFile = "run.json";
@@ -148,27 +147,9 @@ export async function writeRun(folder: string, run: Run): Promise<string> {
 /**
  * Reads and checks `run.json` in the folder of a run.
  *
- * @throws {InputError} with file and field: no such file, not JSON, a field missing, unknown or of the wrong type
+ * @throws {InputError} with file and field: no such file, not JSON, of another version, a field missing, unknown or of
+ *   the wrong type
  */
 export async function readRun(folder: string): Promise<Run> {
-  const file = join(folder, runFile);
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new InputError(`${file}: ${error.code === "ENOENT" ? "no such file" : `cannot be read (${error.code})`}`);
-  });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new InputError(`${file}: not JSON: ${(error as Error).message}`);
-  }
-  const result = runSchema.safeParse(json);
-  if (!result.success) throw new InputError(`${file}: ${firstIssue(result.error)}`);
-  return result.data;
-}
-
-function firstIssue({ issues }: z.ZodError): string {
-  const { path, message } = issues[0]!;
-  const field = path.length === 0 ? "the whole file" : `field '${path.join(".")}'`;
-  const more = issues.length === 1 ? "" : ` (and ${issues.length - 1} more)`;
-  return `${field}: ${message}${more}`;
+  return await readJsonFile(join(folder, runFile), runSchema);
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { InputError } from "../../src/errors.ts";
@@ -243,5 +244,30 @@ test("reading may stop early", async () => {
   for await (const first of readRecords(file)) {
     expect(first).toEqual(row);
     break;
+  }
+});
+
+test("a table that is there compressed only is read from that", async () => {
+  const rows = Array.from({ length: 3 }, (_, round) => ({ ...row, round }));
+  const file = await writeAll(rows);
+  await writeFile(`${file}.gz`, gzipSync(await readFile(file)));
+  await rm(file);
+  expect(await readAll(file)).toEqual(rows);
+});
+
+test("a compressed table that is damaged is told with its name", async () => {
+  const file = await writeAll(Array.from({ length: 2000 }, (_, round) => ({ ...row, round })));
+  const zipped = gzipSync(await readFile(file));
+  await rm(file);
+  const outcomeOf = async (content: Uint8Array): Promise<unknown> => {
+    await writeFile(`${file}.gz`, content);
+    return await readAll(file).catch((error: unknown) => error);
+  };
+  const flipped = Uint8Array.from(zipped);
+  flipped[flipped.length - 5]! ^= 1;
+  for (const content of [zipped.subarray(0, zipped.length / 2), flipped, Buffer.from("no gzip at all")]) {
+    const error = await outcomeOf(content);
+    expect(error).toBeInstanceOf(InputError);
+    expect((error as Error).message).toMatch(/records\.csv\.gz: a damaged gzip file: [a-z ]+$/);
   }
 });

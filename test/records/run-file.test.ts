@@ -93,7 +93,7 @@ test("a run is replaced as it goes on", async () => {
 });
 
 test.each([
-  ["schemaVersion", { schemaVersion: 2 }],
+  ["schemaVersion", { schemaVersion: "1" }],
   ["runId", { runId: "today" }],
   ["finishedAt", { finishedAt: "yesterday" }],
   ["seed", { seed: 0.5 }],
@@ -118,6 +118,18 @@ test.each([
 test("an unknown field of the run itself is refused", async () => {
   await writeFile(join(folder, "run.json"), JSON.stringify({ ...run, host: "here" }));
   await expect(readRun(folder)).rejects.toThrow(/the whole file: .*"host"/);
+});
+
+test.each([
+  ["an older", 0],
+  ["a newer", 2],
+])("a run of %s version is told to be that", async (age, schemaVersion) => {
+  await writeFile(join(folder, "run.json"), JSON.stringify({ ...run, schemaVersion, more: "fields" }));
+  await expect(readRun(folder)).rejects.toThrow(
+    new InputError(
+      `${join(folder, "run.json")}: written by ${age} version of reclaim-bench (schemaVersion ${schemaVersion}; this one reads 1)`,
+    ),
+  );
 });
 
 test("a run that breaks the schema is not written", async () => {
