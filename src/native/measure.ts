@@ -1,6 +1,6 @@
-// Measures a group of variants natively on one CPU: batch by batch each of them in turn, in an order drawn anew for
-// every batch. So what the machine does in a moment it does to all of them, none always follows the same other one,
-// and every batch begins with caches that hold the others' data.
+// Measures a group of variants natively on one CPU: batch by batch each of them in turn, in a balanced random order. So
+// what the machine does in a moment it does to all of them, none always follows the same other one, and every batch
+// begins with caches that hold the others' data.
 
 import { setImmediate } from "node:timers/promises";
 import { measure as measureWithMitata } from "mitata";
@@ -10,12 +10,12 @@ import type { QuarantineSizes } from "../build/quarantine.ts";
 import { asViolation, StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventSize } from "../kernel/events.ts";
 import type { Histogram } from "../records/histogram.ts";
-import { Random } from "../workloads/random.ts";
 import type { Workload } from "../workloads/workload.ts";
-import { type Batch, countSkipped, splitIntoBatches } from "./batches.ts";
+import { type Batch, type BatchKind, countSkipped, splitIntoBatches } from "./batches.ts";
 import type { InstrumentedMachine } from "./instrumented-machine.ts";
 import { QuarantineSamples } from "./quarantine-samples.ts";
 import { NativeSession } from "./session.ts";
+import { TurnOrder } from "./turn-order.ts";
 import type { SampleSink } from "./turns.ts";
 
 /** One variant with its parameters, ready to be loaded. */
@@ -31,6 +31,8 @@ export interface Subject {
 export interface MeasureOptions {
   readonly subjects: readonly Subject[];
   readonly workload: Workload;
+  /** Of the order of the turns. @default the workload's */
+  readonly orderSeed?: number;
   readonly onSample: SampleSink;
   /** Called with each subject's distribution of removal times, when there were removals. */
   readonly onRemovals: (subject: string, latencies: Histogram) => void;
@@ -108,8 +110,13 @@ export async function measureNatively(options: MeasureOptions): Promise<Readonly
       failures.set(one.subject.id, asViolation(one.subject.id, error));
     }
   };
-  const random = new Random(workload.seed);
-  const order = Uint32Array.from(running.keys());
+  // One for each kind of batch: kinds that alternate would otherwise have the same places of every block.
+  const orders = new Map<BatchKind, TurnOrder>();
+  const orderOf = (kind: BatchKind): readonly number[] => {
+    const order = orders.get(kind) ?? new TurnOrder(running.length, (options.orderSeed ?? workload.seed) + orders.size);
+    orders.set(kind, order);
+    return order.next();
+  };
   let round = 0;
   let events = 0;
   let skipped = 0;
@@ -118,8 +125,7 @@ export async function measureNatively(options: MeasureOptions): Promise<Readonly
     skipped += countSkipped(view);
     for (const one of running) one.session.load(chunk);
     for (const batch of splitIntoBatches(chunk)) {
-      random.shuffle(order);
-      for (const position of order) {
+      for (const position of orderOf(batch.kind)) {
         const one = running[position]!;
         if (!failures.has(one.subject.id)) attempt(one, () => one.step(batch, round, view));
       }

@@ -1,5 +1,5 @@
-// Measures a group of a described problem's variants on threads: round by round each of them in turn, in an order drawn
-// anew for every round. A round is a chunk of the workload, or a slice of time in which its measured chunk is repeated.
+// Measures a group of a described problem's variants on threads: round by round each of them in turn, in a balanced random
+// order. A round is a chunk of the workload, or a slice of time in which its measured chunk is repeated.
 
 import { sum } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
@@ -43,6 +43,8 @@ export interface ProblemMeasureOptions {
   readonly fixedTime: FixedTime | null;
   /** Whether the modules have the profiled form of the machine: then only its samples are handed out. */
   readonly isProfiled: boolean;
+  /** Of the order of the turns. @default the workload's */
+  readonly orderSeed?: number;
   readonly onSample: SampleSink;
   /** Called with each subject's distributions. */
   readonly onDistribution: (subject: string, metric: string, latencies: Histogram) => void;
@@ -278,7 +280,7 @@ export async function measureProblem(
   options: ProblemMeasureOptions,
 ): Promise<ReadonlyMap<string, Error>> {
   const { workload, subjects, cpus, fixedTime } = options;
-  const turns = new Turns<Running>(workload.seed);
+  const turns = new Turns<Running>(options.orderSeed ?? workload.seed);
   try {
     for (const subject of subjects) {
       try {

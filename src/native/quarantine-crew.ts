@@ -1,5 +1,5 @@
-// Measures a group of the quarantine's variants on several CPUs: chunk by chunk each of them in turn, in an order
-// drawn anew for every chunk. In a chunk every CPU performs the events of its tasks; all begin together.
+// Measures a group of the quarantine's variants on several CPUs: chunk by chunk each of them in turn, in a balanced random
+// order. In a chunk every CPU performs the events of its tasks; all begin together.
 
 import { type QuarantineExports, startQuarantine } from "../build/quarantine.ts";
 import { InputError } from "../errors.ts";
@@ -90,7 +90,7 @@ const clockOfHost = (): number => 0;
 export async function measureOnCrew(options: MeasureOptions): Promise<ReadonlyMap<string, Error>> {
   const { workload, subjects } = options;
   const cpus = subjects[0]?.sizes.cpus ?? 1;
-  const turns = new Turns<Running>(workload.seed);
+  const turns = new Turns<Running>(options.orderSeed ?? workload.seed);
   try {
     for (const subject of subjects) turns.add(await Running.start(subject, options));
     const partitioner = new Partitioner(cpus, knownKinds);

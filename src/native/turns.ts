@@ -1,8 +1,8 @@
-// Subjects that run on threads and take turns, in an order drawn anew for every turn. One that fails is closed and takes
-// no more of them; the others are not affected.
+// Subjects that run on threads and take turns. One that fails is closed and takes no more of them; the others are not
+// affected.
 
 import { asViolation, StoppedError } from "../errors.ts";
-import { Random } from "../workloads/random.ts";
+import { TurnOrder } from "./turn-order.ts";
 
 /**
  * One value of one metric. `round` counts the workload's batches, chunks or slices, so equal rounds of two subjects are the
@@ -20,16 +20,17 @@ export class Turns<One extends TurnTaker> {
   /** What went wrong, by subject. */
   readonly failures = new Map<string, Error>();
   readonly #all: One[] = [];
-  readonly #random: Random;
-  #order = new Uint32Array(0);
+  readonly #seed: number;
+  #order: TurnOrder | null = null;
 
+  /** @param seed of the order of the turns */
   constructor(seed: number) {
-    this.#random = new Random(seed);
+    this.#seed = seed;
   }
 
+  /** Only before the first turn. */
   add(one: One): void {
     this.#all.push(one);
-    this.#order = Uint32Array.from(this.#all.keys());
   }
 
   /** Notes that a subject failed. @throws {StoppedError} when it was the user's stop */
@@ -48,10 +49,10 @@ export class Turns<One extends TurnTaker> {
     }
   }
 
-  /** Has each perform the action, in drawn order. */
+  /** Has each perform the action, in the order of the next round. */
   async take(action: (one: One) => Promise<void>): Promise<void> {
-    this.#random.shuffle(this.#order);
-    for (const position of this.#order) await this.#attempt(this.#all[position]!, action);
+    this.#order ??= new TurnOrder(this.#all.length, this.#seed);
+    for (const position of this.#order.next()) await this.#attempt(this.#all[position]!, action);
   }
 
   /** Has each perform the action, in the order in which they were added. */
