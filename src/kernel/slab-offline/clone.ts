@@ -18,15 +18,26 @@ import {
   storeRelaxed32,
 } from "../machine/impl";
 import { kfree, kmallocBytes, kzalloc } from "../slab/kmalloc";
-import { Page } from "../slab/page";
-import { slubCreate } from "../slab/slub";
-import { orderOf, ownerBytes, ownerPartOf, SlubCache, slubCacheBytes, slubIndexOf } from "../slab/slub-cache";
-import { slubFlushCpu, slubOnCpus, slubShrinkNode } from "../slab/slub-shrink";
+import { headPageOf, Page } from "../slab/page";
+import { slubCountFree, slubCreate, slubFree } from "../slab/slub";
+import {
+  orderOf,
+  ownerBytes,
+  ownerPartOf,
+  SlubCache,
+  SlubCpu,
+  slubCacheBytes,
+  slubCacheOf,
+  slubCpuOf,
+  slubCpuStride,
+  slubIndexOf,
+} from "../slab/slub-cache";
+import { flushDone, flushedCache, slubFlushCpu, slubOnCpus, slubShrinkNode } from "../slab/slub-shrink";
 import { SlubPolicy } from "../slab/slub-slab";
 import { count, countMany } from "../statistics";
 import { kmemCacheCreate, kmemCacheDestroy } from "../symbols";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
-import { percpuRefSize } from "../sync/percpu-ref";
+import { percpuRefInit, percpuRefSize } from "../sync/percpu-ref";
 import { callRcu, rcuHeadSize } from "../sync/rcu";
 import { counterInterrupts, counterShrinks } from "./counters";
 import { charge, Memcg, memcgGet, memcgPut } from "./memcg";
@@ -95,6 +106,22 @@ export function markDead(cache: usize): void {
   storeRelaxed32(cloneOf(cache) + offsetof<Clone>("isDead"), 1);
 }
 
+/** The cache's `sync/percpu-ref.ts`, for variants that have one. */
+export function refOf(cache: usize): usize {
+  return cloneOf(cache) + offsetof<Clone>("ref0");
+}
+
+/** The cache whose `refOf` this is. */
+export function cacheOfRef(ref: usize): usize {
+  return ref - refOf(0);
+}
+
+/** Makes the count, of the CPUs' words in the cache. `released` is called with its address when the last reference is gone. */
+export function initialiseRef(cache: usize, released: u32): void {
+  const counters = slubCpuOf(cache, 0) + offsetof<SlubCpu>("owner");
+  percpuRefInit(refOf(cache), counters, slubCpuStride, rcuDomain(), released);
+}
+
 /** Bytes of the pages of a slab. */
 export function slabBytes(slab: usize): u32 {
   return (pageSize as u32) << load32(slab + offsetof<Page>("order"));
@@ -131,6 +158,22 @@ export function makeCache(
   }
   leave();
   return cache;
+}
+
+/** Makes a cache for an index, one of a cgroup's own where there is one. Returns false when the memory is used up. */
+export function createClone(
+  index: u32,
+  memcg: usize,
+  objectSize: u32,
+  slotSize: u32,
+  objectsPerSlab: u32,
+  order: u32,
+): bool {
+  mutexLock(slabMutex());
+  const cache = makeCache(index, memcg, objectSize, slotSize, objectsPerSlab, order);
+  if (cache !== 0) bind(index, cache);
+  mutexUnlock(slabMutex());
+  return cache !== 0;
 }
 
 /** Has objects of an index come from a cache that was made for it. */
@@ -198,7 +241,13 @@ export function freeAfterGrace(cache: usize): void {
   callRcu(rcuDomain(), cloneOf(cache) + offsetof<Clone>("head0"), freeLater.index, cache);
 }
 
-/** Gives up what the CPUs have of a cache. `work` is an interrupt's: `flushHere` of the variant. */
+/** Interrupt: gives up what this CPU has of a cache. */
+function flushHere<P extends SlubPolicy>(request: usize): void {
+  slubFlushCpu<P>(flushedCache(request), cpu());
+  flushDone(request);
+}
+
+/** Gives up what the CPUs have of a cache. `work` is an interrupt's, which ends by `flushDone`. */
 export function flush<P extends SlubPolicy>(cache: usize, work: u32, onAll: bool): void {
   if (!isAlone()) {
     countMany(counterInterrupts, slubOnCpus(cache, work, onAll));
@@ -210,10 +259,21 @@ export function flush<P extends SlubPolicy>(cache: usize, work: u32, onAll: bool
 }
 
 /** Gives back all that is empty in a cache. Returns whether slabs are left. Whoever calls keeps the cache. */
-export function shrink<P extends SlubPolicy>(cache: usize, work: u32): bool {
+export function shrink<P extends SlubPolicy>(cache: usize): bool {
   count(counterShrinks);
-  flush<P>(cache, work, false);
+  // The table has functions that are not generic.
+  const work = (request: usize): void => flushHere<P>(request);
+  flush<P>(cache, work.index, false);
   return slubShrinkNode<P>(cache);
+}
+
+/** Gives an object back to its cache, which nothing keeps meanwhile. */
+export function freeCountedFirst<P extends SlubPolicy>(object: usize): void {
+  const slab = headPageOf(object);
+  const cache = slubCacheOf(slab);
+  // First: once the object is back, the cache may go.
+  slubCountFree(cache);
+  slubFree<P>(cache, slab, object);
 }
 
 /** Gives up what this CPU has of a cache, as when it goes offline. */

@@ -7,8 +7,21 @@ import { add32 } from "../machine/impl";
 import { SlubPolicy } from "../slab/slub-slab";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
 import { decrementAndTest, refcountSet } from "../sync/refcount";
+import { ChargedPolicy } from "./charged";
 import { bind, Clone, cloneOf, freeCache, isDeadClone, isRoot, makeCache, markDead, shrink } from "./clone";
 import { cacheOfIndex, slabMutex } from "./region";
+
+/** Each slab has a reference. That a slab has left the variant says: `putCounted`. */
+@unmanaged
+export class CountedPolicy extends ChargedPolicy {
+  takeSlab(slab: usize): bool {
+    super.takeSlab(slab);
+    const cache = changetype<usize>(this);
+    // The cache is alive, or somebody has a reference.
+    if (!isRoot(cache)) add32(refsOf(cache), 1);
+    return true;
+  }
+}
 
 function refsOf(cache: usize): usize {
   return cloneOf(cache) + offsetof<Clone>("refs");
@@ -33,14 +46,18 @@ export function createCounted(
   return cache !== 0;
 }
 
-/** A slab comes. The cache is alive, or somebody has a reference. */
-export function getCounted(cache: usize): void {
-  if (!isRoot(cache)) add32(refsOf(cache), 1);
+/** Whether a reference that is given back was the last one; if not, the cache may be gone. */
+function isLastPut(cache: usize): bool {
+  return decrementAndTest(refsOf(cache));
 }
 
-/** Gives a reference back. Returns whether it was the last one; if not, the cache may be gone. */
-export function putCounted(cache: usize): bool {
-  return decrementAndTest(refsOf(cache));
+/**
+ * A slab, or its cgroup, gives its reference back. The cache may be gone afterwards.
+ *
+ * @param release what happens at 0
+ */
+export function putCounted(cache: usize, release: (cache: usize) => void): void {
+  if (!isRoot(cache) && isLastPut(cache)) release(cache);
 }
 
 /**
@@ -48,15 +65,15 @@ export function putCounted(cache: usize): bool {
  *
  * @param release what happens at 0
  */
-export function destroyCounted<P extends SlubPolicy>(index: u32, work: u32, release: (cache: usize) => void): void {
+export function destroyCounted<P extends SlubPolicy>(index: u32, release: (cache: usize) => void): void {
   mutexLock(slabMutex());
   const cache = cacheOfIndex(index);
   if (cache !== 0) {
-    shrink<P>(cache, work);
+    shrink<P>(cache);
     if (isRoot(cache)) freeCache(cache);
     else if (!isDeadClone(cache)) {
       markDead(cache);
-      if (putCounted(cache)) release(cache);
+      if (isLastPut(cache)) release(cache);
     }
   }
   mutexUnlock(slabMutex());

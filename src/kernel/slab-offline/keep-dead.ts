@@ -9,87 +9,28 @@
 // Memory: the dead caches with their descriptors, the slabs that they keep empty, and the cgroups.
 // What is wrong with it is the point of it: the caches leak.
 
-import { cpu } from "../machine/impl";
-import { headPageOf } from "../slab/page";
-import { slubAllocate, slubCountFree, slubFree } from "../slab/slub";
-import { slubCacheOf } from "../slab/slub-cache";
-import { flushDone, flushedCache, slubFlushCpu } from "../slab/slub-shrink";
-import { SlubPolicy } from "../slab/slub-slab";
+import { slubAllocate } from "../slab/slub";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
-import {
-  bind,
-  chargeSlab,
-  firstCloneOf,
-  flushOwn,
-  freeCache,
-  makeCache,
-  markDead,
-  nextCloneOf,
-  shrink,
-  slabBytes,
-} from "./clone";
+import { ChargedPolicy } from "./charged";
+import { firstCloneOf, flushOwn, freeCache, freeCountedFirst, markDead, nextCloneOf, shrink } from "./clone";
 import { cacheOfIndex, slabMutex } from "./region";
 
-@unmanaged
-class Policy extends SlubPolicy {
-  takeSlab(slab: usize): bool {
-    chargeSlab(changetype<usize>(this), slabBytes(slab));
-    return true;
-  }
-
-  leaveSlab(slab: usize): void {
-    chargeSlab(changetype<usize>(this), -slabBytes(slab));
-  }
-}
-
-/** Interrupt: gives up what this CPU has of a cache. */
-function flushHere(request: usize): void {
-  slubFlushCpu<Policy>(flushedCache(request), cpu());
-  flushDone(request);
-}
-
-export function globalBytes(): usize {
-  return 0;
-}
-
-export function initialise(): void {}
-
-export function createMemcg(_memcg: usize): bool {
-  return true;
-}
-
-export function createCache(
-  index: u32,
-  memcg: usize,
-  objectSize: u32,
-  slotSize: u32,
-  objectsPerSlab: u32,
-  order: u32,
-): bool {
-  mutexLock(slabMutex());
-  const cache = makeCache(index, memcg, objectSize, slotSize, objectsPerSlab, order);
-  if (cache !== 0) bind(index, cache);
-  mutexUnlock(slabMutex());
-  return cache !== 0;
-}
+export { createClone as createCache } from "./clone";
+export { background, createMemcg, finish, globalBytes, initialise } from "./stateless";
 
 export function destroyCache(index: u32): void {
   mutexLock(slabMutex());
   const cache = cacheOfIndex(index);
-  if (cache !== 0 && !shrink<Policy>(cache, flushHere.index)) freeCache(cache);
+  if (cache !== 0 && !shrink<ChargedPolicy>(cache)) freeCache(cache);
   mutexUnlock(slabMutex());
 }
 
 export function allocate(index: u32): usize {
-  return slubAllocate<Policy>(cacheOfIndex(index));
+  return slubAllocate<ChargedPolicy>(cacheOfIndex(index));
 }
 
 export function free(object: usize): void {
-  const slab = headPageOf(object);
-  const cache = slubCacheOf(slab);
-  // First: once the object is back, the cache may go.
-  slubCountFree(cache);
-  slubFree<Policy>(cache, slab, object);
+  freeCountedFirst<ChargedPolicy>(object);
 }
 
 export function offlineCaches(memcg: usize): void {
@@ -98,18 +39,12 @@ export function offlineCaches(memcg: usize): void {
   while (cache !== 0) {
     const next = nextCloneOf(cache);
     markDead(cache);
-    if (!shrink<Policy>(cache, flushHere.index)) freeCache(cache);
+    if (!shrink<ChargedPolicy>(cache)) freeCache(cache);
     cache = next;
   }
   mutexUnlock(slabMutex());
 }
 
-export function background(): void {}
-
-export function finish(): bool {
-  return false;
-}
-
 export function flushCpu(cache: usize): void {
-  if (cache !== 0) flushOwn<Policy>(cache);
+  if (cache !== 0) flushOwn<ChargedPolicy>(cache);
 }

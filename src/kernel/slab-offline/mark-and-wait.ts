@@ -19,27 +19,26 @@ import { headPageOf } from "../slab/page";
 import { slubAllocate, slubCountFree, slubFree } from "../slab/slub";
 import { keepNoEmpty, SlubCpu, slubCacheOf, slubCpuOf } from "../slab/slub-cache";
 import { flushDone, flushedCache, slubFlushCpu, slubShrinkNode } from "../slab/slub-shrink";
-import { SlubPolicy } from "../slab/slub-slab";
 import { count } from "../statistics";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../sync/rcu";
 import {
-  chargeSlab,
   firstCloneOf,
   flush,
   flushOwn,
   freeAfterGrace,
   freeLater,
   isDeadClone,
-  isRoot,
   markDead,
   nextCloneOf,
   shrink,
-  slabBytes,
 } from "./clone";
-import { createCounted, destroyCounted, getCounted, putCounted } from "./counted";
+import { CountedPolicy, destroyCounted, putCounted } from "./counted";
 import { counterGraceWaits, counterShrinks } from "./counters";
 import { cacheOfIndex, rcuDomain, slabMutex } from "./region";
+
+export { createCounted as createCache } from "./counted";
+export { background, createMemcg, finish, globalBytes, initialise } from "./stateless";
 
 const formPoison: u32 = 0;
 const formGracePeriodOnce: u32 = 2;
@@ -49,7 +48,7 @@ const form: u32 = isDefined(LAB_FORM) ? LAB_FORM : 1;
 const closed: u32 = 1;
 
 @unmanaged
-class Policy extends SlubPolicy {
+class Policy extends CountedPolicy {
   mayFreeze(): bool {
     return form === formPoison || !isDeadClone(changetype<usize>(this));
   }
@@ -58,25 +57,9 @@ class Policy extends SlubPolicy {
     return form === formPoison && partial === usize(closed);
   }
 
-  takeSlab(slab: usize): bool {
-    const cache = changetype<usize>(this);
-    chargeSlab(cache, slabBytes(slab));
-    getCounted(cache);
-    return true;
-  }
-
-  leaveSlab(slab: usize): void {
-    chargeSlab(changetype<usize>(this), -slabBytes(slab));
-  }
-
   slabLeft(): void {
-    drop(changetype<usize>(this));
+    putCounted(changetype<usize>(this), release);
   }
-}
-
-/** A slab, or its cgroup, gives its reference back. The cache may be gone afterwards. */
-function drop(cache: usize): void {
-  if (!isRoot(cache) && putCounted(cache)) release(cache);
 }
 
 /** Nothing refers to the cache any more but frees that have begun. */
@@ -85,13 +68,7 @@ function release(cache: usize): void {
   else freeAfterGrace(cache);
 }
 
-/** Interrupt: gives up what this CPU has of a cache. */
-function flushHere(request: usize): void {
-  slubFlushCpu<Policy>(flushedCache(request), cpu());
-  flushDone(request);
-}
-
-/** Interrupt: the same, and closes the list. */
+/** Interrupt: gives up what this CPU has of a cache, and closes the list. */
 function closeHere(request: usize): void {
   const cache = flushedCache(request);
   slubFlushCpu<Policy>(cache, cpu());
@@ -99,29 +76,8 @@ function closeHere(request: usize): void {
   flushDone(request);
 }
 
-export function globalBytes(): usize {
-  return 0;
-}
-
-export function initialise(): void {}
-
-export function createMemcg(_memcg: usize): bool {
-  return true;
-}
-
-export function createCache(
-  index: u32,
-  memcg: usize,
-  objectSize: u32,
-  slotSize: u32,
-  objectsPerSlab: u32,
-  order: u32,
-): bool {
-  return createCounted(index, memcg, objectSize, slotSize, objectsPerSlab, order);
-}
-
 export function destroyCache(index: u32): void {
-  destroyCounted<Policy>(index, flushHere.index, release);
+  destroyCounted<Policy>(index, release);
 }
 
 export function allocate(index: u32): usize {
@@ -176,9 +132,9 @@ export function offlineCaches(memcg: usize): void {
     if (form === formPoison) close(cache);
     else {
       if (form !== formGracePeriodOnce) waitForFrees();
-      shrink<Policy>(cache, flushHere.index);
+      shrink<Policy>(cache);
     }
-    drop(cache);
+    putCounted(cache, release);
     cache = next;
   }
   mutexUnlock(slabMutex());
@@ -189,12 +145,6 @@ function close(cache: usize): void {
   count(counterShrinks);
   flush<Policy>(cache, closeHere.index, true);
   slubShrinkNode<Policy>(cache);
-}
-
-export function background(): void {}
-
-export function finish(): bool {
-  return false;
 }
 
 export function flushCpu(cache: usize): void {

@@ -14,11 +14,9 @@ import { kfree, kzalloc } from "../slab/kmalloc";
 import { addressOf, headPageOf, Page } from "../slab/page";
 import { slubAllocate, slubCountFree, slubFree } from "../slab/slub";
 import { SlubCache, slubCacheOf, slubObjectSize } from "../slab/slub-cache";
-import { flushDone, flushedCache, slubFlushCpu } from "../slab/slub-shrink";
 import { SlubPolicy } from "../slab/slub-slab";
 import { memcgReparentObjcgs, objCgroupCharge, objCgroupUncharge } from "../symbols";
-import { mutexLock, mutexUnlock } from "../sync/mutex";
-import { bind, flushOwn, freeCache, isRootShared, makeCache, rootFor, shrink } from "./clone";
+import { flushOwn } from "./clone";
 import { parentOf } from "./memcg";
 import {
   chargeObject,
@@ -30,7 +28,11 @@ import {
   reparentObjcgs,
   unchargeObject,
 } from "./object-cgroup";
-import { cacheOfIndex, kmallocCaches, memcgOfIndex, setCacheOfIndex, slabMutex } from "./region";
+import { cacheOfIndex, kmallocCaches, memcgOfIndex } from "./region";
+import { destroyShared } from "./shared";
+
+export { createShared as createCache } from "./shared";
+export { background, initialise } from "./stateless";
 
 @unmanaged
 class Policy extends SlubPolicy {
@@ -43,49 +45,16 @@ class Policy extends SlubPolicy {
 /** Bytes of a cell of a slab's table, as in Linux. */
 const cellBytes: u32 = 8;
 
-/** Interrupt: gives up what this CPU has of a cache. */
-function flushHere(request: usize): void {
-  slubFlushCpu<Policy>(flushedCache(request), cpu());
-  flushDone(request);
-}
-
 export function globalBytes(): usize {
   return objcgGlobalBytes();
 }
-
-export function initialise(): void {}
 
 export function createMemcg(memcg: usize): bool {
   return makeObjcg(memcg);
 }
 
-export function createCache(
-  index: u32,
-  memcg: usize,
-  objectSize: u32,
-  slotSize: u32,
-  objectsPerSlab: u32,
-  order: u32,
-): bool {
-  mutexLock(slabMutex());
-  const cache =
-    memcg === 0
-      ? makeCache(index, 0, objectSize, slotSize, objectsPerSlab, order)
-      : rootFor(objectSize, slotSize, objectsPerSlab, order);
-  // Not a cache of the cgroup's, so none that could be left behind.
-  if (cache !== 0) bind(index, cache);
-  mutexUnlock(slabMutex());
-  return cache !== 0;
-}
-
 export function destroyCache(index: u32): void {
-  mutexLock(slabMutex());
-  const cache = cacheOfIndex(index);
-  if (cache !== 0) {
-    if (isRootShared(cache)) setCacheOfIndex(index, 0);
-    else if (!shrink<Policy>(cache, flushHere.index)) freeCache(cache);
-  }
-  mutexUnlock(slabMutex());
+  destroyShared<Policy>(index);
 }
 
 /** The cell of an object in its slab's table. */
@@ -155,8 +124,6 @@ export function offlineCaches(memcg: usize): void {
   reparentObjcgs(memcg, parentOf(memcg));
   leave();
 }
-
-export function background(): void {}
 
 export function finish(): bool {
   return drainStock(cpu());

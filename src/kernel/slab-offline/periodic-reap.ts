@@ -7,29 +7,26 @@
 // Memory: dead caches until the timer comes after their last object.
 // The timer runs on the CPU whose event boundary first finds dead caches and no timer, and is set again in the same way.
 
-import { compareExchange32, cpu, defer, deferredWorkSize, load32, storeRelaxed32 } from "../machine/impl";
-import { headPageOf } from "../slab/page";
-import { slubAllocate, slubCountFree, slubFree } from "../slab/slub";
-import { slubCacheOf } from "../slab/slub-cache";
-import { flushDone, flushedCache, slubFlushCpu } from "../slab/slub-shrink";
-import { SlubPolicy } from "../slab/slub-slab";
+import { compareExchange32, defer, deferredWorkSize, load32, storeRelaxed32 } from "../machine/impl";
+import { slubAllocate } from "../slab/slub";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
+import { ChargedPolicy } from "./charged";
 import {
-  bind,
   Clone,
-  chargeSlab,
   cloneOf,
   firstCloneOf,
   flushOwn,
   freeCache,
+  freeCountedFirst,
   isDeadClone,
-  makeCache,
   markDead,
   nextCloneOf,
   shrink,
-  slabBytes,
 } from "./clone";
 import { cacheOfIndex, slabMutex, variantBase } from "./region";
+
+export { createClone as createCache } from "./clone";
+export { createMemcg, initialise } from "./stateless";
 
 /** How long after an event boundary that finds dead caches they are looked at. */
 const reapNs: u64 = u64(isDefined(LAB_REAP_MS) ? LAB_REAP_MS : 2000) * 1_000_000;
@@ -52,29 +49,9 @@ class Reaper {
 if (offsetof<Reaper>() !== 64) ERROR("Reaper must fill one 64-byte line");
 if (offsetof<Reaper>("pad0") - offsetof<Reaper>("work0") !== deferredWorkSize) ERROR("the work must fit");
 
-@unmanaged
-class Policy extends SlubPolicy {
-  takeSlab(slab: usize): bool {
-    chargeSlab(changetype<usize>(this), slabBytes(slab));
-    return true;
-  }
-
-  leaveSlab(slab: usize): void {
-    chargeSlab(changetype<usize>(this), -slabBytes(slab));
-  }
-}
-
-/** Interrupt: gives up what this CPU has of a cache. */
-function flushHere(request: usize): void {
-  slubFlushCpu<Policy>(flushedCache(request), cpu());
-  flushDone(request);
-}
-
 export function globalBytes(): usize {
   return offsetof<Reaper>();
 }
-
-export function initialise(): void {}
 
 function firstCell(): usize {
   return variantBase() + offsetof<Reaper>("first");
@@ -84,43 +61,20 @@ function nextCell(cache: usize): usize {
   return cloneOf(cache) + offsetof<Clone>("nextDead");
 }
 
-export function createMemcg(_memcg: usize): bool {
-  return true;
-}
-
-export function createCache(
-  index: u32,
-  memcg: usize,
-  objectSize: u32,
-  slotSize: u32,
-  objectsPerSlab: u32,
-  order: u32,
-): bool {
-  mutexLock(slabMutex());
-  const cache = makeCache(index, memcg, objectSize, slotSize, objectsPerSlab, order);
-  if (cache !== 0) bind(index, cache);
-  mutexUnlock(slabMutex());
-  return cache !== 0;
-}
-
 export function destroyCache(index: u32): void {
   mutexLock(slabMutex());
   const cache = cacheOfIndex(index);
   // A dead one is left to the timer.
-  if (cache !== 0 && !isDeadClone(cache) && !shrink<Policy>(cache, flushHere.index)) freeCache(cache);
+  if (cache !== 0 && !isDeadClone(cache) && !shrink<ChargedPolicy>(cache)) freeCache(cache);
   mutexUnlock(slabMutex());
 }
 
 export function allocate(index: u32): usize {
-  return slubAllocate<Policy>(cacheOfIndex(index));
+  return slubAllocate<ChargedPolicy>(cacheOfIndex(index));
 }
 
 export function free(object: usize): void {
-  const slab = headPageOf(object);
-  const cache = slubCacheOf(slab);
-  // First: once the object is back, the cache may go.
-  slubCountFree(cache);
-  slubFree<Policy>(cache, slab, object);
+  freeCountedFirst<ChargedPolicy>(object);
 }
 
 export function offlineCaches(memcg: usize): void {
@@ -129,7 +83,7 @@ export function offlineCaches(memcg: usize): void {
   while (cache !== 0) {
     const next = nextCloneOf(cache);
     markDead(cache);
-    if (!shrink<Policy>(cache, flushHere.index)) freeCache(cache);
+    if (!shrink<ChargedPolicy>(cache)) freeCache(cache);
     else {
       storeRelaxed32(nextCell(cache), load32(firstCell()));
       storeRelaxed32(firstCell(), cache as u32);
@@ -146,7 +100,7 @@ function reap(): bool {
   let cell = firstCell();
   let cache: usize = load32(cell);
   while (cache !== 0) {
-    if (shrink<Policy>(cache, flushHere.index)) cell = nextCell(cache);
+    if (shrink<ChargedPolicy>(cache)) cell = nextCell(cache);
     else {
       storeRelaxed32(cell, load32(nextCell(cache)));
       freeCache(cache);
@@ -176,5 +130,5 @@ export function finish(): bool {
 }
 
 export function flushCpu(cache: usize): void {
-  if (cache !== 0) flushOwn<Policy>(cache);
+  if (cache !== 0) flushOwn<ChargedPolicy>(cache);
 }

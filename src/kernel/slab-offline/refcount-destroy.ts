@@ -8,79 +8,24 @@
 // Costs. offline as in keep-dead, and a locked instruction per cache. Each slab that comes or goes: one on the count.
 // Memory: dead caches with hidden empty slabs, for good.
 
-import { cpu } from "../machine/impl";
-import { headPageOf } from "../slab/page";
-import { slubAllocate, slubCountFree, slubFree } from "../slab/slub";
-import { slubCacheOf } from "../slab/slub-cache";
-import { flushDone, flushedCache, slubFlushCpu } from "../slab/slub-shrink";
-import { SlubPolicy } from "../slab/slub-slab";
+import { slubAllocate } from "../slab/slub";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
-import {
-  chargeSlab,
-  firstCloneOf,
-  flushOwn,
-  freeLater,
-  isRoot,
-  markDead,
-  nextCloneOf,
-  shrink,
-  slabBytes,
-} from "./clone";
-import { createCounted, destroyCounted, getCounted, putCounted } from "./counted";
+import { firstCloneOf, flushOwn, freeCountedFirst, freeLater, markDead, nextCloneOf, shrink } from "./clone";
+import { CountedPolicy, destroyCounted, putCounted } from "./counted";
 import { cacheOfIndex, slabMutex } from "./region";
 
+export { createCounted as createCache } from "./counted";
+export { background, createMemcg, finish, globalBytes, initialise } from "./stateless";
+
 @unmanaged
-class Policy extends SlubPolicy {
-  takeSlab(slab: usize): bool {
-    const cache = changetype<usize>(this);
-    chargeSlab(cache, slabBytes(slab));
-    getCounted(cache);
-    return true;
-  }
-
-  leaveSlab(slab: usize): void {
-    chargeSlab(changetype<usize>(this), -slabBytes(slab));
-  }
-
+class Policy extends CountedPolicy {
   slabLeft(): void {
-    drop(changetype<usize>(this));
+    putCounted(changetype<usize>(this), freeLater);
   }
-}
-
-/** A slab, or its cgroup, gives its reference back. The cache may be gone afterwards. */
-function drop(cache: usize): void {
-  if (!isRoot(cache) && putCounted(cache)) freeLater(cache);
-}
-
-/** Interrupt: gives up what this CPU has of a cache. */
-function flushHere(request: usize): void {
-  slubFlushCpu<Policy>(flushedCache(request), cpu());
-  flushDone(request);
-}
-
-export function globalBytes(): usize {
-  return 0;
-}
-
-export function initialise(): void {}
-
-export function createMemcg(_memcg: usize): bool {
-  return true;
-}
-
-export function createCache(
-  index: u32,
-  memcg: usize,
-  objectSize: u32,
-  slotSize: u32,
-  objectsPerSlab: u32,
-  order: u32,
-): bool {
-  return createCounted(index, memcg, objectSize, slotSize, objectsPerSlab, order);
 }
 
 export function destroyCache(index: u32): void {
-  destroyCounted<Policy>(index, flushHere.index, freeLater);
+  destroyCounted<Policy>(index, freeLater);
 }
 
 export function allocate(index: u32): usize {
@@ -88,11 +33,7 @@ export function allocate(index: u32): usize {
 }
 
 export function free(object: usize): void {
-  const slab = headPageOf(object);
-  const cache = slubCacheOf(slab);
-  // First: once the object is back, the cache may go.
-  slubCountFree(cache);
-  slubFree<Policy>(cache, slab, object);
+  freeCountedFirst<Policy>(object);
 }
 
 export function offlineCaches(memcg: usize): void {
@@ -101,17 +42,11 @@ export function offlineCaches(memcg: usize): void {
   while (cache !== 0) {
     const next = nextCloneOf(cache);
     markDead(cache);
-    shrink<Policy>(cache, flushHere.index);
-    drop(cache);
+    shrink<Policy>(cache);
+    putCounted(cache, freeLater);
     cache = next;
   }
   mutexUnlock(slabMutex());
-}
-
-export function background(): void {}
-
-export function finish(): bool {
-  return false;
 }
 
 export function flushCpu(cache: usize): void {

@@ -11,45 +11,41 @@
 // Memory: a dead cache until its last slab goes; no dying cgroup.
 // Differs from Linux: the cache is freed a grace period after the last reference, see self-drain.
 
-import { cpu, defer, storeRelaxed32 } from "../machine/impl";
-import { headPageOf } from "../slab/page";
-import { slubAllocate, slubCountFree, slubFree } from "../slab/slub";
-import {
-  cpuPartialOf,
-  keepNoEmpty,
-  SlubCpu,
-  setCpuPartial,
-  slubCacheOf,
-  slubCpuOf,
-  slubCpuStride,
-} from "../slab/slub-cache";
-import { flushDone, flushedCache, slubFlushCpu } from "../slab/slub-shrink";
+import { defer, storeRelaxed32 } from "../machine/impl";
+import { slubAllocate } from "../slab/slub";
+import { cpuPartialOf, keepNoEmpty, setCpuPartial } from "../slab/slub-cache";
 import { SlubPolicy } from "../slab/slub-slab";
 import { count } from "../statistics";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
-import { percpuRefGet, percpuRefInit, percpuRefKill, percpuRefPut } from "../sync/percpu-ref";
+import { percpuRefGet, percpuRefKill, percpuRefPut } from "../sync/percpu-ref";
 import { callRcu, rcuReadLock, rcuReadUnlock } from "../sync/rcu";
 import {
   bind,
   Clone,
+  cacheOfRef,
   chargeSlab,
   cloneOf,
   firstCloneOf,
   flushOwn,
   freeAfterGrace,
   freeCache,
+  freeCountedFirst,
+  initialiseRef,
   isDeadClone,
   isRoot,
   linkTo,
   makeCache,
   markDead,
   nextCloneOf,
+  refOf,
   shrink,
   slabBytes,
 } from "./clone";
 import { counterReparented } from "./counters";
 import { Memcg, memcgGet, memcgPut, parentOf } from "./memcg";
 import { cacheOfIndex, rcuDomain, slabMutex } from "./region";
+
+export { background, createMemcg, finish, globalBytes, initialise } from "./stateless";
 
 @unmanaged
 class Policy extends SlubPolicy {
@@ -82,29 +78,9 @@ function chargeNow(cache: usize, bytes: u32): void {
   rcuReadUnlock();
 }
 
-function refOf(cache: usize): usize {
-  return cloneOf(cache) + offsetof<Clone>("ref0");
-}
-
 /** The last reference is gone. */
 function released(ref: usize): void {
-  freeAfterGrace(ref - (cloneOf(0) + offsetof<Clone>("ref0")));
-}
-
-/** Interrupt: gives up what this CPU has of a cache. */
-function flushHere(request: usize): void {
-  slubFlushCpu<Policy>(flushedCache(request), cpu());
-  flushDone(request);
-}
-
-export function globalBytes(): usize {
-  return 0;
-}
-
-export function initialise(): void {}
-
-export function createMemcg(_memcg: usize): bool {
-  return true;
+  freeAfterGrace(cacheOfRef(ref));
 }
 
 export function createCache(
@@ -118,8 +94,7 @@ export function createCache(
   mutexLock(slabMutex());
   const cache = makeCache(index, memcg, objectSize, slotSize, objectsPerSlab, order);
   if (cache !== 0) {
-    const counters = slubCpuOf(cache, 0) + offsetof<SlubCpu>("owner");
-    percpuRefInit(refOf(cache), counters, slubCpuStride, rcuDomain(), released.index);
+    initialiseRef(cache, released.index);
     bind(index, cache);
   }
   mutexUnlock(slabMutex());
@@ -130,7 +105,7 @@ export function destroyCache(index: u32): void {
   mutexLock(slabMutex());
   const cache = cacheOfIndex(index);
   if (cache !== 0) {
-    const isLeft = shrink<Policy>(cache, flushHere.index);
+    const isLeft = shrink<Policy>(cache);
     if (isRoot(cache)) {
       if (!isLeft) freeCache(cache);
     } else if (!isDeadClone(cache)) {
@@ -146,11 +121,7 @@ export function allocate(index: u32): usize {
 }
 
 export function free(object: usize): void {
-  const slab = headPageOf(object);
-  const cache = slubCacheOf(slab);
-  // First: once the object is back, the cache may go.
-  slubCountFree(cache);
-  slubFree<Policy>(cache, slab, object);
+  freeCountedFirst<Policy>(object);
 }
 
 export function offlineCaches(memcg: usize): void {
@@ -187,15 +158,9 @@ function deactivateLater(cache: usize): void {
 
 function deactivate(cache: usize): void {
   mutexLock(slabMutex());
-  shrink<Policy>(cache, flushHere.index);
+  shrink<Policy>(cache);
   percpuRefKill(refOf(cache), 0);
   mutexUnlock(slabMutex());
-}
-
-export function background(): void {}
-
-export function finish(): bool {
-  return false;
 }
 
 export function flushCpu(cache: usize): void {

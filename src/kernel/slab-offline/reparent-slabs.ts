@@ -13,7 +13,7 @@
 // Memory: a dead cache for some grace periods. Its slabs stay for as long as they hold objects, in the root cache, and are
 // nobody's charge then.
 
-import { cpu, cpus, defer, enter, leave, load32, load64, objectFreed, storeRelaxed32 } from "../machine/impl";
+import { cpus, defer, enter, leave, load32, load64, objectFreed, storeRelaxed32 } from "../machine/impl";
 import { headPageOf, Page } from "../slab/page";
 import { slubAllocate, slubCountFree, slubFree } from "../slab/slub";
 import {
@@ -29,12 +29,10 @@ import {
   setNextSlab,
   slubCacheOf,
   slubCpuOf,
-  slubCpuStride,
   unlockNode,
 } from "../slab/slub-cache";
 import { setFreelist } from "../slab/slub-partial";
-import { flushDone, flushedCache, slubFlushCpu } from "../slab/slub-shrink";
-import { discardSlab, SlubPolicy } from "../slab/slub-slab";
+import { discardSlab } from "../slab/slub-slab";
 import {
   freelistOf,
   frozenBit,
@@ -49,32 +47,38 @@ import {
 import { count } from "../statistics";
 import { memcgReparentSlabs } from "../symbols";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
-import { percpuRefInit, percpuRefKill, percpuRefPut, percpuRefTryGet } from "../sync/percpu-ref";
+import { percpuRefKill, percpuRefPut, percpuRefTryGet } from "../sync/percpu-ref";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu";
 import { acquireInIrqOff, acquireIrqOff, releaseInIrqOff, releaseIrqOn } from "../sync/spin-lock";
+import { ChargedPolicy } from "./charged";
 import {
   bind,
   Clone,
+  cacheOfRef,
   chargeSlab,
   cloneOf,
   firstCloneOf,
   flushOwn,
   freeAfterGrace,
   freeCache,
+  initialiseRef,
   isDeadClone,
   isRoot,
   makeCache,
   markDead,
   nextCloneOf,
+  refOf,
   rootFor,
   shrink,
   slabBytes,
 } from "./clone";
 import { counterSlabsMoved, counterSlowFrees } from "./counters";
-import { cacheOfIndex, rcuDomain, slabMutex } from "./region";
+import { cacheOfIndex, slabMutex } from "./region";
+
+export { background, createMemcg, finish, globalBytes, initialise } from "./stateless";
 
 @unmanaged
-class Policy extends SlubPolicy {
+class Policy extends ChargedPolicy {
   mayFreeze(): bool {
     return isRoot(changetype<usize>(this));
   }
@@ -82,19 +86,6 @@ class Policy extends SlubPolicy {
   keepsFull(): bool {
     return !isRoot(changetype<usize>(this));
   }
-
-  takeSlab(slab: usize): bool {
-    chargeSlab(changetype<usize>(this), slabBytes(slab));
-    return true;
-  }
-
-  leaveSlab(slab: usize): void {
-    chargeSlab(changetype<usize>(this), -slabBytes(slab));
-  }
-}
-
-function refOf(cache: usize): usize {
-  return cloneOf(cache) + offsetof<Clone>("ref0");
 }
 
 function rootOf(cache: usize): usize {
@@ -103,22 +94,6 @@ function rootOf(cache: usize): usize {
 
 function lockOf(slab: usize): usize {
   return slab + offsetof<Page>("lock");
-}
-
-/** Interrupt: gives up what this CPU has of a cache. */
-function flushHere(request: usize): void {
-  slubFlushCpu<Policy>(flushedCache(request), cpu());
-  flushDone(request);
-}
-
-export function globalBytes(): usize {
-  return 0;
-}
-
-export function initialise(): void {}
-
-export function createMemcg(_memcg: usize): bool {
-  return true;
 }
 
 export function createCache(
@@ -135,8 +110,7 @@ export function createCache(
     memcg !== 0 && root === 0 ? 0 : makeCache(index, memcg, objectSize, slotSize, objectsPerSlab, order);
   if (cache !== 0) {
     storeRelaxed32(cloneOf(cache) + offsetof<Clone>("root"), root as u32);
-    const counters = slubCpuOf(cache, 0) + offsetof<SlubCpu>("owner");
-    percpuRefInit(refOf(cache), counters, slubCpuStride, rcuDomain(), migrateLater.index);
+    initialiseRef(cache, migrateLater.index);
     bind(index, cache);
   }
   mutexUnlock(slabMutex());
@@ -148,7 +122,7 @@ export function destroyCache(index: u32): void {
   const cache = cacheOfIndex(index);
   // A dead one goes by itself.
   if (cache !== 0 && !isDeadClone(cache)) {
-    const isLeft = shrink<Policy>(cache, flushHere.index);
+    const isLeft = shrink<Policy>(cache);
     if (!isRoot(cache)) kill(cache);
     else if (!isLeft) freeCache(cache);
   }
@@ -218,7 +192,7 @@ function kill(cache: usize): void {
 
 /** No free of the ordinary kind is on its way any more, and none will be. */
 function migrateLater(ref: usize): void {
-  const cache = ref - (cloneOf(0) + offsetof<Clone>("ref0"));
+  const cache = cacheOfRef(ref);
   defer(cloneOf(cache) + offsetof<Clone>("work0"), migrate.index, cache, 0);
 }
 
@@ -295,12 +269,6 @@ function handOver(cache: usize, slab: usize, target: usize): void {
   releaseInIrqOff(lockOf(slab));
   unlockNode(target);
   if (isEmpty) discardSlab<Policy>(cache, slab);
-}
-
-export function background(): void {}
-
-export function finish(): bool {
-  return false;
 }
 
 export function flushCpu(cache: usize): void {

@@ -11,60 +11,28 @@
 // Differs from Linux: there the last page gives back the cgroup, whose end destroys the caches; here the caches count their
 // slabs, and are freed a grace period after the last, for the look at the mark comes after the publication.
 
-import { cpu } from "../machine/impl";
-import { headPageOf } from "../slab/page";
-import { slubAllocate, slubCountFree, slubFree } from "../slab/slub";
-import { cpuPartialOf, keepNoEmpty, setCpuPartial, slubCacheOf } from "../slab/slub-cache";
-import { flushDone, flushedCache, slubFlushCpu, slubOnCpus } from "../slab/slub-shrink";
-import { SlubPolicy } from "../slab/slub-slab";
+import { slubAllocate } from "../slab/slub";
+import { cpuPartialOf, keepNoEmpty, setCpuPartial } from "../slab/slub-cache";
+import { flushDone, slubOnCpus } from "../slab/slub-shrink";
 import { countMany } from "../statistics";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
-import {
-  chargeSlab,
-  firstCloneOf,
-  flushOwn,
-  freeAfterGrace,
-  isRoot,
-  markDead,
-  nextCloneOf,
-  shrink,
-  slabBytes,
-} from "./clone";
-import { createCounted, destroyCounted, getCounted, putCounted } from "./counted";
+import { firstCloneOf, flushOwn, freeAfterGrace, freeCountedFirst, markDead, nextCloneOf, shrink } from "./clone";
+import { CountedPolicy, destroyCounted, putCounted } from "./counted";
 import { counterInterrupts } from "./counters";
 import { cacheOfIndex, slabMutex } from "./region";
 
+export { createCounted as createCache } from "./counted";
+export { background, createMemcg, finish, globalBytes, initialise } from "./stateless";
+
 @unmanaged
-class Policy extends SlubPolicy {
+class Policy extends CountedPolicy {
   drainsAtOnce(): bool {
     return cpuPartialOf(changetype<usize>(this)) === 0;
   }
 
-  takeSlab(slab: usize): bool {
-    const cache = changetype<usize>(this);
-    chargeSlab(cache, slabBytes(slab));
-    getCounted(cache);
-    return true;
-  }
-
-  leaveSlab(slab: usize): void {
-    chargeSlab(changetype<usize>(this), -slabBytes(slab));
-  }
-
   slabLeft(): void {
-    drop(changetype<usize>(this));
+    putCounted(changetype<usize>(this), freeAfterGrace);
   }
-}
-
-/** A slab, or its cgroup, gives its reference back. The cache may be gone afterwards. */
-function drop(cache: usize): void {
-  if (!isRoot(cache) && putCounted(cache)) freeAfterGrace(cache);
-}
-
-/** Interrupt: gives up what this CPU has of a cache. */
-function flushHere(request: usize): void {
-  slubFlushCpu<Policy>(flushedCache(request), cpu());
-  flushDone(request);
 }
 
 /** Interrupt: all that it is for is that the CPU has taken it. */
@@ -72,29 +40,8 @@ function kick(request: usize): void {
   flushDone(request);
 }
 
-export function globalBytes(): usize {
-  return 0;
-}
-
-export function initialise(): void {}
-
-export function createMemcg(_memcg: usize): bool {
-  return true;
-}
-
-export function createCache(
-  index: u32,
-  memcg: usize,
-  objectSize: u32,
-  slotSize: u32,
-  objectsPerSlab: u32,
-  order: u32,
-): bool {
-  return createCounted(index, memcg, objectSize, slotSize, objectsPerSlab, order);
-}
-
 export function destroyCache(index: u32): void {
-  destroyCounted<Policy>(index, flushHere.index, freeAfterGrace);
+  destroyCounted<Policy>(index, freeAfterGrace);
 }
 
 export function allocate(index: u32): usize {
@@ -102,11 +49,7 @@ export function allocate(index: u32): usize {
 }
 
 export function free(object: usize): void {
-  const slab = headPageOf(object);
-  const cache = slubCacheOf(slab);
-  // First: once the object is back, the cache may go.
-  slubCountFree(cache);
-  slubFree<Policy>(cache, slab, object);
+  freeCountedFirst<Policy>(object);
 }
 
 export function offlineCaches(memcg: usize): void {
@@ -119,17 +62,11 @@ export function offlineCaches(memcg: usize): void {
     keepNoEmpty(cache);
     // Every CPU sees the marks from here on: an interrupt orders what it does afterwards.
     countMany(counterInterrupts, slubOnCpus(cache, kick.index, true));
-    shrink<Policy>(cache, flushHere.index);
-    drop(cache);
+    shrink<Policy>(cache);
+    putCounted(cache, freeAfterGrace);
     cache = next;
   }
   mutexUnlock(slabMutex());
-}
-
-export function background(): void {}
-
-export function finish(): bool {
-  return false;
 }
 
 export function flushCpu(cache: usize): void {
