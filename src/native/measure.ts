@@ -7,7 +7,7 @@ import { measure as measureWithMitata } from "mitata";
 import { median } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
 import type { QuarantineSizes } from "../build/quarantine.ts";
-import { asViolation, StoppedError } from "../errors.ts";
+import { asViolation, InputError, StoppedError } from "../errors.ts";
 import { eventGroupOffset, eventSize } from "../kernel/events.ts";
 import type { Histogram } from "../records/histogram.ts";
 import type { Workload } from "../workloads/workload.ts";
@@ -94,15 +94,24 @@ class Running {
 /**
  * Runs the workload on every subject. All subjects are in memory at the same time.
  *
- * @returns what went wrong, by subject: a trap, or objects left behind in destroyed caches. The others are not affected.
+ * @returns what went wrong, by subject: a module that is none of this problem's, a trap, or objects left behind in destroyed
+ *   caches. The others are not affected.
  * @throws {StoppedError} when the signal was raised; samples up to then have been handed out
  * @throws {InputError} when a case does not fit into memory
  */
 export async function measureNatively(options: MeasureOptions): Promise<ReadonlyMap<string, Error>> {
   const { workload, onSample, signal } = options;
   const breath = new Breath(signal);
-  const running = options.subjects.map((subject) => new Running(subject, workload, onSample));
   const failures = new Map<string, Error>();
+  const running = options.subjects.flatMap((subject) => {
+    try {
+      return [new Running(subject, workload, onSample)];
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      failures.set(subject.id, asViolation(subject.id, error));
+      return [];
+    }
+  });
   const attempt = (one: Running, action: () => void): void => {
     try {
       action();

@@ -92,7 +92,14 @@ export async function measureOnCrew(options: MeasureOptions): Promise<ReadonlyMa
   const cpus = subjects[0]?.sizes.cpus ?? 1;
   const turns = new Turns<Running>(options.orderSeed ?? workload.seed);
   try {
-    for (const subject of subjects) turns.add(await Running.start(subject, options));
+    for (const subject of subjects) {
+      try {
+        turns.add(await Running.start(subject, options));
+      } catch (error) {
+        if (error instanceof InputError) throw error;
+        turns.fail(subject.id, error);
+      }
+    }
     const partitioner = new Partitioner(cpus, knownKinds);
     let round = 0;
     let events = 0;
