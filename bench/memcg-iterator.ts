@@ -21,16 +21,20 @@ const withoutObjects = { "quarantine-bytes": 0, "background-objects": 1, "churn-
 /** Everything in microseconds instead of milliseconds and seconds: for threads, whose time is real. */
 const fast = { "slow-ns": 50_000, "visit-ns": 1000, "churn-ns": 50_000 };
 
-/** The times of the report, where they cost nothing. */
-const reported = { "slow-ns": 3_000_000_000, "visit-ns": 1_000_000, "churn-ns": 100_000_000 };
+/** The times of the report, where they cost nothing, and the cursors of a machine with two nodes. */
+const reported = {
+  "slow-ns": 3_000_000_000,
+  "visit-ns": 1_000_000,
+  "churn-ns": 100_000_000,
+  nodes: 2,
+  priorities: 13,
+};
 
 const twelveHours = {
   ...reported,
   walkers: 2,
   churners: 4,
   "direct-reclaimers": 4,
-  nodes: 2,
-  priorities: 13,
   "visit-ns": 10_000_000,
   "churn-ns": 1_000_000_000,
 };

@@ -91,6 +91,27 @@ export const memcgIterator: Problem = {
       meaning: "Cursors that pointed at a cgroup when it was removed",
     },
     {
+      index: counters.counterLost,
+      metric: "removal-restarts",
+      unit: "restarts",
+      better: "lower",
+      meaning: "Times that a walk could not go on from where its cursor stood because something was removed",
+    },
+    {
+      index: counters.counterLostForNothing,
+      metric: "innocent-restarts",
+      unit: "restarts",
+      better: "lower",
+      meaning: "Those of the removal restarts in which the cursor stood at a cgroup that had not been removed",
+    },
+    {
+      index: counters.counterFirst,
+      metric: "first-visits",
+      unit: "visits",
+      better: "",
+      meaning: "Visits to a cgroup that its round had not given out before",
+    },
+    {
       index: counters.counterDyingPositions,
       metric: "dying-positions",
       unit: "cursors",
@@ -249,13 +270,14 @@ export const memcgIterator: Problem = {
   ],
   rates: [
     {
-      counter: counters.counterVisits,
+      counter: counters.counterFirst,
       kinds: [kindReclaimPass],
-      metric: "walk-visits-per-s",
+      metric: "first-visits-per-s",
       unit: "visits/s",
       better: "higher",
-      meaning: "Cgroups that the passes of all CPUs were given, over the time of a round",
-      virtualMeaning: "Cgroups that the passes of all CPUs were given, over virtual time",
+      meaning: "Cgroups that the passes of all CPUs were given and their rounds had not given out before, over time",
+      virtualMeaning:
+        "Cgroups that the passes of all CPUs were given and their rounds had not given out before, over virtual time",
     },
     {
       counter: counters.counterRounds,
@@ -282,5 +304,8 @@ export const memcgIterator: Problem = {
     [areas.areaVariant]: "the variant",
   },
   gracePeriods: { [areas.areaRcu]: "rcu" },
+  // Not all visits: a walk that begins again visits most, and gets on least. Nor rounds: those that walkers end side by
+  // side count once for each.
+  ranking: ["bogo-ops-per-s", "first-visits-per-s"],
   arena: "slab pages (struct mem_cgroup)",
 };

@@ -96,8 +96,12 @@ const onDeadCount: readonly Mutant[] = [
     files: {
       [deadCount]: [
         [
-          '  if (load32(slot + offsetof<LastVisited>("deadCount")) !== sequence) return 0;\n  const position: usize = load32(slot + offsetof<LastVisited>("position"));\n',
-          '  const position: usize = load32(slot + offsetof<LastVisited>("position"));\n  if (load32(slot + offsetof<LastVisited>("deadCount")) !== sequence) return 0;\n',
+          "  const slot = slotOf(root, node, priority);\n  if (load32",
+          '  const slot = slotOf(root, node, priority);\n  const position: usize = load32(slot + offsetof<LastVisited>("position"));\n  if (load32',
+        ],
+        [
+          '    return 0;\n  }\n  const position: usize = load32(slot + offsetof<LastVisited>("position"));\n',
+          "    return 0;\n  }\n",
         ],
       ],
     },
@@ -218,7 +222,7 @@ const onTargetedWipe: readonly Mutant[] = [
     problem: "memcg-iterator",
     base: "targeted-wipe",
     description: "cursors are trusted and never cleared: what a broken walk leaves behind (race T4)",
-    files: { [wipe]: [["        storeRelaxed32(cell, 0);\n        cleared++;\n", "        cleared++;\n"]] },
+    files: { [wipe]: [["        storeRelaxed32(cell, 0);\n", ""]] },
     scenario: "broken-walk-against-destroy",
     model: "sc",
     expected: usedAfterFree,
@@ -326,7 +330,10 @@ const onPosition: readonly Mutant[] = [
       "a walker waits until the worker has cleared a dead position, on whose CPU it may be: asked about in review, 2015",
     files: {
       [weak]: [
-        ["    compareExchange32(cell, position as u32, 0);\n", "    pause();\n"],
+        [
+          "    if (compareExchange32(cell, position as u32, 0) === (position as u32)) cursorLost(position);\n",
+          "    pause();\n",
+        ],
         ["load32, storeRelaxed32", "load32, pause, storeRelaxed32"],
       ],
     },

@@ -6,7 +6,8 @@
 //   what the walker was given last, or 0 at its beginning; the cookie (`cursor.ts`) is the walker's own. The caller has a
 //   reference to the root, and gets one to what is returned unless that is the root; that of `previous` is given back.
 //   Does not sleep. Outside of RCU sections, with preemption on. Right after the access that decides it, the variant says
-//   what became of the cursor by `cursorMoved` or `cursorKept` (`harness.ts`), which cost nothing.
+//   what became of the cursor by `cursorMoved` or `cursorKept` (`harness.ts`), and by `cursorLost` or `cursorDistrusted` when
+//   something that was removed is why a walk does not go on from its position. They cost nothing.
 // iterateBreak: as mem_cgroup_iter_break(). Ends a walk before its end: the reference of `previous` is given back.
 // createMemcg: the variant's part of a new cgroup, at `variantOf(memcg)`, is zeroed; nobody sees the cgroup yet.
 // offlineMemcg: a grace period after the removal: no walk is given the cgroup any more by `percpuRefTryGetLive`, and who

@@ -43,8 +43,14 @@ export const counterBogoOps = 17;
 export const counterFreedVisits = 18;
 /** Cgroups freed. */
 export const counterFreed = 19;
+/** Visits of a cgroup in a round in which its index had not been given out before; what reclaim gets on by. */
+export const counterFirst = 20;
+/** Times that a walk cannot go on from where its cursor stood, because something was removed. */
+export const counterLost = 21;
+/** Those of them in which that was not what was removed. */
+export const counterLostForNothing = 22;
 /** One more than the largest counter. */
-export const counterCount = 20;
+export const counterCount = 23;
 
 /** Durations of rmdir itself, in ns: as its caller waits for it. */
 export const histogramDestroy = 0;

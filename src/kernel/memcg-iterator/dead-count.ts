@@ -28,7 +28,7 @@ import { percpuRefTryGetLive } from "../sync/percpu-ref";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu";
 import { counterDyingPositions } from "./counters";
 import { cursorCount, cursorOf, generationOf, joinGeneration } from "./cursor";
-import { cursorMoved } from "./harness";
+import { cursorDistrusted, cursorLost, cursorMoved } from "./harness";
 import { breakWalk, endGeneration, LastVisited, lastVisitedSize, nextLive, putVisited, zones } from "./last-visited";
 import { parentOf, refOf, variantOf } from "./tree";
 
@@ -62,11 +62,16 @@ export function positionCell(root: usize, node: u32, priority: u32): usize {
 }
 
 /** Where the cursor stands, with a reference unless it is the root; 0: at the beginning. */
-function loadPosition(slot: usize, root: usize, sequence: u32): usize {
-  if (load32(slot + offsetof<LastVisited>("deadCount")) !== sequence) return 0;
+function loadPosition(root: usize, node: u32, priority: u32, sequence: u32): usize {
+  const slot = slotOf(root, node, priority);
+  if (load32(slot + offsetof<LastVisited>("deadCount")) !== sequence) {
+    cursorDistrusted(root, node, priority);
+    return 0;
+  }
   const position: usize = load32(slot + offsetof<LastVisited>("position"));
   if (position === 0 || position === root || percpuRefTryGetLive(refOf(position))) return position;
   count(counterDyingPositions);
+  cursorLost(position);
   return 0;
 }
 
@@ -83,7 +88,7 @@ export function iterate(root: usize, previous: usize, node: u32, priority: u32, 
       break;
     }
     const sequence = load32(deadCountOf(root));
-    const position = loadPosition(slot, root, sequence);
+    const position = loadPosition(root, node, priority, sequence);
     next = nextLive(position, root);
     // `mem_cgroup_iter_update`.
     putVisited(position, root);

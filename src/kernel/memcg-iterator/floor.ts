@@ -8,6 +8,7 @@ import { enter, leave } from "../machine/impl";
 import { memCgroupIter } from "../symbols";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu";
 import { noteEnd } from "./cursor";
+import { cursorMissing } from "./harness";
 import { breakWalk, nextLive, putVisited } from "./last-visited";
 
 export function globalBytes(): usize {
@@ -33,6 +34,7 @@ export function iterate(root: usize, previous: usize, _node: u32, _priority: u32
   rcuReadLock();
   const next = nextLive(previous, root);
   if (next === 0) noteEnd(cookie);
+  else cursorMissing();
   rcuReadUnlock();
   putVisited(previous, root);
   leave();

@@ -47,9 +47,12 @@ import {
   counterBroken,
   counterCreates,
   counterDestroys,
+  counterFirst,
   counterFreedVisits,
   counterGenerationEnds,
   counterHits,
+  counterLost,
+  counterLostForNothing,
   counterPasses,
   counterRestarts,
   counterRounds,
@@ -302,10 +305,34 @@ export function cursorMoved(root: usize, node: u32, priority: u32, memcg: usize)
 
 /** A variant says that `memcg` is being given out although the cursor was not moved to it; 0: nobody is. */
 export function cursorKept(root: usize, node: u32, priority: u32, memcg: usize): void {
+  if (memcg === 0 || !isPresent(memcg)) return;
   const top = watchedIndex(root);
-  if (memcg === 0 || top === u32.MAX_VALUE) return;
-  const given = load<u32>(memcg, offsetof<Memcg>("index"));
-  if (cgroupAt(given) === memcg && noteVisit(top, node, priority, given) && memcg === root) count(counterRestarts);
+  const isAgain = top !== u32.MAX_VALUE && noteVisit(top, node, priority, load<u32>(memcg, offsetof<Memcg>("index")));
+  if (!isAgain) count(counterFirst);
+  else if (memcg === root) count(counterRestarts);
+}
+
+/** Whether an address is that of a cgroup that was not removed. It was one's once; what is there now may be anything. */
+function isPresent(memcg: usize): bool {
+  const index = load<u32>(memcg, offsetof<Memcg>("index"));
+  return index < cgroupCount && cgroupAt(index) === memcg;
+}
+
+/** A variant says that walks do not go on from where a cursor stood, because something was removed. */
+export function cursorLost(position: usize): void {
+  count(counterLost);
+  if (isPresent(position)) count(counterLostForNothing);
+}
+
+/** A variant says the same without having looked where the cursor stands, if anywhere. */
+export function cursorDistrusted(root: usize, node: u32, priority: u32): void {
+  const position: usize = load<u32>(positionCell(root, node, priority));
+  if (position !== 0) cursorLost(position);
+}
+
+/** A variant without cursors says that it gives a cgroup out. */
+export function cursorMissing(): void {
+  count(counterFirst);
 }
 
 /** Whether a cgroup that a walk was given has memory; says so if not. */

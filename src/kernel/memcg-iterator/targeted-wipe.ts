@@ -24,7 +24,7 @@ import { percpuRefTryGetLive } from "../sync/percpu-ref";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu";
 import { counterCleared, counterCompared, counterDyingPositions } from "./counters";
 import { cursorCount, cursorOf, generationOf, joinGeneration } from "./cursor";
-import { cursorMoved, nodeCount } from "./harness";
+import { cursorLost, cursorMoved, nodeCount } from "./harness";
 import { breakWalk, endGeneration, LastVisited, lastVisitedSize, nextLive, putVisited, zones } from "./last-visited";
 import { priorities } from "./region";
 import { parentOf, refOf } from "./tree";
@@ -56,6 +56,7 @@ function loadPosition(slot: usize, root: usize): usize {
   const position: usize = load32(slot + offsetof<LastVisited>("position"));
   if (position === 0 || position === root || percpuRefTryGetLive(refOf(position))) return position;
   count(counterDyingPositions);
+  cursorLost(position);
   return 0;
 }
 
@@ -105,6 +106,7 @@ function wipe(root: usize, dying: usize): void {
         const cell = slotOf(root, node, zone, priority) + offsetof<LastVisited>("position");
         if (usize(load32(cell)) !== dying) continue;
         storeRelaxed32(cell, 0);
+        cursorLost(dying);
         cleared++;
       }
     }

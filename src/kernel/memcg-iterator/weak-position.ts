@@ -27,7 +27,7 @@ import { percpuRefTryGet } from "../sync/percpu-ref";
 import { rcuReadLock, rcuReadUnlock } from "../sync/rcu";
 import { counterCleared, counterCompared, counterDyingPositions, counterLostMoves } from "./counters";
 import { cursorCount, cursorOf, generationOf, joinGeneration, noteEnd } from "./cursor";
-import { cursorKept, cursorMoved, nodeCount } from "./harness";
+import { cursorKept, cursorLost, cursorMoved, nodeCount } from "./harness";
 import { breakWalk, nextHeld, Position, positionSize, putVisited } from "./position";
 import { priorities } from "./region";
 import { parentOf, refOf } from "./tree";
@@ -77,7 +77,7 @@ function takePosition(cell: usize): usize {
     const position: usize = load32(cell);
     if (position === 0 || percpuRefTryGet(refOf(position))) return position;
     // The end of the cgroup clears it, too, but in a worker that may not run before this one is done.
-    compareExchange32(cell, position as u32, 0);
+    if (compareExchange32(cell, position as u32, 0) === (position as u32)) cursorLost(position);
     count(counterDyingPositions);
   }
 }
@@ -149,7 +149,10 @@ function invalidate(root: usize, dead: usize): void {
   for (let node: u32 = 0; node < nodeCount; node++) {
     for (let priority: u32 = 0; priority < priorities; priority++) {
       const cell = slotOf(root, node, priority);
-      if (compareExchange32(cell, dead as u32, 0) === (dead as u32)) cleared++;
+      if (compareExchange32(cell, dead as u32, 0) !== (dead as u32)) continue;
+      // Its own, nobody goes on from.
+      if (root !== dead) cursorLost(dead);
+      cleared++;
     }
   }
   countMany(counterCompared, u64(cursorCount(1)));

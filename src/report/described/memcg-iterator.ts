@@ -1,28 +1,28 @@
 // What the threads about the shared walk over cgroups asked of it. The thresholds are ours.
+//
+// All of it is about removals: walks that any removal sends back, rounds that never end, so that the first cgroups are
+// reclaimed from over and over and the last ones never, and dead cgroups that stay. What walkers of one cursor do to each
+// other is not: up to 6.11 Linux promises that a round comes to each cgroup at least once, and two walkers that meet may be
+// given the same one. That is a cost, which the numbers show (visited again) and the ranking takes off (first visits), but
+// nothing is broken by it.
 
 import { formatNumber, formatPercent } from "../format.ts";
 import { atMost, type Plan } from "./plan.ts";
 
-/** Visits of a round to a cgroup that it had visited, or not at all, as a share of those expected. */
-const shareMax = 0.01;
-
-/** Share of the expected visits that a counter makes up; null where no round was watched. */
-function shareOf(value: number | null, expected: number | null): number | null {
-  return value === null || expected === null || expected === 0 ? null : value / expected;
-}
+/** Cgroups that completed rounds leave out, as a share of those that were there. */
+const leftOutMax = 0.01;
 
 export const memcgIteratorPlan: Plan = {
   constraints: [
     {
       name: "only the victim's walks restart",
-      text: "removing a cgroup must not send walks back to their root that were not at it: no more restarts than cursors that pointed at a removed cgroup",
+      text: "removing a cgroup must not send walks back to their root whose cursors stand at others",
       objectionOf: (numbers) => {
-        const restarts = numbers.value("restarts");
-        const hits = numbers.value("cursor-hits");
+        const innocent = numbers.value("innocent-restarts");
         const destroys = numbers.value("destroys");
-        if (restarts === null || hits === null || destroys === null || destroys === 0) return undefined;
-        return restarts > hits
-          ? `walks began again ${formatNumber(restarts)} times, though cursors pointed at a removed cgroup ${formatNumber(hits)} times of ${formatNumber(destroys)}`
+        if (innocent === null || destroys === null || destroys === 0) return undefined;
+        return innocent > 0
+          ? `${formatNumber(destroys)} removals sent walks back ${formatNumber(innocent)} times from cgroups that were still there`
           : null;
       },
     },
@@ -30,28 +30,25 @@ export const memcgIteratorPlan: Plan = {
       name: "rounds are completed",
       text: "walkers must come to the end of their tree, whatever is removed meanwhile",
       objectionOf: (numbers) => {
+        const restarts = numbers.value("removal-restarts");
         const rounds = numbers.value("rounds-completed");
-        const visits = numbers.value("visits");
-        if (rounds === null || visits === null || visits === 0) return undefined;
-        return rounds === 0 ? `no round was completed in ${formatNumber(visits)} visits` : null;
+        // What is too short for a round shows nothing of removals.
+        if (restarts === null || rounds === null || (restarts === 0 && rounds === 0)) return undefined;
+        return rounds === 0
+          ? `removals sent walks back ${formatNumber(restarts)} times, and no round was completed`
+          : null;
       },
     },
     {
       name: "everybody's turn",
       text: "a round must come to each cgroup that is there for all of it: at most 1 % are left out",
       objectionOf: (numbers) => {
-        const share = shareOf(numbers.value("never-visited"), numbers.value("visits-expected"));
-        if (share === null) return undefined;
-        return share > shareMax ? `rounds left out ${formatPercent(share)} of the cgroups that were there` : null;
-      },
-    },
-    {
-      name: "nobody twice",
-      text: "a round must not come to a cgroup again: at most 1 % of the visits",
-      objectionOf: (numbers) => {
-        const share = shareOf(numbers.value("visited-again"), numbers.value("visits-expected"));
-        if (share === null) return undefined;
-        return share > shareMax ? `rounds visited cgroups again, ${formatPercent(share)} of the visits expected` : null;
+        const never = numbers.value("never-visited");
+        const expected = numbers.value("visits-expected");
+        if (never === null || expected === null || expected === 0) return undefined;
+        return never > leftOutMax * expected
+          ? `rounds left out ${formatPercent(never / expected)} of the cgroups that were there`
+          : null;
       },
     },
     atMost("pinned-cgroups", 0, {
@@ -61,7 +58,8 @@ export const memcgIteratorPlan: Plan = {
     }),
   ],
   overview: [
-    "restarts",
+    "removal-restarts",
+    "innocent-restarts",
     "visited-again",
     "never-visited",
     "over-reclaim",

@@ -40,7 +40,9 @@ function sound(rate: number): Values {
     "round-ns": times(8, 1e8),
     visits: [1000],
     "rounds-completed": [10],
-    restarts: [1],
+    restarts: [3],
+    "removal-restarts": [2],
+    "innocent-restarts": [0],
     destroys: [100],
     "cursor-hits": [2],
     "visits-expected": [1000],
@@ -52,7 +54,7 @@ function sound(rate: number): Values {
 }
 
 const rows = [
-  ...timed(reference, { ...sound(100), restarts: [95], "rounds-completed": [0] }),
+  ...timed(reference, { ...sound(100), "removal-restarts": [95], "innocent-restarts": [90], "rounds-completed": [0] }),
   ...timed("weak-position", sound(200)),
   ...timed("pinned-position", { ...sound(300), "pinned-cgroups": [4] }),
   ...timed(floor, { "bogo-ops-per-s": times(8, 1000), "round-ns": times(8, 1e8) }),
@@ -67,6 +69,16 @@ describe("constraints of a described problem", () => {
     const broken = (id: string): string[] => violationsOf(id, plan, answers()).map(({ constraint }) => constraint);
     expect(broken(reference)).toEqual(["only the victim's walks restart", "rounds are completed"]);
     expect(broken("weak-position")).toEqual([]);
+    // What walkers do to each other is a cost, unless somebody has no turn.
+    const crowd = (numbers: Values) =>
+      answerAll(collect(timed(reference, { ...sound(100), ...numbers }), reference), memcgIterator, subject);
+    expect(violationsOf(reference, plan, crowd({ restarts: [500], "visited-again": [3000] }))).toEqual([]);
+    expect(violationsOf(reference, plan, crowd({ "never-visited": [11] }))).toEqual([
+      {
+        constraint: "everybody's turn",
+        reason: "rounds left out 1.10 % of the cgroups that were there (iterator-churn)",
+      },
+    ]);
     expect(violationsOf("pinned-position", plan, answers())).toEqual([
       { constraint: "dead cgroups go", reason: "4 removed cgroups are kept at the end (iterator-churn)" },
     ]);
@@ -124,7 +136,7 @@ test("the report has a verdict, the constraints with what breaks them, and every
   const part = await reporterOfDescribed(memcgIterator, plan)(collect(rows, reference), subject);
   expect(part.choices).toEqual([{ workload, variant: "weak-position", isIncomplete: false }]);
   expect(part.markdown).toContain("- **iterator-churn**: choose `weak-position`");
-  expect(part.markdown).toContain("**broken**: no round was completed in 1,000 visits");
+  expect(part.markdown).toContain("**broken**: removals sent walks back 95 times, and no round was completed");
   expect(part.markdown).toMatch(/\| dying cgroups \| 7 \| 7/);
   expect(part.markdown).not.toMatch(/undefined|NaN|\[object/);
   expect(part.terminal).toContain("choose weak-position");
