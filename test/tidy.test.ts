@@ -96,8 +96,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   build: [...small, "workloads", "problems"],
   plan: [...small, "workloads", "problems", "records", "build"],
   checker: [...small, "workloads", "problems", "records", "statistics", "build", "plan"],
-  // What a check has found is data of the checker's.
-  report: [...small, "workloads", "problems", "records", "statistics", "build", "plan", "checker"],
+  // It judges what others have measured.
+  compare: [...small, "workloads", "problems", "records", "statistics", "build", "plan"],
+  // What a check has found is data of the checker's, and what a comparison has, of its own.
+  report: [...small, "workloads", "problems", "records", "statistics", "build", "plan", "checker", "compare"],
   fiber: [...small, "workloads", "problems", "records", "statistics", "build", "plan"],
   native: [...small, "workloads", "problems", "records", "statistics", "build", "plan"],
   traced: [...small, "workloads", "problems", "records", "statistics", "build", "plan"],
@@ -107,7 +109,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: [
     ...small,
     "bench/index.ts",
-    ...["workloads", "problems", "records", "statistics", "build", "plan", "report", ...instruments, "fidelity"],
+    ...["workloads", "problems", "records", "statistics", "build", "plan", "compare", "report", "fidelity"],
+    ...instruments,
   ],
 };
 
