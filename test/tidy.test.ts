@@ -81,7 +81,7 @@ const sharedConstants = [
 /** The same of an instrument alone: its core and its host. */
 const protocols = coreOwners.map((owner) => `src/${owner}/core/protocol.ts`);
 /** Code of the harnesses that problems share. It keeps the harness's own memory, so it may touch it plainly. */
-const harnessPieces = ["src/kernel/crew.ts", "src/kernel/histogram.ts", "src/kernel/statistics.ts"];
+const harnessPieces = ["common-harness", "crew", "histogram", "statistics"].map((name) => `src/kernel/${name}.ts`);
 const small = ["src/errors.ts", "src/job-pool.ts", "src/package-root.ts", "src/symbol-names.ts", ...sharedConstants];
 
 /** Instruments measure the same thing in different ways, so none of them may lean on another one. */

@@ -23,6 +23,11 @@ export function bucketOf(ns: u64): u32 {
   return min<u64>(shift * bucketsPerOctave + (ns >> shift), u64(histogramBuckets - 1)) as u32;
 }
 
+/** The same for the host. */
+export function histogramBucket(ns: f64): u32 {
+  return bucketOf(ns as u64);
+}
+
 /** Adds a duration to this CPU's histogram. */
 export function recordDuration(histogram: usize, ns: u64): void {
   const cell = histogram + usize(bucketOf(ns)) * 4;

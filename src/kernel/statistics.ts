@@ -22,7 +22,12 @@ function own(): usize {
   return problemBase + usize(thisCpu) * cpuBytes;
 }
 
-/** Bytes of the statistics of all CPUs, which begin at `problemBase`. A whole number of lines. */
+/** Where the statistics of the first CPU begin; those of the others follow. */
+export function statisticsAddress(): usize {
+  return problemBase;
+}
+
+/** Bytes of the statistics of all CPUs. A whole number of lines. */
 export function statisticsSize(): usize {
   return usize(cpuCount) * cpuBytes;
 }
@@ -59,8 +64,13 @@ export function countAlways(counter: u32): void {
 }
 
 /** What a counter of this CPU has come to. */
-export function counted(counter: u32): u64 {
+function counted(counter: u32): u64 {
   return load64(counterCell(counter));
+}
+
+/** One of this CPU's counters, as the host asks for it. */
+export function counter(index: u32): f64 {
+  return counted(index) as f64;
 }
 
 /** Raises a counter of this CPU to a level, during measured events: the most that was seen. */
@@ -68,7 +78,7 @@ export function countMost(counter: u32, level: u64): void {
   if (measured() !== 0 && level > counted(counter)) storeRelaxed64(counterCell(counter), level);
 }
 
-/** Address of one of this CPU's histograms. */
+/** Address of one of this CPU's histograms (`histogram.ts`). */
 export function histogramAt(histogram: u32): usize {
   return own() + countersBytes + usize(histogram) * histogramSize;
 }

@@ -6,14 +6,13 @@
 // At the end of every event but a join, what Linux has workers for is done: completions that are due on this CPU, and a push
 // that somebody wants.
 
-import { progress } from "../crew";
+import { Performer, performAll, performUntil } from "../common-harness";
 import {
   eventAOffset,
   eventBOffset,
   eventFlagsOffset,
   eventKindOffset,
   eventObjectOffset,
-  eventSize,
   eventTaskOffset,
   flagMeasured,
   kindBogoOp,
@@ -22,12 +21,9 @@ import {
   kindTransactionCommit,
   kindTransactionItem,
 } from "../events";
-import { bucketOf } from "../histogram";
-import { eventBuffer, problemBase } from "../layout";
-import { compute, cpus, enter, enterIdle, leave, load32, now, quiescent, runDeferred, sleep } from "../machine/impl";
+import { compute, enter, enterIdle, leave, load32, now, quiescent, runDeferred, sleep } from "../machine/impl";
 import { initialiseKmalloc, kmallocUsed } from "../slab/kmalloc";
-import { touchedPages } from "../slab/page";
-import { begin, count, counted, end, histogramAt, setMeasured, statisticsSize } from "../statistics";
+import { begin, count, end, setMeasured, statisticsSize } from "../statistics";
 import { xlogCilCommit } from "../symbols";
 import { Context, forceLog, initialiseContexts, nextCommitting, pushIfRequested } from "./context";
 import { counterBogoOps, counterCommits, histogramCommit } from "./counters";
@@ -51,7 +47,11 @@ import { takenBytes } from "./memory";
 import { areaOf, Cil, cilField, Item, itemAt, kmallocCaches, regionBytes, Transaction, transactionOf } from "./region";
 import { iovecSpace, LogVec, iovecsOf as regionsOf, sizeOf, vectorSize } from "./vector";
 
+export { heapBase, runWork } from "../common-harness";
 export { computeFor, enterRound, leaveRound } from "../crew";
+export { histogramBucket } from "../histogram";
+export { touchedPages as touchedPageCount } from "../slab/page";
+export { counter, histogramAt as histogramAddress, statisticsAddress } from "../statistics";
 
 /** One more than the largest item index. */
 export declare const itemCount: u32;
@@ -68,22 +68,12 @@ export declare const compactionNs: u32;
 /** Wait for memory that counts as a deadlock, in ms; 0: nobody watches. */
 export declare const hangMs: u32;
 
-/** `run` got through. */
-const runDone: u32 = 0;
-/** `run` stopped because the arena was full. */
-const runOutOfMemory: u32 = 1;
-
 /** How often `drain` looks, in ns. */
 const drainNapNs: u64 = 100_000;
 
 /** Bytes that the problem needs at `problemBase`. Callable before anything is laid out. */
 export function problemBytes(): u32 {
   return regionBytes() as u32;
-}
-
-/** Where the module's own constants end. Everything else lies above. */
-export function heapBase(): u32 {
-  return __heap_base as u32;
 }
 
 /** Prepares zeroed memory. Called once per case, on one CPU. */
@@ -100,36 +90,21 @@ function boundary(task: u32): void {
   pushIfRequested(task);
 }
 
-/** Performs the events from `first` up to, not including, `end` of the event buffer. */
-export function run(first: u32, end: u32): u32 {
-  for (let index = first; index < end; index++) {
-    progress(index);
-    if (!perform(eventBuffer + usize(index) * eventSize)) return runOutOfMemory;
+@unmanaged
+class Harness extends Performer {
+  perform(event: usize): bool {
+    return perform(event);
   }
-  return runDone;
 }
 
-/**
- * Performs the events over and over until `deadlineNs` by the machine's clock, so that they can begin anew: ends when a
- * bogo-op is done and no transaction of this CPU is open; at the latest at the events' end.
- */
+/** Performs the events from `first` up to, not including, `end` of the event buffer. */
+export function run(first: u32, end: u32): u32 {
+  return performAll<Harness>(first, end);
+}
+
+/** Performs them over and over until `deadlineNs`; an item that joins opens a bogo-op. */
 export function runUntil(first: u32, end: u32, deadlineNs: f64): u32 {
-  if (first === end) return runDone;
-  // A bit for each task that is in the middle of a bogo-op. Tasks beyond 64 share bits, and may lose an op at the end.
-  let open: u64 = 0;
-  do {
-    for (let index = first; index < end; index++) {
-      const event = eventBuffer + usize(index) * eventSize;
-      const kind: u32 = load<u16>(event, eventKindOffset);
-      progress(index);
-      if (!perform(event)) return runOutOfMemory;
-      const task: u64 = 1 << (u64(load<u32>(event, eventTaskOffset) / cpus()) & 63);
-      if (kind === kindTransactionItem) open |= task;
-      else if (kind === kindBogoOp) open &= ~task;
-      if (kind === kindBogoOp && open === 0 && (now() as f64) >= deadlineNs) return runDone;
-    }
-  } while ((now() as f64) < deadlineNs);
-  return runDone;
+  return performUntil<Harness>(first, end, deadlineNs, kindTransactionItem);
 }
 
 /** Performs one event, and what comes behind it. Returns false when the memory is used up. */
@@ -178,26 +153,6 @@ export function drain(): void {
   enterIdle();
 }
 
-/** Calls a function of the table, as the target of an interrupt or of deferred work. */
-export function runWork(work: u32, argument: usize): void {
-  call_indirect<void>(work, argument);
-}
-
-/** One of this CPU's counters (`counters.ts`). */
-export function counter(index: u32): f64 {
-  return counted(index) as f64;
-}
-
-/** Address of one of this CPU's histograms (`src/kernel/histogram.ts`). */
-export function histogramAddress(index: u32): usize {
-  return histogramAt(index);
-}
-
-/** Index of the bucket in which a duration is counted. */
-export function histogramBucket(ns: f64): u32 {
-  return bucketOf(ns as u64);
-}
-
 /** A state of the whole case (`gauges.ts`), while nobody runs. */
 export function gauge(index: u32): f64 {
   if (index === gaugeFootprint) return footprint() as f64;
@@ -237,11 +192,7 @@ function inFlightBytes(): f64 {
   return bytes;
 }
 
-/** Where the statistics of all CPUs and the ledger behind them lie. */
-export function statisticsAddress(): usize {
-  return problemBase;
-}
-
+/** Bytes of the statistics of all CPUs and of the ledger behind them. */
 export function statisticsBytes(): u32 {
   return (statisticsSize() + ledgerSize()) as u32;
 }
@@ -249,11 +200,6 @@ export function statisticsBytes(): u32 {
 /** What the problem's memory holds at an address: one of `areas.ts`. */
 export function areaAt(address: usize): u32 {
   return areaOf(address);
-}
-
-/** Pages of the arena that were ever used. */
-export function touchedPageCount(): u32 {
-  return touchedPages();
 }
 
 /** For checks: bytes of all allocations but those of whole pages. */

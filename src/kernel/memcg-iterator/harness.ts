@@ -4,7 +4,8 @@
 // it with plain loads, and looks at cursors so, for what it counts; everything else goes through the machine. What cgroups
 // there are, who walks and who removes at the same time is up to the workload.
 
-import { progress, progressWithin } from "../crew";
+import { Performer, performAll, performUntil } from "../common-harness";
+import { progressWithin } from "../crew";
 import {
   eventAOffset,
   eventBOffset,
@@ -12,8 +13,6 @@ import {
   eventGroupOffset,
   eventKindOffset,
   eventObjectOffset,
-  eventSize,
-  eventTaskOffset,
   flagMeasured,
   kindBogoOp,
   kindCgroupCreate,
@@ -21,24 +20,10 @@ import {
   kindCompute,
   kindReclaimPass,
 } from "../events";
-import { eventBuffer, problemBase } from "../layout";
-import {
-  compute,
-  cpus,
-  enterIdle,
-  keep32,
-  load64,
-  note,
-  now,
-  quiescent,
-  runDeferred,
-  sleep,
-  taskStack,
-} from "../machine/impl";
+import { compute, enterIdle, keep32, load64, note, quiescent, runDeferred, sleep, taskStack } from "../machine/impl";
 import { noteFreedCgroupVisited, noteLongWalk, noteReferenceMissing } from "../notes";
 import { initialiseKmalloc, kmallocUsed } from "../slab/kmalloc";
-import { touchedPages } from "../slab/page";
-import { begin, count, countAlways, counted, countMany, end, histogramAt, measured, setMeasured } from "../statistics";
+import { begin, count, countAlways, countMany, end, measured, setMeasured } from "../statistics";
 import { jiffyNs } from "../sync/jiffies";
 import { percpuRefCountAt, percpuRefIsDying, percpuRefPut, percpuRefTryGetLive } from "../sync/percpu-ref";
 import { rcuPending, rcuQuiescent, rcuReadLock, rcuReadUnlock } from "../sync/rcu";
@@ -88,17 +73,15 @@ import {
   visitsIn,
 } from "./watch";
 
+export { heapBase, runWork } from "../common-harness";
 export { computeFor, enterRound, leaveRound } from "../crew";
+export { touchedPages as touchedPageCount } from "../slab/page";
+export { counter, histogramAt as histogramAddress, statisticsAddress } from "../statistics";
 
 /** One more than the largest cgroup index. */
 export declare const cgroupCount: u32;
 /** NUMA nodes, at least 1. */
 export declare const nodeCount: u32;
-
-/** `run` got through. */
-const runDone: u32 = 0;
-/** `run` stopped because the arena, or the per-CPU memory, was full. */
-const runOutOfMemory: u32 = 1;
 
 /** Longest time without an event boundary. In Linux there is one each few milliseconds; more of them here cost the host. */
 const sliceNs: u64 = 100_000_000;
@@ -109,11 +92,6 @@ const longWalk: u32 = 16;
 /** Bytes that the problem needs at `problemBase`. Callable before anything is laid out. */
 export function problemBytes(): u32 {
   return (headerBytes() + globalBytes()) as u32;
-}
-
-/** Where the module's own constants end. Everything else lies above. */
-export function heapBase(): u32 {
-  return __heap_base as u32;
 }
 
 /** Prepares zeroed memory. Called once per case, on one CPU. */
@@ -141,47 +119,23 @@ function spend(ns: u64): void {
   if (left !== 0) compute(left);
 }
 
+@unmanaged
+class Harness extends Performer {
+  perform(event: usize): bool {
+    if (!perform(event)) return false;
+    boundary();
+    return true;
+  }
+}
+
 /** Performs the events from `first` up to, not including, `end` of the event buffer. */
 export function run(first: u32, end: u32): u32 {
-  for (let index = first; index < end; index++) {
-    progress(index);
-    if (!perform(eventBuffer + usize(index) * eventSize)) return runOutOfMemory;
-    boundary();
-  }
-  return runDone;
+  return performAll<Harness>(first, end);
 }
 
-/**
- * Performs the events over and over until `deadlineNs` by the machine's clock, so that they can begin anew: ends when a
- * bogo-op is done and no task is between a removal and its bogo-op; where there are no bogo-ops, when a reclaim pass is
- * done; at the latest at the events' end.
- */
+/** Performs them over and over until `deadlineNs`; a removal opens a bogo-op. */
 export function runUntil(first: u32, end: u32, deadlineNs: f64): u32 {
-  if (first === end) return runDone;
-  const closing: u32 = holdsBogoOp(first, end) ? kindBogoOp : kindReclaimPass;
-  // A bit for each task that is in the middle of a bogo-op. Tasks beyond 64 share bits, and may lose an op at the end.
-  let open: u64 = 0;
-  do {
-    for (let index = first; index < end; index++) {
-      const event = eventBuffer + usize(index) * eventSize;
-      const kind: u32 = load<u16>(event, eventKindOffset);
-      progress(index);
-      if (!perform(event)) return runOutOfMemory;
-      boundary();
-      const task: u64 = 1 << (u64(load<u32>(event, eventTaskOffset) / cpus()) & 63);
-      if (kind === kindCgroupOffline) open |= task;
-      else if (kind === kindBogoOp) open &= ~task;
-      if (kind === closing && open === 0 && (now() as f64) >= deadlineNs) return runDone;
-    }
-  } while ((now() as f64) < deadlineNs);
-  return runDone;
-}
-
-function holdsBogoOp(first: u32, end: u32): bool {
-  for (let index = first; index < end; index++) {
-    if (load<u16>(eventBuffer + usize(index) * eventSize, eventKindOffset) === kindBogoOp) return true;
-  }
-  return false;
+  return performUntil<Harness>(first, end, deadlineNs, kindCgroupOffline);
 }
 
 /** Performs one event. Returns false when the memory is used up. */
@@ -370,16 +324,6 @@ export function drain(): void {
   enterIdle();
 }
 
-/** Calls a function of the table, as the target of an interrupt or of deferred work. */
-export function runWork(work: u32, argument: usize): void {
-  call_indirect<void>(work, argument);
-}
-
-/** One of this CPU's counters (`counters.ts`). */
-export function counter(index: u32): f64 {
-  return counted(index) as f64;
-}
-
 /** A state of the whole case (`counters.ts`), while nobody runs. */
 export function gauge(index: u32): f64 {
   if (index === gaugeDying) return dyingCgroups() as f64;
@@ -393,16 +337,6 @@ export function gauge(index: u32): f64 {
   return visits === 0 ? 0 : ((summary(summaryMost) as f64) * cgroups) / visits;
 }
 
-/** Address of one of this CPU's histograms: 1600 u32 counts, then the longest duration and the number of durations, u64. */
-export function histogramAddress(index: u32): usize {
-  return histogramAt(index);
-}
-
-/** Address of what the harness counts and watches. */
-export function statisticsAddress(): usize {
-  return problemBase;
-}
-
 /** Bytes of what the harness counts and watches. */
 export function statisticsBytes(): usize {
   return harnessBytes();
@@ -411,11 +345,6 @@ export function statisticsBytes(): usize {
 /** What the problem's memory holds at an address: one of `areas.ts`. */
 export function areaAt(address: usize): u32 {
   return areaOf(address, globalBytes());
-}
-
-/** Pages of the arena that were ever used. */
-export function touchedPageCount(): u32 {
-  return touchedPages();
 }
 
 /** For checks: bytes of all allocations but those of whole pages. */

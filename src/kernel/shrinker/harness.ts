@@ -4,7 +4,8 @@
 // loads; everything else goes through the machine. Who registers, unregisters and walks at the same time is up to the
 // workload; the harness sees to it that a cgroup is there for as long as somebody walks.
 
-import { progress, progressWithin } from "../crew";
+import { Performer, performAll, performUntil } from "../common-harness";
+import { progressWithin } from "../crew";
 import {
   eventAOffset,
   eventBOffset,
@@ -12,8 +13,6 @@ import {
   eventGroupOffset,
   eventKindOffset,
   eventObjectOffset,
-  eventSize,
-  eventTaskOffset,
   flagMeasured,
   kindBogoOp,
   kindCgroupCreate,
@@ -24,11 +23,9 @@ import {
   kindSuperblockMount,
   kindSuperblockUnmount,
 } from "../events";
-import { bucketOf, recordDuration } from "../histogram";
-import { eventBuffer } from "../layout";
-import { compute, cpus, enter, enterIdle, leave, load64, now, quiescent, sleep } from "../machine/impl";
+import { recordDuration } from "../histogram";
+import { compute, enter, enterIdle, leave, load64, now, quiescent, sleep } from "../machine/impl";
 import { initialiseKmalloc, kmallocUsed } from "../slab/kmalloc";
-import { touchedPages } from "../slab/page";
 import { shrinkSlab as shrinkSlabSymbol } from "../symbols";
 import { jiffyNs } from "../sync/jiffies";
 import { rcuPending, rcuQuiescent } from "../sync/rcu";
@@ -75,8 +72,6 @@ import {
   memcgOnline,
   rcuDomain,
   setMeasured,
-  statisticsBase,
-  statisticsSize,
   walkers,
 } from "./region";
 import { coreBytes, idOf, capacity as variantCapacity } from "./shrinker";
@@ -94,7 +89,15 @@ import {
 } from "./superblock";
 import { isPresent, link, nextMemcg, noMemcg, setParent, setState, unlink } from "./tree";
 
+export { heapBase, runWork } from "../common-harness";
 export { computeFor, enterRound, leaveRound } from "../crew";
+export { histogramBucket } from "../histogram";
+export { touchedPages as touchedPageCount } from "../slab/page";
+export {
+  histogramAt as histogramAddress,
+  statisticsBase as statisticsAddress,
+  statisticsSize as statisticsBytes,
+} from "./region";
 
 /** One more than the largest cgroup index. */
 export declare const cgroupCount: u32;
@@ -103,19 +106,9 @@ export declare const superblockCount: u32;
 /** NUMA nodes, at least 1. */
 export declare const nodeCount: u32;
 
-/** `run` got through. */
-const runDone: u32 = 0;
-/** `run` stopped because the arena was full. */
-const runOutOfMemory: u32 = 1;
-
 /** Bytes that the problem needs at `problemBase`. Callable before anything is laid out. */
 export function problemBytes(): u32 {
   return (headerBytes() + globalBytes()) as u32;
-}
-
-/** Where the module's own constants end. Everything else lies above. */
-export function heapBase(): u32 {
-  return __heap_base as u32;
 }
 
 /** Prepares zeroed memory. Called once per case, on one CPU. */
@@ -131,47 +124,23 @@ function boundary(): void {
   background();
 }
 
+@unmanaged
+class Harness extends Performer {
+  perform(event: usize): bool {
+    if (!perform(event)) return false;
+    boundary();
+    return true;
+  }
+}
+
 /** Performs the events from `first` up to, not including, `end` of the event buffer. */
 export function run(first: u32, end: u32): u32 {
-  for (let index = first; index < end; index++) {
-    progress(index);
-    if (!perform(eventBuffer + usize(index) * eventSize)) return runOutOfMemory;
-    boundary();
-  }
-  return runDone;
+  return performAll<Harness>(first, end);
 }
 
-/**
- * Performs the events over and over until `deadlineNs` by the machine's clock, so that they can begin anew: ends when a
- * bogo-op is done and no task is between its first mount and its bogo-op; where there are no bogo-ops, when a reclaim
- * pass is done; at the latest at the events' end.
- */
+/** Performs them over and over until `deadlineNs`; a mount opens a bogo-op. */
 export function runUntil(first: u32, end: u32, deadlineNs: f64): u32 {
-  if (first === end) return runDone;
-  const closing: u32 = holdsBogoOp(first, end) ? kindBogoOp : kindReclaimPass;
-  // A bit for each task that is in the middle of a bogo-op. Tasks beyond 64 share bits, and may lose an op at the end.
-  let open: u64 = 0;
-  do {
-    for (let index = first; index < end; index++) {
-      const event = eventBuffer + usize(index) * eventSize;
-      const kind: u32 = load<u16>(event, eventKindOffset);
-      progress(index);
-      if (!perform(event)) return runOutOfMemory;
-      boundary();
-      const task: u64 = 1 << (u64(load<u32>(event, eventTaskOffset) / cpus()) & 63);
-      if (kind === kindSuperblockMount) open |= task;
-      else if (kind === kindBogoOp) open &= ~task;
-      if (kind === closing && open === 0 && (now() as f64) >= deadlineNs) return runDone;
-    }
-  } while ((now() as f64) < deadlineNs);
-  return runDone;
-}
-
-function holdsBogoOp(first: u32, end: u32): bool {
-  for (let index = first; index < end; index++) {
-    if (load<u16>(eventBuffer + usize(index) * eventSize, eventKindOffset) === kindBogoOp) return true;
-  }
-  return false;
+  return performUntil<Harness>(first, end, deadlineNs, kindSuperblockMount);
 }
 
 /** Performs one event. Returns false when the memory is used up. */
@@ -281,19 +250,9 @@ export function drain(): void {
   enterIdle();
 }
 
-/** Calls a function of the table, as the target of an interrupt or of deferred work. */
-export function runWork(work: u32, argument: usize): void {
-  call_indirect<void>(work, argument);
-}
-
 /** One of this CPU's counters (`counters.ts`). */
 export function counter(index: u32): f64 {
   return load64(counterAddress(index)) as f64;
-}
-
-/** Address of one of this CPU's histograms: 1600 u32 counts, then the longest duration and the number of durations, u64. */
-export function histogramAddress(index: u32): usize {
-  return histogramAt(index);
 }
 
 /** What all cgroups take: 0 bytes of bitmaps, 1 of deferred counts, 2 of both as allocated. 3: bytes of one shrinker. */
@@ -301,21 +260,6 @@ export function gauge(index: u32): f64 {
   if (index === 0) return mapBytes();
   if (index === 1) return deferredBytes();
   return index === 2 ? infoBytes() : shrinkerBytes();
-}
-
-/** Address of what all CPUs count and time. */
-export function statisticsAddress(): usize {
-  return statisticsBase();
-}
-
-/** Bytes of what all CPUs count and time. */
-export function statisticsBytes(): usize {
-  return statisticsSize();
-}
-
-/** Index of the bucket in which a duration is counted. */
-export function histogramBucket(ns: f64): u32 {
-  return bucketOf(ns as u64);
 }
 
 /** Ids that the maps have room for. */
@@ -351,11 +295,6 @@ export function lruBytesMax(): u32 {
 /** What the problem's memory holds at an address: one of `areas.ts`. */
 export function areaAt(address: usize): u32 {
   return areaOf(address, globalBytes() === 0 ? 0 : coreBytes(), globalBytes());
-}
-
-/** Pages of the arena that were ever used. */
-export function touchedPageCount(): u32 {
-  return touchedPages();
 }
 
 /** Bytes of all allocations but those of whole pages. */

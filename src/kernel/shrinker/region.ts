@@ -1,5 +1,6 @@
 // Where the parts of the problem's memory lie: first what the harness writes and every variant may read, then the
-// variant's own structures. And the counters, which harness and variants share.
+// variant's own structures. And the counters, which harness and variants share: not those of `../statistics.ts`, which lie in
+// front of all and are larger, because where memory lies shows in the simulator's times.
 
 import { histogramSize } from "../histogram";
 import { cpuCount, lineSize, problemBase, thisCpu } from "../layout";

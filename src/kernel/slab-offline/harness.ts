@@ -3,7 +3,7 @@
 // Kinds that caches have no use for are skipped. The event stream and the object table belong to the harness, so it reads
 // them with plain loads; everything else goes through the machine.
 
-import { progress } from "../crew";
+import { Performer, performAll } from "../common-harness";
 import {
   eventAOffset,
   eventBOffset,
@@ -11,7 +11,6 @@ import {
   eventGroupOffset,
   eventKindOffset,
   eventObjectOffset,
-  eventSize,
   flagMeasured,
   kindBogoOp,
   kindCacheCreate,
@@ -23,7 +22,7 @@ import {
   kindObjectAllocate,
   kindObjectFree,
 } from "../events";
-import { eventBuffer, objectTable, problemBase } from "../layout";
+import { objectTable } from "../layout";
 import {
   compute,
   cpu,
@@ -40,8 +39,7 @@ import {
   storeRelaxed32,
 } from "../machine/impl";
 import { initialiseKmalloc, kmallocUsed } from "../slab/kmalloc";
-import { touchedPages } from "../slab/page";
-import { begin, count, counted, end, histogramAt, setMeasured } from "../statistics";
+import { begin, count, end, setMeasured } from "../statistics";
 import { kmemCacheAlloc, kmemCacheFree, kworker, memcgOfflineKmem } from "../symbols";
 import { jiffyNs } from "../sync/jiffies";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
@@ -105,7 +103,10 @@ import {
   slabMutex,
 } from "./region";
 
+export { heapBase, runWork } from "../common-harness";
 export { computeFor, enterRound, leaveRound } from "../crew";
+export { touchedPages as touchedPageCount } from "../slab/page";
+export { counter, histogramAt as histogramAddress, statisticsAddress } from "../statistics";
 
 /** One more than the largest cgroup index. */
 export declare const cgroupCount: u32;
@@ -114,19 +115,9 @@ export declare const cacheCount: u32;
 /** Objects get their true size (1) or one 64-byte line each (0). */
 declare const trueSize: u32;
 
-/** `run` got through. */
-const runDone: u32 = 0;
-/** `run` stopped because the arena was full. */
-const runOutOfMemory: u32 = 1;
-
 /** Bytes that the problem needs at `problemBase`. Callable before anything is laid out. */
 export function problemBytes(): u32 {
   return (headerBytes() + globalBytes()) as u32;
-}
-
-/** Where the module's own constants end. Everything else lies above. */
-export function heapBase(): u32 {
-  return __heap_base as u32;
 }
 
 /** Prepares zeroed memory. Called once per case, on one CPU. */
@@ -140,17 +131,21 @@ function boundary(): void {
   quiescent();
   rcuQuiescent(rcuDomain());
   if (isWorkDue()) runDeferred(now() as f64);
+  background();
+}
+
+@unmanaged
+class Harness extends Performer {
+  perform(event: usize): bool {
+    if (!perform(event)) return false;
+    boundary();
+    return true;
+  }
 }
 
 /** Performs the events from `first` up to, not including, `end` of the event buffer. */
 export function run(first: u32, end: u32): u32 {
-  for (let index = first; index < end; index++) {
-    progress(index);
-    if (!perform(eventBuffer + usize(index) * eventSize)) return runOutOfMemory;
-    boundary();
-    background();
-  }
-  return runDone;
+  return performAll<Harness>(first, end);
 }
 
 /** Performs the events once, whatever the time: objects that come in one chunk and go in another cannot be repeated. */
@@ -300,16 +295,6 @@ export function drain(): void {
   enterIdle();
 }
 
-/** Calls a function of the table, as the target of an interrupt or of deferred work. */
-export function runWork(work: u32, argument: usize): void {
-  call_indirect<void>(work, argument);
-}
-
-/** One of this CPU's counters (`counters.ts`). */
-export function counter(index: u32): f64 {
-  return counted(index) as f64;
-}
-
 /** A state of the whole case (`counters.ts`), while nobody runs. */
 export function gauge(index: u32): f64 {
   if (index === gaugeDeadCaches) return deadCaches() as f64;
@@ -330,16 +315,7 @@ function slabBytesOfAll(): f64 {
   return bytes;
 }
 
-/** Address of one of this CPU's histograms: 1600 u32 counts, then the longest duration and the number of durations, u64. */
-export function histogramAddress(index: u32): usize {
-  return histogramAt(index);
-}
-
-/** Where the statistics lie, and behind them what else the harness keeps for itself. */
-export function statisticsAddress(): usize {
-  return problemBase;
-}
-
+/** Bytes of the statistics, and of what else the harness keeps for itself behind them. */
 export function statisticsBytes(): usize {
   return harnessBytes();
 }
@@ -347,11 +323,6 @@ export function statisticsBytes(): usize {
 /** What the problem's memory holds at an address: one of `areas.ts`. */
 export function areaAt(address: usize): u32 {
   return areaOf(address, globalBytes());
-}
-
-/** Pages of the arena that were ever used. */
-export function touchedPageCount(): u32 {
-  return touchedPages();
 }
 
 /** For checks: bytes of all descriptors. */
