@@ -1,0 +1,137 @@
+// A case of a native comparison while it is timed: its jobs, and what their processes gave.
+
+import { gateWarmupRounds, sliceMsFor } from "../plan/gate.ts";
+import type { PairedJob, PairedSamples } from "../plan/paired.ts";
+import type { PairedProcess } from "./comparison.ts";
+import { pairedProcess } from "./judge.ts";
+import type { NativeCase, NativeRounds, NativeSide } from "./native.ts";
+
+/** A side in the jobs. */
+interface Entrant {
+  /** Names the side in messages, too. */
+  readonly id: string;
+  readonly side: NativeSide;
+}
+
+/** A side that did what no variant may do. */
+export interface SideViolation {
+  readonly what: NativeCase;
+  readonly variant: string;
+  readonly error: string;
+}
+
+export class TimedCase {
+  readonly what: NativeCase;
+  readonly #purpose: NativeRounds["purpose"];
+  readonly #metrics: readonly string[];
+  readonly #firstProcess: number;
+  readonly #base: Entrant;
+  readonly #heads: readonly Entrant[];
+  readonly #failures = new Map<Entrant, PairedSamples["failures"][string]>();
+  /** By head and metric. */
+  readonly #processes = new Map<Entrant, Map<string, PairedProcess[]>>();
+
+  /**
+   * @param isWanted which of its metrics are asked for
+   * @param firstProcess number of its first process, for the records
+   */
+  constructor(
+    what: NativeCase,
+    purpose: NativeRounds["purpose"],
+    isWanted: (metric: string) => boolean = () => true,
+    firstProcess = 0,
+  ) {
+    this.what = what;
+    this.#purpose = purpose;
+    this.#metrics = what.metrics.map(({ metric }) => metric).filter(isWanted);
+    this.#firstProcess = firstProcess;
+    const isOneVariant = what.heads.some(({ variant }) => variant === what.base.variant);
+    const entrant = (side: NativeSide, name: string): Entrant => ({
+      id: isOneVariant ? `${side.variant} (${name})` : side.variant,
+      side,
+    });
+    this.#base = entrant(what.base, "base");
+    this.#heads = what.heads.map((side) => entrant(side, "head"));
+    for (const head of this.#heads) this.#processes.set(head, new Map(this.#metrics.map((metric) => [metric, []])));
+  }
+
+  /** Whether another process can still say anything. */
+  get isOpen(): boolean {
+    return !this.#failures.has(this.#base) && this.#heads.some((head) => !this.#failures.has(head));
+  }
+
+  /** The next process's job. @param seed of its orders */
+  job(rounds: number, seed: number): PairedJob {
+    const { problem, workload, cpus } = this.what;
+    const going = [this.#base, ...this.#heads.filter((head) => !this.#failures.has(head))];
+    return {
+      problem,
+      workload: { ...workload, parameters: { ...workload.parameters } },
+      cpus,
+      metrics: [...this.#metrics],
+      rounds,
+      warmupRounds: gateWarmupRounds,
+      sliceMs: sliceMsFor(cpus),
+      seed,
+      subjects: going.map(({ id, side: { wasmFile, skipWhenEmpty, isFloor } }) => ({
+        ...{ id, wasmFile, skipWhenEmpty, isFloor },
+      })),
+    };
+  }
+
+  /** Takes what a process gave, and hands its rounds out. */
+  take(process: number, { samples, failures }: PairedSamples, onRounds: (rounds: NativeRounds) => void): void {
+    const tell = ({ id, side }: Entrant, role: NativeRounds["side"]): void => {
+      for (const metric of this.#metrics) {
+        const values = samples[id]?.[metric] ?? [];
+        if (values.length === 0) continue;
+        onRounds({
+          ...{ purpose: this.#purpose, case: this.what, variant: side.variant, side: role, metric, values },
+          process: this.#firstProcess + process,
+        });
+      }
+    };
+    tell(this.#base, "base");
+    for (const head of this.#heads) tell(head, "head");
+    for (const one of [this.#base, ...this.#heads]) {
+      const failure = failures[one.id];
+      if (failure !== undefined) this.#failures.set(one, failure);
+    }
+    for (const head of this.#heads) {
+      for (const metric of this.#metrics) {
+        const found = pairedProcess(samples[this.#base.id]?.[metric] ?? [], samples[head.id]?.[metric] ?? []);
+        if (found !== null) this.#processes.get(head)?.get(metric)?.push(found);
+      }
+    }
+  }
+
+  #entrantOf(side: NativeSide): Entrant {
+    const found = this.#heads.find((head) => head.side === side);
+    if (found === undefined) throw new Error(`${side.variant} is no head of ${this.what.workload.name}`);
+    return found;
+  }
+
+  processesOf(head: NativeSide, metric: string): readonly PairedProcess[] {
+    return this.#processes.get(this.#entrantOf(head))?.get(metric) ?? [];
+  }
+
+  /** Why a row cannot be judged; null when it can. */
+  failureOf(head: NativeSide, metric: string): string | null {
+    const one = this.#entrantOf(head);
+    const failure = this.#failures.get(one);
+    if (failure !== undefined) return `cannot be timed: ${failure.error}`;
+    const base = this.#failures.get(this.#base);
+    if (base !== undefined) return `what it is compared with cannot be timed: ${base.error}`;
+    return this.processesOf(head, metric).length > 0 ? null : `no round had a value of ${metric} on both sides`;
+  }
+
+  /** Heads that did what no variant may do. What the base did is nobody's fault any more. */
+  violations(): SideViolation[] {
+    return this.#heads.flatMap((head) => {
+      const failure = this.#failures.get(head);
+      return failure?.isViolation === true
+        ? [{ what: this.what, variant: head.side.variant, error: failure.error }]
+        : [];
+    });
+  }
+}
