@@ -26,6 +26,11 @@ export interface ModuleSource {
   readonly variant: string;
   /** A variant outside the project. It is compiled as if it lay in the problem's folder, so it may import `../machine/impl`. */
   readonly variantFile?: string;
+  /**
+   * A copy of `src/kernel` of another revision, from which the problem's folder, `sync` and `slab` are taken. What the host of
+   * the module relies on stays this revision's: the harness with what it shows, and the machine.
+   */
+  readonly kernelFolder?: string;
   readonly machine: MachineForm;
   readonly constants: Constants;
   /** Adds the means to suspend a call at an access. Only for the traced form; the simulated one always has them. @default false */
@@ -61,6 +66,20 @@ const suspendingImports: Readonly<Record<Suspension, readonly string[]>> = {
 
 /** Where the code under test lies. */
 export const kernelFolder = path.join(packageRoot, "src", "kernel");
+
+/** Files of a problem's folder that its host relies on, without `.ts`. */
+const harnessFiles: ReadonlySet<string> = new Set(["areas", "contract", "counters", "gauges", "harness", "impl"]);
+
+/** The file of the project, or of another revision, that the compiler names. */
+function kernelFile(source: ModuleSource, normal: string): string {
+  const { problem, kernelFolder: other } = source;
+  const folder = path.posix.dirname(normal);
+  const isOther =
+    other !== undefined &&
+    [problem, "sync", "slab"].includes(folder) &&
+    !(folder === problem && harnessFiles.has(path.posix.basename(normal, ".ts")));
+  return path.join(isOther ? other : kernelFolder, normal);
+}
 
 type BinaryenOptions = {
   setPassArgument(name: string, value: string): void;
@@ -164,14 +183,28 @@ class Sources {
     const normal = path.posix.normalize(name);
     if (variantFile !== undefined) {
       if (normal === this.#variantPath) return variantFile;
-      const inProject = path.join(kernelFolder, normal);
+      const inProject = kernelFile(this.#source, normal);
       // Files that the variant imports from its own folder.
       if (!existsSync(inProject) && path.posix.dirname(normal) === problem) {
         return path.join(path.dirname(variantFile), path.posix.basename(normal));
       }
     }
-    return path.join(kernelFolder, normal);
+    return kernelFile(this.#source, normal);
   }
+}
+
+/** The project's folders of which files can become part of a module. */
+function foldersOf({ problem }: ModuleSource): string[] {
+  return ["", "machine", "sync", "slab", problem];
+}
+
+/** Names of the sources of a folder, sorted. */
+function filesIn(folder: string): string[] {
+  return existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => name.endsWith(".ts"))
+        .sort()
+    : [];
 }
 
 /** Every file that the result can depend on; more than needed, so that nothing is missed. */
@@ -187,12 +220,17 @@ function contentKey(source: ModuleSource, flags: readonly string[]): string {
   if (suspension !== "none") parts.push(asyncifyLevels[suspension]);
   if (suspension === "by the checker's core") parts.push(mergingPass);
   add("entry", JSON.stringify(parts));
-  const folders = ["", "machine", "sync", "slab", source.problem].map((folder) => path.join(kernelFolder, folder));
-  if (source.variantFile !== undefined) folders.push(path.dirname(source.variantFile));
-  for (const folder of folders) {
-    for (const file of readdirSync(folder).sort()) {
-      if (file.endsWith(".ts")) add(file, readFileSync(path.join(folder, file), "utf8"));
+  for (const folder of foldersOf(source)) {
+    const roots = source.kernelFolder === undefined ? [kernelFolder] : [kernelFolder, source.kernelFolder];
+    const names = new Set(roots.flatMap((root) => filesIn(path.join(root, folder))));
+    for (const name of [...names].sort()) {
+      const file = kernelFile(source, path.posix.join(folder, name));
+      if (existsSync(file)) add(name, readFileSync(file, "utf8"));
     }
+  }
+  if (source.variantFile !== undefined) {
+    const folder = path.dirname(source.variantFile);
+    for (const name of filesIn(folder)) add(name, readFileSync(path.join(folder, name), "utf8"));
   }
   return hash.digest("hex");
 }
@@ -262,7 +300,9 @@ export async function compileModule(source: ModuleSource): Promise<CompiledModul
   const key = contentKey(source, flags);
   const kept = readKept(key, source.machine === "checked");
   if (kept !== null) return compiled(kept, flags);
-  if (source.variantFile !== undefined && source.entry === undefined) {
+  // What does not keep the contract is told by the contract, in words of the variant.
+  const isForeign = source.variantFile !== undefined || source.kernelFolder !== undefined;
+  if (isForeign && source.entry === undefined) {
     await compileFresh({ ...source, entry: "contract" }, flags);
   }
   const fresh = await compileFresh(source, flags);
@@ -303,7 +343,7 @@ async function compileFresh(source: ModuleSource, flags: readonly string[]): Pro
 /** One line: real file, line, column, what is wrong, and for a broken contract what the variant must export. */
 function describe(message: DiagnosticMessage, source: ModuleSource, sources: Sources): string {
   const prefix = message.category === 3 ? "" : "warning, treated as an error: ";
-  const variantPath = source.variantFile ?? path.join(kernelFolder, source.problem, `${source.variant}.ts`);
+  const variantPath = source.variantFile ?? kernelFile(source, `${source.problem}/${source.variant}.ts`);
   const inContract = /\/(harness|contract)\.ts$/.test(message.range?.source.normalizedPath ?? "");
   const missing = /^Module '.*\/(?:impl|[^/]+)' has no exported member '(\w+)'/.exec(message.message);
   if (missing !== null && inContract) {

@@ -52,7 +52,11 @@ function checkKey(check: CheckCase): string {
 }
 
 /** Modules of some units and checks by key, in their order. */
-function wantedBy(units: readonly Unit[], checks: readonly CheckCase[]): Map<string, WantedModule> {
+function wantedBy(
+  units: readonly Unit[],
+  checks: readonly CheckCase[],
+  kernelFolder?: string,
+): Map<string, WantedModule> {
   const wanted = new Map<string, WantedModule>();
   for (const { problem, stage, variants } of units) {
     const machine = machineOfStage[stage];
@@ -61,6 +65,7 @@ function wantedBy(units: readonly Unit[], checks: readonly CheckCase[]): Map<str
         problem,
         variant: variant.name,
         ...(variant.file === undefined ? {} : { variantFile: variant.file }),
+        ...(kernelFolder === undefined ? {} : { kernelFolder }),
         machine,
         constants: variant.constants,
       };
@@ -217,11 +222,17 @@ export async function compileAll(
 /**
  * Compiles everything that the units and the check before them need.
  *
+ * @param kernelFolder that of another revision, from which the units' variants are taken
  * @throws {InputError} when a variant does not compile; nothing was written by then
  */
-export async function compileUnits(units: readonly Unit[], checks: readonly CheckCase[], io: Io): Promise<Modules> {
+export async function compileUnits(
+  units: readonly Unit[],
+  checks: readonly CheckCase[],
+  io: Io,
+  kernelFolder?: string,
+): Promise<Modules> {
   setFlagsFromString(v8Flags);
-  const wanted = wantedBy(units, checks);
+  const wanted = wantedBy(units, checks, kernelFolder);
   const moduleOf = await compileAll(
     [...wanted.values()].map(({ source }) => source),
     io,

@@ -28,7 +28,8 @@ import { checkId } from "./run-records.ts";
 import { planShortChecks } from "./short-check.ts";
 import { checkWritable } from "./writable.ts";
 
-interface Prepared {
+/** A run that is about to begin. */
+export interface Prepared {
   readonly units: readonly Unit[];
   readonly checks: readonly CheckCase[];
   readonly modules: Modules;
@@ -37,21 +38,43 @@ interface Prepared {
   readonly run: Run;
 }
 
-async function prepare(problems: readonly string[], options: RunOptions, command: string, io: Io): Promise<Prepared> {
+/** What a comparison wants other than `run`. */
+export interface Particulars {
+  /** Takes of the planned units what is carried out; what is checked does not hang on it. @default all */
+  readonly narrow?: (units: readonly Unit[]) => Unit[];
+  /** As `ModuleSource` has it, and the revision that it is of. */
+  readonly revision?: { readonly kernelFolder: string; readonly commit: string };
+}
+
+/**
+ * Plans a run, and compiles what it needs.
+ *
+ * @param command the command line, for the record
+ * @throws {InputError} for what cannot be run, or does not compile
+ */
+export async function prepare(
+  problems: readonly string[],
+  options: RunOptions,
+  command: string,
+  io: Io,
+  { narrow = (units) => [...units], revision }: Particulars = {},
+): Promise<Prepared> {
   const scale = scaleOf(options);
   const chosen = suitesOf(problems);
   const machines = new Machines();
   const choices = readChoices(options, chosen, machines);
-  const units = planAll(chosen, choices);
+  const planned = planAll(chosen, choices);
+  const units = narrow(planned);
   checkSimulatorOptions(options, units);
-  const checks = options.check ? planShortChecks(units) : [];
-  const modules = await compileUnits(units, checks, io);
+  const checks = options.check ? planShortChecks(planned) : [];
+  const modules = await compileUnits(units, checks, io, revision?.kernelFolder);
   const startedAt = io.clock();
+  const environment = await readEnvironment();
   const run = newRun(units, checks, modules, machines, {
     runId: newRunId(() => startedAt),
     command,
     startedAt: startedAt.toISOString(),
-    environment: await readEnvironment(),
+    environment: revision === undefined ? environment : { ...environment, commit: revision.commit },
     seed: choices.seed,
     warnings: planWarnings(units),
     parameters: {
@@ -96,7 +119,7 @@ async function findIncomplete(results: string, wanted: string | true): Promise<R
 }
 
 /** A list as `prepare` wrote it: JSON, because what the user gave may hold any separator. */
-function listOf(run: Run, key: string): string[] {
+export function listOf(run: Run, key: string): string[] {
   try {
     return (JSON.parse(String(run.parameters[key])) as unknown[]).map(String);
   } catch {
@@ -104,8 +127,8 @@ function listOf(run: Run, key: string): string[] {
   }
 }
 
-/** Options of an interrupted run, as it recorded them. */
-function recordedOptions(before: Run, options: RunOptions): RunOptions {
+/** Options of a run, as it recorded them. */
+export function recordedOptions(before: Run, options: Pick<RunOptions, "workers" | "out" | "json">): RunOptions {
   const text = (key: string): string => String(before.parameters[key] ?? "");
   const given = <Key extends string>(key: Key): { readonly [K in Key]?: string } =>
     text(key) === "" ? {} : ({ [key]: text(key) } as { readonly [K in Key]?: string });

@@ -134,7 +134,13 @@ export async function readCommit(folder: string): Promise<string> {
   }
 }
 
-async function git(folder: string, args: readonly string[]): Promise<string> {
+/**
+ * Asks git.
+ *
+ * @returns what it printed, without white space around it
+ * @throws what it complained about
+ */
+export async function git(folder: string, args: readonly string[]): Promise<string> {
   // Inside a hook these variables point git at another repository, whatever the working folder is.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_")));
   const { stdout } = await promisify(execFile)("git", [...args], {

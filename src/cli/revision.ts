@@ -1,0 +1,55 @@
+// Another revision's code under test, unpacked where nothing of the work tree is touched.
+
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { InputError } from "../errors.ts";
+import { packageRoot } from "../package-root.ts";
+import { git } from "../records/environment.ts";
+
+/** The code of a revision. */
+export interface Revision {
+  /** As the user named it. */
+  readonly name: string;
+  /** Its full hash. */
+  readonly commit: string;
+  /** Its `src/kernel`. */
+  readonly kernelFolder: string;
+  /** Removes it from the disk. */
+  close(): Promise<void>;
+}
+
+/**
+ * Unpacks the code under test of a revision into a temporary folder.
+ *
+ * @param project the project's folder in its checkout
+ * @returns null when git knows no such revision, or there is no git, or no checkout
+ * @throws {InputError} when the revision has no code under test
+ */
+export async function openRevision(name: string, project = packageRoot): Promise<Revision | null> {
+  const commit = await git(project, ["rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`]).catch(
+    () => null,
+  );
+  if (commit === null) return null;
+  const folder = await mkdtemp(path.join(os.tmpdir(), "reclaim-bench-revision-"));
+  try {
+    const archive = path.join(folder, "kernel.tar");
+    await git(project, ["archive", "--format=tar", "--output", archive, commit, "src/kernel"]).catch(() => {
+      throw new InputError(`--base ${name}: revision ${commit.slice(0, 12)} has no src/kernel`);
+    });
+    await promisify(execFile)("tar", ["-xf", archive, "-C", folder]);
+  } catch (error) {
+    await rm(folder, { recursive: true });
+    throw error;
+  }
+  const kernelFolder = path.join(folder, "src", "kernel");
+  return { name, commit, kernelFolder, close: () => rm(folder, { recursive: true }) };
+}
+
+/** Whether a revision has a variant. */
+export function hasVariant({ kernelFolder }: Revision, problem: string, variant: string): boolean {
+  return existsSync(path.join(kernelFolder, problem, `${variant}.ts`));
+}
