@@ -72,7 +72,7 @@ export interface NativeOptions {
   readonly timesAll?: boolean;
   /** @default 0.05 */
   readonly alpha?: number;
-  /** Processes of each case. @default what the number of gated rows needs */
+  /** Processes of each case. @default 12, or more if the number of gated rows needs it */
   readonly processes?: number;
   /** Rounds of each process. @default 60 */
   readonly rounds?: number;
@@ -97,6 +97,8 @@ export interface NativeResult {
 
 /** Fresh processes for what is suspected, however many there were before. */
 const confirmationProcesses = 12;
+/** Processes at least: a small family needs fewer to find anything at all, but costs little, and finds less with fewer. */
+const processesMin = 12;
 
 /** A row while it is judged. */
 interface Draft {
@@ -281,7 +283,8 @@ class NativeComparison {
         this.#drafts(one).map(({ row }): NativeRow => ({ ...row, verdict: "equivalent", reason: "the same code" })),
       );
     const family = drafts.filter(({ row }) => row.gated).length || drafts.length;
-    const processes = drafts.length === 0 ? 0 : (this.#options.processes ?? processesFor(family, alpha));
+    const processes =
+      drafts.length === 0 ? 0 : (this.#options.processes ?? Math.max(processesMin, processesFor(family, alpha)));
     const watched = this.#canaries(timed.map(({ what }) => what));
     await this.#time([...watched, ...timed], processes);
     const canaries = watched.map((one) => this.#judgeCanary(one)).filter((canary) => canary !== null);
