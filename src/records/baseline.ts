@@ -145,13 +145,14 @@ export class BaselineStore {
    * Saves a run as a baseline. It takes its place only when all of it is written and was read again.
    *
    * @param runFolder that of a complete run, without failed cases
+   * @param modulesOf called when the run was found whole
    * @param force replaces a baseline of that name
    * @throws {InputError} when there is one and `force` is not given, or the run is not whole; what was there stays
    */
   async save(
     name: string,
     runFolder: string,
-    modules: readonly CodeOfModule[],
+    modulesOf: (run: Run) => Promise<readonly CodeOfModule[]>,
     { savedAt, force }: { readonly savedAt: string; readonly force: boolean },
   ): Promise<StoredBaseline> {
     const folder = this.folderOf(name);
@@ -161,6 +162,7 @@ export class BaselineStore {
     const run = await readRun(runFolder);
     checkWhole(run);
     await checkRecords(run, path.join(runFolder, recordsFile));
+    const modules = await modulesOf(run);
     await mkdir(path.join(this.#folder, modulesFolder), { recursive: true });
     const temporary = path.join(this.#folder, `.${name}.${randomBytes(6).toString("hex")}.tmp`);
     await mkdir(temporary);

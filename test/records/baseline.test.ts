@@ -74,7 +74,7 @@ async function runFolder(change: Partial<Run> = {}, rows: readonly Partial<Measu
 const at = { savedAt: "2025-02-02T00:00:00.000Z", force: false };
 
 async function save(name = "main", modules = [code("first")], from?: string): Promise<StoredBaseline> {
-  return await store.save(name, from ?? (await runFolder()), modules, at);
+  return await store.save(name, from ?? (await runFolder()), async () => modules, at);
 }
 
 const inStore = (...parts: string[]): string => path.join(folder, "baseline", ...parts);
@@ -113,7 +113,7 @@ describe("a saved baseline", () => {
   test("is replaced with force only, and its modules are shared", async () => {
     await save();
     await expect(save()).rejects.toThrow(/there is one in .*; replace it with --force$/);
-    await store.save("main", await runFolder({ seed: 7 }), [code("second")], { ...at, force: true });
+    await store.save("main", await runFolder({ seed: 7 }), async () => [code("second")], { ...at, force: true });
     expect((await store.read("main")).run.seed).toBe(7);
     expect(readdirSync(inStore()).sort()).toEqual(["main", "modules"]);
     expect(readdirSync(inStore("modules")).sort()).toEqual(
@@ -147,7 +147,7 @@ describe("what is not whole is not saved, and what was there stays:", () => {
     await save();
     const before = readFileSync(inStore("main", "baseline.json"), "utf8");
     const from = await runFolder(change, rows);
-    const outcome = store.save("main", from, [code("second")], { ...at, force: true });
+    const outcome = store.save("main", from, async () => [code("second")], { ...at, force: true });
     await expect(outcome).rejects.toThrow(message);
     await expect(outcome).rejects.toBeInstanceOf(InputError);
     expect(readFileSync(inStore("main", "baseline.json"), "utf8")).toBe(before);
@@ -159,7 +159,7 @@ describe("what is not whole is not saved, and what was there stays:", () => {
     const from = await runFolder();
     rmSync(path.join(from, "records.csv"));
     writeFileSync(path.join(from, "records.csv.gz"), gzipSync(Buffer.alloc(10_000, "x")).subarray(0, 20));
-    await expect(store.save("main", from, [], { ...at, force: true })).rejects.toThrow(
+    await expect(store.save("main", from, async () => [], { ...at, force: true })).rejects.toThrow(
       /records\.csv\.gz: a damaged gzip/,
     );
     expect((await store.read("main")).run).toEqual(run);
@@ -174,9 +174,9 @@ describe("what is not whole is not saved, and what was there stays:", () => {
         throw new Error("disk full");
       },
     });
-    await expect(store.save("main", await runFolder({ seed: 7 }), [broken], { ...at, force: true })).rejects.toThrow(
-      "disk full",
-    );
+    await expect(
+      store.save("main", await runFolder({ seed: 7 }), async () => [broken], { ...at, force: true }),
+    ).rejects.toThrow("disk full");
     expect((await store.read("main")).run.seed).toBe(1);
     expect(readdirSync(inStore()).sort()).toEqual(["main", "modules"]);
   });
