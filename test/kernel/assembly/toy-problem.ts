@@ -3,7 +3,9 @@
 // A create event puts `a` marbles in, a reclaim pass takes one out, both under a lock; adding to an LRU puts one in the
 // arena, which the next such event takes away. To offline a cgroup is what no variant may do.
 
+export { heapBase, runWork } from "../common-harness";
 export { computeFor, enterRound, leaveRound } from "../crew";
+export { counter, histogramAt as histogramAddress, statisticsAddress } from "../statistics";
 
 import { progress } from "../crew";
 import {
@@ -23,17 +25,7 @@ import {
 import { arenaBase, eventBuffer, lineSize, problemBase } from "../layout";
 import { compute, load64, note, now, quiescent, storeRelaxed64 } from "../machine/impl";
 import { noteGracePeriod, noteShrinkerAllocated, noteShrinkerFreed } from "../notes";
-import {
-  begin,
-  count,
-  countAlways,
-  counted,
-  countMost,
-  end as endTime,
-  histogramAt,
-  setMeasured,
-  statisticsSize,
-} from "../statistics";
+import { begin, count, countAlways, countMost, end as endTime, setMeasured, statisticsSize } from "../statistics";
 import { acquire, release } from "./spin-lock";
 
 /** Bytes of the harness's own behind the statistics: how often a gauge was read. */
@@ -53,10 +45,6 @@ function jarCell(): usize {
 
 function marbleCell(): usize {
   return arenaBase + 4096;
-}
-
-export function heapBase(): u32 {
-  return __heap_base as u32;
 }
 
 export function problemBytes(): u32 {
@@ -117,28 +105,12 @@ export function drain(): void {
   storeRelaxed64(jarCell(), load64(jarCell()) + 1);
 }
 
-export function runWork(work: u32, argument: usize): void {
-  call_indirect<void>(work, argument);
-}
-
-export function counter(index: u32): f64 {
-  return counted(index) as f64;
-}
-
 /** 0: marbles in the jar; 1: bytes of a marble; 2: a number that cannot be once the jar is empty. */
 export function gauge(index: u32): f64 {
   storeRelaxed64(readsCell(), load64(readsCell()) + 1);
   if (index === 1) return 128;
   const marbles = load64(jarCell()) as f64;
   return index === 0 ? marbles : marbles - 1;
-}
-
-export function histogramAddress(index: u32): usize {
-  return histogramAt(index);
-}
-
-export function statisticsAddress(): usize {
-  return problemBase;
 }
 
 export function statisticsBytes(): usize {
