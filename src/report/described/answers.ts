@@ -6,17 +6,9 @@ import type { Problem } from "../../problems/index.ts";
 import { type Latency, latencyOf } from "../latency.ts";
 import { type Rate, type Rounds, rateOf } from "../net-time.ts";
 import type { Roles } from "../part.ts";
+import { type Profile, profileOf } from "../profile.ts";
 import { type CpuUse, type ProblemRows, type Series, VariantRows, type WorkloadRows } from "../rows.ts";
 import type { Role } from "../tables.ts";
-
-/** Where a sampled build spent its time. */
-export interface Profile {
-  /** Samples that found a CPU at work. */
-  readonly busy: number;
-  readonly idle: number;
-  /** Busy samples by function, most first. */
-  readonly symbols: ReadonlyMap<string, number>;
-}
 
 export interface VariantAnswers {
   readonly id: string;
@@ -59,13 +51,6 @@ export const bogoOpsMetric = "bogo-ops-per-s";
 
 /** Name of the time of all rounds together, of a workload whose chunks are run once. */
 export const timeMetric = "time-ns";
-
-function profileOf(rows: VariantRows): Profile | null {
-  const samples = rows.labelled("profiled", "profile-samples");
-  if (samples.size === 0) return null;
-  const busy = [...samples].filter(([symbol]) => symbol !== "idle").sort(([, a], [, b]) => b - a);
-  return { busy: sum(busy.map(([, count]) => count)), idle: samples.get("idle") ?? 0, symbols: new Map(busy) };
-}
 
 function present<K, V>(entries: readonly (readonly [K, V | null])[]): Map<K, V> {
   return new Map(entries.flatMap(([key, value]) => (value === null ? [] : [[key, value] as const])));

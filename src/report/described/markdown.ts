@@ -7,10 +7,11 @@ import { formatCase, oversubscribedText, placeOf, turnsText } from "../cpus.ts";
 import { capitalised, formatNs } from "../format.ts";
 import { renderTable } from "../markdown.ts";
 import { type Answered, faultsOf, type Reporter, type Subject, uniteCpuUses, voidsText } from "../part.ts";
+import { symbolTable } from "../profile.ts";
 import type { ProblemRows } from "../rows.ts";
+import { paragraphs, withTable } from "../sections.ts";
 import { describedView } from "../simulator/described.ts";
 import type { View } from "../simulator/view.ts";
-import type { Table } from "../tables.ts";
 import { renderFitting, wrapText } from "../terminal.ts";
 import { answerAll, type WorkloadAnswers } from "./answers.ts";
 import { headOf } from "./names.ts";
@@ -23,16 +24,9 @@ import {
   latencyTable,
   operationTable,
   overviewTable,
-  symbolTable,
   throughputTable,
 } from "./tables.ts";
 import { chooseFor, judgesOf, measureOf, sourceOf, violationsOf, whyNothing } from "./verdict.ts";
-
-/** A section, or nothing when it has no table. */
-function withTable(head: string, table: Table | null, ...before: readonly string[]): string[] {
-  if (table === null) return [];
-  return [head, "", ...before.filter((text) => text !== "").flatMap((text) => [text, ""]), renderTable(table), ""];
-}
 
 /** Legend of metrics, from the description. */
 function legend(metrics: readonly { readonly metric: string; readonly meaning: string }[]): string {
@@ -48,20 +42,16 @@ function timedSections(workload: WorkloadAnswers, problem: Problem): string[] {
   const { totals } = workload.variants[0] ?? { totals: new Map<string, number>() };
   const counted = [...problem.counters, ...problem.gauges].filter(({ metric }) => totals.has(metric));
   return [
-    ...withTable(
-      "### Throughput (native)",
-      throughputTable(workload, problem),
+    ...withTable("### Throughput (native)", throughputTable(workload, problem), [
       `What all CPUs together got done (${placeOf(timedOn, parameters.timed)}): the median of up to ten blocks of rounds, and its interval. A ratio is the median of the blocks' ratios to the reference. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perOp}`,
       turnsText(workload.tasks, workload.timedOn),
-    ),
+    ]),
     ...problem.durations.flatMap(({ metric, meaning }) =>
-      withTable(`### Time of ${headOf(metric)} (native)`, latencyTable(workload, metric), `${capitalised(meaning)}.`),
+      withTable(`### Time of ${headOf(metric)} (native)`, latencyTable(workload, metric), [`${capitalised(meaning)}.`]),
     ),
-    ...withTable(
-      "### What happened (native)",
-      countTable(workload, problem),
+    ...withTable("### What happened (native)", countTable(workload, problem), [
       `Totals and states of the timed run (${placeOf(timedOn, parameters.timed)}); ratios to the reference in brackets. In runs of fixed time a fast variant has more of everything. ${legend(counted)}.`,
-    ),
+    ]),
   ];
 }
 
@@ -73,46 +63,38 @@ function section(
   subject: Subject,
 ): string {
   const { profiledOn, countedOn, parameters } = workload;
-  const oversubscribed = oversubscribedText(workload.timedOn);
   const choice = chooseFor(workload, problem, plan, all);
   const contests = contestTable(workload, problem);
   const published = plan.published?.[workload.name];
   return [
     workloadHead(workload.name, subject),
-    ...(oversubscribed === "" ? [] : [oversubscribed, ""]),
+    ...paragraphs(oversubscribedText(workload.timedOn)),
     ...(choice === null ? [] : [`**Choose \`${choice.id}\`**: ${choice.reason}.`, ""]),
     ...(published === undefined ? [] : [`Published: ${published}`, ""]),
-    ...withTable(
-      "### Who wins on what",
-      contests.length === 1 ? null : contests,
+    ...withTable("### Who wins on what", contests.length === 1 ? null : contests, [
       "Times, rates and sampled counts are of this machine and one run; those within a tenth of the best share the place. Constraints play no part. Ratios are to the reference.",
-    ),
+    ]),
     ...toldSection(
       "### What was seen (native)",
       workload.variants.map((one) => ({ id: one.id, numbers: sourceOf(one) })),
       plan,
     ),
     ...timedSections(workload, problem),
-    ...withTable(
-      "### Where the time goes (sampled)",
-      symbolTable(workload),
+    ...withTable("### Where the time goes (sampled)", symbolTable(workload.variants), [
       `The first functions of each variant, as \`perf top\` would show them, in shares of the samples that found a CPU at work (${placeOf(profiledOn, parameters.profiled)}).`,
-    ),
-    ...withTable(
-      "### What operations cost (exact)",
-      operationTable(workload, problem),
+    ]),
+    ...withTable("### What operations cost (exact)", operationTable(workload, problem), [
       `Counted on ${placeOf(countedOn, parameters.counted)}, means per call. Shared writes are stores and locked operations on lines that calls on other CPUs touch, too; _slept_ is virtual time.`,
-    ),
+    ]),
     ...(parameters.timed === "" ? [] : [`Parameters of the timed run: \`${parameters.timed}\`.`, ""]),
   ].join("\n");
 }
 
 /** What follows the verdict's sentences. */
 function remarks(workloads: readonly WorkloadAnswers[], problem: Problem, plan: Plan, subject: Subject): string {
-  const voids = voidsText(subject);
   const measures = new Set(workloads.flatMap((one) => measureOf(one, problem)?.name ?? []));
   return [
-    ...(voids === "" ? [] : [voids, ""]),
+    ...paragraphs(voidsText(subject)),
     ...(plan.constraints.length === 0
       ? []
       : [

@@ -1,9 +1,9 @@
 // The tables of a described problem's report, as rows of text, for Markdown and for the terminal alike.
 
 import type { Problem } from "../../problems/index.ts";
+import { pairOf, rateCells } from "../cells.ts";
 import { contestTable as renderContests } from "../contests.ts";
-import { formatNs, formatNumber, formatPercent, formatRatio, ratioOf } from "../format.ts";
-import type { Rate } from "../net-time.ts";
+import { formatNs, formatNumber, formatRatio, ratioOf } from "../format.ts";
 import { breaksCell } from "../part.ts";
 import { formatPairedRatio, type Table, variantCell, withoutEmptyColumns } from "../tables.ts";
 import { bogoOpsMetric, timeMetric, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
@@ -17,25 +17,10 @@ function referenceOf(workload: WorkloadAnswers): VariantAnswers | undefined {
   return workload.variants.find((one) => one.role === "reference");
 }
 
-/** A number and its ratio to the reference's. */
-function pairOf(
-  value: number | null | undefined,
-  base: number | null | undefined,
-  format: (value: number | null | undefined) => string,
-): [string, string] {
-  return [format(value), formatRatio(ratioOf(value, base))];
-}
-
 /** A table, or null when nobody has a value in it. */
 function unlessEmpty(table: Table): Table | null {
   const kept = withoutEmptyColumns(table);
   return kept[0]!.length === 1 ? null : kept;
-}
-
-function rateCells(rate: Rate | null | undefined, unit: string): [string, string, string] {
-  const format = formatOf(unit);
-  const interval = rate?.low == null ? none : `${format(rate.low)} to ${format(rate.high)}`;
-  return [format(rate?.perSecond), interval, formatPairedRatio(rate?.ratio)];
 }
 
 /** What got done per second. */
@@ -46,7 +31,7 @@ export function throughputTable(workload: WorkloadAnswers, problem: Problem): Ta
     ...workload.variants.map((one) => [
       variantCell(one),
       ...rates.flatMap(({ metric, unit }) =>
-        rateCells(metric === bogoOpsMetric ? one.bogoOps : one.rates.get(metric), unit),
+        rateCells(metric === bogoOpsMetric ? one.bogoOps : one.rates.get(metric), formatOf(unit)),
       ),
     ]),
   ]);
@@ -115,27 +100,6 @@ export function operationTable(workload: WorkloadAnswers, problem: Problem): Tab
     }),
   );
   return rows.length === 0 ? null : unlessEmpty([["operation", ...columns.map(([head]) => head)], ...rows]);
-}
-
-/** Functions that are shown of each variant. */
-const symbolsShown = 8;
-/** Fewer busy samples than this say nothing of shares. */
-const samplesMin = 200;
-
-/** Shares of the busy samples: a row per function, a column per variant. Null when nothing was sampled. */
-export function symbolTable(workload: WorkloadAnswers): Table | null {
-  const profiled = workload.variants.filter((one) => (one.profile?.busy ?? 0) >= samplesMin);
-  if (profiled.length === 0) return null;
-  const shareOf = (one: VariantAnswers, symbol: string): number =>
-    (one.profile!.symbols.get(symbol) ?? 0) / one.profile!.busy;
-  const top = new Set(profiled.flatMap((one) => [...one.profile!.symbols.keys()].slice(0, symbolsShown)));
-  const largest = (symbol: string): number => Math.max(...profiled.map((one) => shareOf(one, symbol)));
-  return [
-    ["function", ...profiled.map(variantCell)],
-    ...[...top]
-      .sort((a, b) => largest(b) - largest(a))
-      .map((symbol) => [symbol, ...profiled.map((one) => formatPercent(shareOf(one, symbol)))]),
-  ];
 }
 
 /** Who wins on what. */

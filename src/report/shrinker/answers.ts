@@ -4,16 +4,12 @@ import { median, sum } from "simple-statistics";
 import { type Latency, latencyOf } from "../latency.ts";
 import { type MedianTime, medianNetTime, type Rate, type Rounds, rateOf } from "../net-time.ts";
 import type { Roles } from "../part.ts";
+import { hasShares, type Profile, profileOf } from "../profile.ts";
 import { type CpuUse, type ProblemRows, type Series, VariantRows, type WorkloadRows } from "../rows.ts";
 import type { Role } from "../tables.ts";
 
-/** Where a sampled build spent its time. */
-export interface Profile {
-  /** Samples that found a CPU at work. */
-  readonly busy: number;
-  readonly idle: number;
-  /** Busy samples by function, most first. */
-  readonly symbols: ReadonlyMap<string, number>;
+/** Where a sampled build spent its time, and how much of it in lock operations. */
+export interface LockProfile extends Profile {
   /** Shares of the busy samples in lock operations: those of visits, and those of registering and unregistering; null with too few samples. */
   readonly readerLocks: number | null;
   readonly writerLocks: number | null;
@@ -49,7 +45,7 @@ export interface VariantAnswers {
   readonly register: Latency | null;
   readonly unregister: Latency | null;
   readonly pass: Latency | null;
-  readonly profile: Profile | null;
+  readonly profile: LockProfile | null;
   /** Counts and bytes of the timed run, by metric. */
   readonly totals: ReadonlyMap<string, number>;
   /** Metrics of the counted run. */
@@ -108,25 +104,12 @@ export function isLockOperation(symbol: string): boolean {
   return readerLocks.has(symbol) || writerLocks.has(symbol);
 }
 
-/** Fewer busy samples than this say nothing of shares. */
-const samplesMin = 200;
-
-function profileOf(rows: VariantRows): Profile | null {
-  const samples = rows.labelled("profiled", "profile-samples");
-  if (samples.size === 0) return null;
-  const busySamples = [...samples].filter(([symbol]) => symbol !== "idle").sort(([, a], [, b]) => b - a);
-  const busy = sum(busySamples.map(([, count]) => count));
+function lockProfileOf(rows: VariantRows): LockProfile | null {
+  const profile = profileOf(rows);
+  if (profile === null) return null;
   const shareOf = (locks: ReadonlySet<string>): number | null =>
-    busy < samplesMin
-      ? null
-      : sum(busySamples.filter(([symbol]) => locks.has(symbol)).map(([, count]) => count)) / busy;
-  return {
-    busy,
-    idle: samples.get("idle") ?? 0,
-    symbols: new Map(busySamples),
-    readerLocks: shareOf(readerLocks),
-    writerLocks: shareOf(writerLocks),
-  };
+    hasShares(profile) ? sum([...locks].map((lock) => profile.symbols.get(lock) ?? 0)) / profile.busy : null;
+  return { ...profile, readerLocks: shareOf(readerLocks), writerLocks: shareOf(writerLocks) };
 }
 
 /** Quotient of two counts; null where one is unknown or the divisor is 0. */
@@ -221,7 +204,7 @@ function answersOf(
     register: latencyOf(rows, "timed", "register-latency-ns"),
     unregister: latencyOf(rows, "timed", "unregister-latency-ns"),
     pass: latencyOf(rows, "timed", "pass-latency-ns"),
-    profile: profileOf(rows),
+    profile: lockProfileOf(rows),
     totals,
     exact: rows.single("counted"),
   };

@@ -6,7 +6,7 @@ import { formatNs, formatNumber } from "../format.ts";
 import { renderTable } from "../markdown.ts";
 import { type Answered, faultsOf, type Subject, uniteCpuUses, voidsText } from "../part.ts";
 import type { ProblemRows } from "../rows.ts";
-import type { Table } from "../tables.ts";
+import { paragraphs, withTable } from "../sections.ts";
 import { renderFitting, wrapText } from "../terminal.ts";
 import { answerAll, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import { contentionCaveat, publishedFor } from "./published.ts";
@@ -108,22 +108,6 @@ function jiffyText(workload: WorkloadAnswers): string {
   const lengths = new Set(workload.variants.flatMap(({ hz }) => (hz === null ? [] : [hz])));
   if (lengths.size === 0) return "";
   return `A jiffy is ${[...lengths].map((hz) => `${formatNs(1e9 / hz)} (HZ=${hz})`).join(" or ")}.`;
-}
-
-/** Paragraphs, those without text left out. */
-function paragraphs(...texts: readonly string[]): string[] {
-  return texts.filter((text) => text !== "").flatMap((text) => [text, ""]);
-}
-
-/** A section, or nothing when it has no table. */
-function withTable(
-  head: string,
-  table: Table | null,
-  before: readonly string[],
-  after: readonly string[] = [],
-): string[] {
-  if (table === null || table[0]!.length === 1) return [];
-  return [head, "", ...paragraphs(...before), renderTable(table), "", ...paragraphs(...after)];
 }
 
 function timedSections(workload: WorkloadAnswers): string[] {

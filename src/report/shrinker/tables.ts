@@ -1,10 +1,12 @@
 // The tables of the shrinker's report, as rows of text, for Markdown and for the terminal alike.
 
+import { pairOf, rateCells } from "../cells.ts";
 import { contestTable as renderContests } from "../contests.ts";
 import { formatBytes, formatNs, formatNumber, formatPercent, formatRatio, ratioOf } from "../format.ts";
 import type { Latency } from "../latency.ts";
 import type { Rate } from "../net-time.ts";
 import { breaksCell } from "../part.ts";
+import { symbolTable as profileTable } from "../profile.ts";
 import { formatPairedRatio, type Table, variantCell, withoutEmptyColumns } from "../tables.ts";
 import { isLockOperation, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import {
@@ -26,20 +28,6 @@ function referenceOf(workload: WorkloadAnswers): VariantAnswers | undefined {
 
 function withoutFloor(workload: WorkloadAnswers): VariantAnswers[] {
   return workload.variants.filter((one) => one.role !== "floor");
-}
-
-/** A number and its ratio to the reference's. */
-function pairOf(
-  value: number | null | undefined,
-  base: number | null | undefined,
-  format: (value: number | null | undefined) => string = formatNumber,
-): [string, string] {
-  return [format(value), formatRatio(ratioOf(value, base))];
-}
-
-function rateCells(rate: Rate | null): [string, string, string] {
-  const interval = rate?.low == null ? none : `${formatNumber(rate.low)} to ${formatNumber(rate.high)}`;
-  return [formatNumber(rate?.perSecond), interval, formatPairedRatio(rate?.ratio)];
 }
 
 /** A rate or time of visits; `?` where it is pooled with a first round that is unlike the others. */
@@ -142,7 +130,7 @@ export function contestTable(workload: WorkloadAnswers): Table {
 }
 
 function visitCells(variant: VariantAnswers, rate: Rate | null): [string, string, string] {
-  const [perSecond, ...others] = rateCells(rate);
+  const [perSecond, ...others] = rateCells(rate, formatNumber);
   return [ofVisits(variant, perSecond), ...others];
 }
 
@@ -173,10 +161,10 @@ export function throughputTable(workload: WorkloadAnswers): Table {
     ],
     ...workload.variants.map((one) => [
       variantCell(one),
-      ...rateCells(one.bogoOps),
+      ...rateCells(one.bogoOps, formatNumber),
       ...visitCells(one, one.visits),
       ...visitCells(one, gaveUp ? one.walked : null),
-      ...pairOf(one.firstVisits, reference?.firstVisits),
+      ...pairOf(one.firstVisits, reference?.firstVisits, formatNumber),
       ofVisits(one, formatNs(one.visit?.ns)),
       one.visit?.low == null ? none : `${formatNs(one.visit.low)} to ${formatNs(one.visit.high)}`,
       formatPairedRatio(one.visit?.ratio),
@@ -228,25 +216,9 @@ export function lockTable(workload: WorkloadAnswers): Table | null {
   ];
 }
 
-/** Functions that are shown of each variant. */
-const symbolsShown = 8;
-
-/** Shares of the busy samples: a row per function, a column per variant. Null when nothing was sampled. */
+/** Where the time goes. Bold: lock operations. Null when nothing was sampled. */
 export function symbolTable(workload: WorkloadAnswers): Table | null {
-  const profiled = workload.variants.filter((one) => one.profile !== null && one.profile.readerLocks !== null);
-  if (profiled.length === 0) return null;
-  const shareOf = (one: VariantAnswers, symbol: string): number =>
-    (one.profile!.symbols.get(symbol) ?? 0) / one.profile!.busy;
-  const top = new Set(profiled.flatMap((one) => [...one.profile!.symbols.keys()].slice(0, symbolsShown)));
-  const largest = (symbol: string): number => Math.max(...profiled.map((one) => shareOf(one, symbol)));
-  const shown = [...top].sort((a, b) => largest(b) - largest(a));
-  return [
-    ["function", ...profiled.map(variantCell)],
-    ...shown.map((symbol) => [
-      isLockOperation(symbol) ? `**${symbol}**` : symbol,
-      ...profiled.map((one) => formatPercent(shareOf(one, symbol))),
-    ]),
-  ];
+  return profileTable(workload.variants, (symbol) => (isLockOperation(symbol) ? `**${symbol}**` : symbol));
 }
 
 /** Reclaim that did not take place, and what did. */
@@ -272,9 +244,9 @@ export function reclaimTable(workload: WorkloadAnswers): Table {
       formatNumber(one.totals.get("visits")),
       formatNumber(one.totals.get("visits-given-up")),
       ...pairOf(one.givenUp, reference?.givenUp, formatPercent),
-      ...pairOf(one.totals.get("contended-breaks"), reference?.totals.get("contended-breaks")),
+      ...pairOf(one.totals.get("contended-breaks"), reference?.totals.get("contended-breaks"), formatNumber),
       formatNumber(one.totals.get("generation-breaks")),
-      ...pairOf(one.totals.get("callbacks"), reference?.totals.get("callbacks")),
+      ...pairOf(one.totals.get("callbacks"), reference?.totals.get("callbacks"), formatNumber),
       formatNumber(one.totals.get("second-looks")),
       formatNumber(one.totals.get("freed-objects")),
     ]),
@@ -295,7 +267,9 @@ function ratioTable(
     ["variant", ...columns.flatMap(([head]) => [head, "ratio"])],
     ...withoutFloor(workload).map((one) => [
       variantCell(one),
-      ...columns.flatMap(([, metric, format]) => pairOf(valuesOf(one).get(metric), base?.get(metric), format)),
+      ...columns.flatMap(([, metric, format = formatNumber]) =>
+        pairOf(valuesOf(one).get(metric), base?.get(metric), format),
+      ),
     ]),
   ]);
   return table[0]!.length === 1 ? null : table;

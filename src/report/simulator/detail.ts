@@ -1,8 +1,9 @@
 // Everything of one variant at one point: what its callers waited for, and what the machine did meanwhile.
 
 import { median } from "simple-statistics";
+import { type Latency, latencyOf as stageLatencyOf } from "../latency.ts";
 import { simulated, type VariantRows } from "../rows.ts";
-import type { CpuTime, Detail, HotLines, Latency, SimulatedVariant } from "./model.ts";
+import type { CpuTime, Detail, HotLines, SimulatedVariant } from "./model.ts";
 import { type Measure, readValue, type View, type Work } from "./view.ts";
 
 /** Operations whose callers' waits were recorded, and are shown: `unregister`. */
@@ -13,18 +14,12 @@ export function operationsOf(rows: VariantRows, { operations }: View): string[] 
   return operations?.filter((one) => recorded.includes(one)) ?? recorded;
 }
 
+/** Null when none was recorded. */
 export function latencyOf(rows: VariantRows, operation: string): Latency | null {
-  const histogram =
-    rows.distribution(simulated, `virtual-${operation}-latency-ns`) ??
-    rows.distribution(simulated, `virtual-${operation}-ns`);
-  if (histogram === null) return null;
-  const { count } = histogram;
-  return {
-    count,
-    p50Ns: histogram.quantile(0.5)!,
-    p99Ns: count < 100 ? null : histogram.quantile(0.99),
-    maxNs: histogram.max!,
-  };
+  return (
+    stageLatencyOf(rows, simulated, `virtual-${operation}-latency-ns`) ??
+    stageLatencyOf(rows, simulated, `virtual-${operation}-ns`)
+  );
 }
 
 export function longestHoldOf(rows: VariantRows): Detail["longestHold"] {

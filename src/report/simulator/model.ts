@@ -3,6 +3,7 @@
 import type { PairCrossovers } from "../../statistics/crossover.ts";
 import type { Sensitivity } from "../../statistics/sensitivity.ts";
 import type { UslFit, UslRefusal } from "../../statistics/usl.ts";
+import type { Latency } from "../latency.ts";
 import type { Role } from "../tables.ts";
 import type { Axis } from "./points.ts";
 import type { Measure, Quantity, Work } from "./view.ts";
@@ -82,15 +83,6 @@ export interface Sweep {
   readonly others: readonly Cost[];
   /** Names of those others that depend on it in no variant. */
   readonly constants: readonly string[];
-}
-
-/** Distribution of the time that callers of an operation waited. */
-export interface Latency {
-  readonly count: number;
-  readonly p50Ns: number;
-  /** Null with fewer than 100 durations. */
-  readonly p99Ns: number | null;
-  readonly maxNs: number;
 }
 
 /** Lines of one name, of the hottest, that CPUs took from each other. */
