@@ -73,6 +73,7 @@ const ofTheDraft: readonly Mutant[] = [
     scenario: "relog-against-push",
     model: "sc",
     expected: [...ownedTwice, { kind: "access outside the arena" }, { kind: "trap" }],
+    isSequential: true,
   },
   {
     name: "cil-draft-walks-one-item",
@@ -159,6 +160,7 @@ const others: readonly Mutant[] = [
     scenario: "short-of-memory",
     model: "sc",
     expected: [{ kind: "deadlock" }],
+    isSequential: true,
   },
   {
     name: "cil-keeps-shadow",
@@ -188,6 +190,7 @@ const others: readonly Mutant[] = [
     scenario: "relog-against-push",
     model: "sc",
     expected: ownedTwice,
+    isSequential: true,
   },
   {
     name: "cil-push-without-lock",
@@ -324,6 +327,7 @@ const others: readonly Mutant[] = [
       { kind: "broken invariant" },
       { kind: "trap" },
     ],
+    isSequential: true,
   },
   {
     name: "cil-wakes-nobody",
