@@ -1,6 +1,7 @@
 // A check's report as JUnit XML: a suite for each problem, a test case for each case. One that stopped at a bound is
 // skipped, with the bound: it has neither passed nor failed.
 
+import { xmlTag, xmlText } from "../xml.ts";
 import {
   type CheckedCase,
   type CheckReport,
@@ -12,42 +13,13 @@ import {
 } from "./report.ts";
 import { countsOf } from "./tables.ts";
 
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "\n": "&#10;",
-  "\r": "&#13;",
-  "\t": "&#9;",
-};
-
-/** Without the characters that no XML may hold. */
-function allowed(text: string): string {
-  return text.replace(/(?![\t\n\r])\p{Cc}|\p{Surrogate}|[\ufffe\uffff]/gu, "");
-}
-
-function attribute(value: string | number): string {
-  return allowed(String(value)).replace(/[&<>"\n\r\t]/g, (character) => entities[character] ?? "");
-}
-
-function content(text: string): string {
-  return allowed(text).replace(/[&<>]/g, (character) => entities[character] ?? "");
-}
-
-function open(name: string, attributes: Readonly<Record<string, string | number>>): string {
-  return `<${name}${Object.entries(attributes)
-    .map(([key, value]) => ` ${key}="${attribute(value)}"`)
-    .join("")}`;
-}
-
 /** Times are in seconds. */
 function seconds(ms: number): string {
   return (ms / 1000).toFixed(3);
 }
 
 function head({ problem, variant, scenario, model }: CheckedCase, ms: number): string {
-  return open("testcase", {
+  return xmlTag("testcase", {
     name: `${variant} ${scenario} ${model}`,
     classname: `reclaim-bench.check.${problem}`,
     time: seconds(ms),
@@ -58,13 +30,13 @@ function failureOf(outcome: ReportedOutcome): string {
   const { counterexample } = outcome;
   const texts = [placeText(outcome), counterexample?.timeline ?? "", replayText(outcome)].filter((text) => text !== "");
   const message = `${findingName(outcome)}: ${counterexample?.finding.message ?? ""}`;
-  return `      ${open("failure", { type: "interleaving", message })}>${content(texts.join("\n\n"))}</failure>`;
+  return `      ${xmlTag("failure", { type: "interleaving", message })}>${xmlText(texts.join("\n\n"))}</failure>`;
 }
 
 /** What is known to be wrong is no failure. */
 function defectOf(outcome: ReportedOutcome): string {
   const text = `known defect: ${findingName(outcome)}: ${outcome.defect ?? ""}\n\n${replayText(outcome)}`;
-  return `<system-out>${content(text)}</system-out>`;
+  return `<system-out>${xmlText(text)}</system-out>`;
 }
 
 function testCase(outcome: ReportedOutcome): string[] {
@@ -74,7 +46,7 @@ function testCase(outcome: ReportedOutcome): string[] {
   const inside =
     outcome.outcome === "violation"
       ? failureOf(outcome)
-      : `      ${open("skipped", { message: `stopped at ${outcome.bound}` })}/>`;
+      : `      ${xmlTag("skipped", { message: `stopped at ${outcome.bound}` })}/>`;
   return [`${begin}>`, inside, "    </testcase>"];
 }
 
@@ -83,9 +55,9 @@ function suite(report: CheckReport, problem: string, id: number): string[] {
   const unfinished = report.unfinished.filter((one) => one.problem === problem);
   const { bound, violation } = countsOf(outcomes);
   const states = outcomes.reduce((sum, outcome) => sum + (lastRung(outcome)?.exploration.states ?? 0), 0);
-  const property = (name: string, value: string | number): string => `      ${open("property", { name, value })}/>`;
+  const property = (name: string, value: string | number): string => `      ${xmlTag("property", { name, value })}/>`;
   return [
-    `  ${open("testsuite", {
+    `  ${xmlTag("testsuite", {
       package: "reclaim-bench.check",
       id,
       name: problem,
@@ -107,7 +79,7 @@ function suite(report: CheckReport, problem: string, id: number): string[] {
     ...outcomes.flatMap(testCase),
     ...unfinished.flatMap((one) => [
       `    ${head(one, 0)}>`,
-      `      ${open("skipped", { message: "not checked, as the check was stopped" })}/>`,
+      `      ${xmlTag("skipped", { message: "not checked, as the check was stopped" })}/>`,
       "    </testcase>",
     ]),
     "    <system-out/>",

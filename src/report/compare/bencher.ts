@@ -1,0 +1,45 @@
+// A comparison in the Bencher Metric Format: a benchmark for each case, a measure for each metric. Bencher keeps series, so
+// there are exact values of the head, and of times the ratio of head to base with its interval, as times of different machines
+// would not compare. Which way is better is set in Bencher itself. The format has nothing for texts: verdicts, warnings and
+// parameters, which are a hash in the name, are left out.
+
+import type { Comparison } from "../../compare/comparison.ts";
+import { caseId, shortHash } from "./names.ts";
+import { exactMean } from "./words.ts";
+
+const slugMax = 64;
+
+interface Metric {
+  readonly value: number;
+  readonly lower_value?: number;
+  readonly upper_value?: number;
+}
+
+/** A measure's name as Bencher wants it. One that had to be changed ends with a hash, so that no two become one. */
+function slug(name: string): string {
+  if (/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) && name.length <= slugMax) return name;
+  const plain = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
+  return `${plain.slice(0, slugMax - 9)}-${shortHash(name)}`.replace(/^-|-(?=-)/g, "");
+}
+
+export function renderBencher({ exact, native }: Comparison): string {
+  const benchmarks = new Map<string, Record<string, Metric>>();
+  const add = (name: string, measure: string, metric: Metric): void => {
+    const measures = benchmarks.get(name) ?? {};
+    benchmarks.set(name, measures);
+    measures[slug(measure)] = metric;
+  };
+  for (const row of exact?.rows ?? []) {
+    if (row.head !== null) add(caseId(row), row.metric, { value: exactMean(row.head) });
+  }
+  for (const row of native?.rows ?? []) {
+    if (row.estimate === null) continue;
+    const { ratio, low, high } = row.estimate;
+    const limits = low === null || high === null ? {} : { lower_value: low, upper_value: high };
+    add(caseId(row), `${row.metric}-ratio`, { value: ratio, ...limits });
+  }
+  return `${JSON.stringify(Object.fromEntries(benchmarks), null, 2)}\n`;
+}
