@@ -254,17 +254,51 @@ describe("RCU", () => {
     expect(stores).toBe(1);
   });
 
-  test("synchronising does not sleep while the others are idle, and otherwise until they have been quiescent", () => {
-    const { subject, sleeps } = busy(0);
-    call(subject, 0, "synchronizeRcu", domain);
-    expect(sleeps).toEqual([]);
-    subject.isIdle = (cpu) => cpu === 2;
+  test("synchronising sleeps until the others have been quiescent, however long that takes", () => {
+    const { subject } = busy(0, 1);
     let ticks = 0;
     subject.onSleep = () => {
       ticks++;
-      if (ticks === 3) quiescent(subject, 1);
+      if (ticks === 20) quiescent(subject, 1);
     };
     call(subject, 0, "synchronizeRcu", domain);
-    expect(ticks).toBe(3);
+    expect(ticks).toBe(20);
+  });
+
+  test.each([
+    { hz: 100, looks: 1 },
+    { hz: 250, looks: 1 },
+    { hz: 1000, looks: 3 },
+  ])("with HZ=$hz a wait is to the tick, $looks jiffies, and the tick after that", ({ hz, looks }) => {
+    const { subject, jiffyNs } = start(hz);
+    const first = Math.floor(subject.world.nowNs / jiffyNs);
+    call(subject, 0, "synchronizeRcu", domain);
+    expect(subject.world.nowNs / jiffyNs).toBe(first + 1 + looks + 1);
+    // At a tick: the next one begins at the tick after that.
+    call(subject, 0, "synchronizeRcu", domain);
+    expect(subject.world.nowNs / jiffyNs).toBe(first + 2 * (1 + looks + 1));
+  });
+
+  test("those who wait share a grace period that has not begun, and wait for the next where it has", () => {
+    const { subject, jiffyNs } = start(1000);
+    const first = Math.floor(subject.world.nowNs / jiffyNs);
+    const ends: number[] = [];
+    const wait = (cpu: number): void => {
+      call(subject, cpu, "synchronizeRcu", domain);
+      ends[cpu] = subject.world.nowNs / jiffyNs - first;
+    };
+    // As if all of them had called at their time, and nobody else's sleep had taken any.
+    const at = (jiffies: number, cpu: number): void => {
+      subject.world.nowNs = (first + jiffies) * jiffyNs;
+      wait(cpu);
+    };
+    at(0.25, 0);
+    at(0.75, 1);
+    // That grace period is from 1 to 4.
+    at(1.5, 2);
+    expect(ends).toEqual([5, 5, 8]);
+    at(3.5, 0);
+    at(4, 1);
+    expect(ends).toEqual([8, 11, 8]);
   });
 });

@@ -227,6 +227,9 @@ export function wake(cell: usize, count: u32): u32 {
   return atomic.notify(cell, count as i32) as u32;
 }
 
+/** Whether what is to come at a time waits for that time. */
+export const isTimed: bool = true;
+
 /** Host clock, in ns since an arbitrary moment. */
 declare function clockNs(): f64;
 

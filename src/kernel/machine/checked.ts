@@ -29,6 +29,8 @@ export declare function preemptOff(): void;
 export declare function preemptOn(): void;
 export declare function irqOff(): void;
 export declare function irqOn(): void;
+/** How long it takes does not matter: any order of what is due at some time is possible. */
+export const isTimed: bool = false;
 export declare function now(): u64;
 /** Whether the task is on a CPU right now. */
 export declare function isRunning(identity: u32): bool;

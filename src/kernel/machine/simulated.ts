@@ -142,6 +142,9 @@ export function interrupt(target: u32, work: u32, argument: usize): void {
   request(operationInterrupt, target, work, argument as u32);
 }
 
+/** Whether what is to come at a time waits for that time. */
+export const isTimed: bool = true;
+
 export function now(): u64 {
   return nowNs() as u64;
 }

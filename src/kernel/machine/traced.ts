@@ -97,6 +97,9 @@ export function read64(cell: usize): u64 {
   return load64(cell);
 }
 
+/** Whether what is to come at a time waits for that time. */
+export const isTimed: bool = true;
+
 export function now(): u64 {
   return clockNs() as u64;
 }

@@ -3,10 +3,16 @@
 // Follows kernel/rcu/tree.c (Linux 6.6) without preemption (CONFIG_PREEMPT_NONE): numbered grace periods, callbacks on
 // lists of their CPU that wait for a grace period that begins after they were queued, and CPUs that report a quiescent
 // state or are found idle.
-// Left out: the tree that combines the reports, the grace-period thread, the tick; CPUs with callbacks and tasks that
-// wait look at the reports themselves, and go on from the CPU that was missing last time. So a grace period does not
-// take some jiffies but ends as soon as every CPU has been at an event boundary and somebody looks. Also left out:
-// expedited grace periods, and offloaded or lazy callbacks.
+// Left out: the tree that combines the reports and the grace-period thread; CPUs with callbacks and tasks that
+// wait look at the reports themselves, and go on from the CPU that was missing last time. Also left out: expedited grace
+// periods, and offloaded or lazy callbacks.
+//
+// What a waiter waits goes by jiffies, as in Linux: its grace period begins at the tick, or when the one before it ends;
+// idle CPUs are looked for `lookTicks` after that, and the waiter's callback runs at the tick after the end. That is the
+// least; a CPU that gets to no event boundary makes it longer. Not so callbacks (`callRcu`): they run as soon as every CPU
+// has been at an event boundary or was found idle, and somebody looks, which is some jiffies sooner than in Linux. Nobody
+// waits for them; less memory is on its way, and what they begin begins sooner. Where a CPU is busy and HZ is 250 or less,
+// its report comes a tick later in Linux; also left out.
 //
 // Readers are wait-free and cost nothing; they must not sleep or reach an event boundary. `rcuQuiescent` and `callRcu`
 // never wait. `synchronizeRcu` sleeps. Any CPU may call these at the same time; `callRcu` also with interrupts on only.
@@ -21,15 +27,19 @@
 import {
   barrier,
   compareExchange32,
+  compareExchange64,
   cpu,
   cpus,
   enter,
   irqOff,
   irqOn,
   isIdle,
+  isTimed,
   leave,
   load32,
+  load64,
   note,
+  now,
   preemptOff,
   preemptOn,
   sleep,
@@ -38,7 +48,7 @@ import {
 } from "../machine/impl";
 import { noteGracePeriod } from "../notes";
 import { callRcu as callRcuSymbol, synchronizeRcu as synchronizeRcuSymbol } from "../symbols";
-import { jiffyNs } from "./jiffies";
+import { hz, jiffyNs, tickAfter } from "./jiffies";
 
 /** The line that all CPUs read. */
 @unmanaged
@@ -51,7 +61,8 @@ class Domain {
   lock: u32 = 0;
   /** CPUs below this have passed a quiescent state in the present grace period. Written under `lock`. */
   checked: u32 = 0;
-  pad0: u64 = 0;
+  /** When the newest grace period begins that somebody waits for, by the rule of Linux. Any CPU. */
+  begins: u64 = 0;
   pad1: u64 = 0;
   pad2: u64 = 0;
   pad3: u64 = 0;
@@ -77,6 +88,11 @@ class CpuPart {
   pad2: u64 = 0;
   pad3: u64 = 0;
   pad4: u64 = 0;
+}
+
+/** Jiffies from the beginning of a grace period until CPUs are asked whether they are idle. */
+function lookTicks(): u32 {
+  return 1 + u32(hz > 250) + u32(hz > 500) + cpus() / 256;
 }
 
 /** What `callRcu` needs in the object. */
@@ -254,13 +270,38 @@ export function synchronizeRcu(rcu: usize): void {
   enter(synchronizeRcuSymbol);
   const own = partOf(rcu, cpu());
   const number = nextNumber(rcu);
+  const due = isTimed ? plan(rcu) : 0;
   while (true) {
     report(rcu, own);
     while (!hasEnded(rcu, number) && advance(rcu, own, number)) {}
     if (hasEnded(rcu, number)) break;
     sleep(jiffyNs);
   }
+  if (isTimed) {
+    const nowNs = now();
+    if (nowNs < due) sleep(due - nowNs);
+  }
   // What the caller frees now is not seen to be freed before the grace period's end.
   barrier();
   leave();
+}
+
+/** Takes part in the next grace period, by the rule of Linux, and returns when its callbacks run. */
+function plan(rcu: usize): u64 {
+  const cell = rcu + offsetof<Domain>("begins");
+  const length = u64(lookTicks()) * jiffyNs;
+  let begins = load64(cell);
+  while (true) {
+    const nowNs = now();
+    // One that has not begun is shared. One that is under way is followed by the next at once.
+    if (nowNs < begins) break;
+    const next = max<u64>(tickAfter(nowNs, 1), begins + length);
+    const held = compareExchange64(cell, begins, next);
+    if (held === begins) {
+      begins = next;
+      break;
+    }
+    begins = held;
+  }
+  return begins + length + jiffyNs;
 }
