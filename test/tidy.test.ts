@@ -109,6 +109,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: [
     ...small,
     "bench/index.ts",
+    "bench/gate.ts",
     ...["workloads", "problems", "records", "statistics", "build", "plan", "compare", "report", "fidelity"],
     ...instruments,
   ],

@@ -7,16 +7,27 @@ import { suites } from "../../bench/index.ts";
 import { InputError } from "../errors.ts";
 import { packageRoot } from "../package-root.ts";
 import { checkFormats } from "../report/check/formats.ts";
+import { compareFormats } from "../report/compare/formats.ts";
+import {
+  defaultBaseline,
+  listBaselines,
+  type PruneOptions,
+  pruneBaselines,
+  type SaveOptions,
+  saveBaseline,
+  showBaseline,
+} from "./baseline.ts";
 import { type CalibrateOptions, calibrate } from "./calibrate.ts";
 import { checkCommand } from "./check.ts";
 import { type CheckOptions, defaults, schedulerNames } from "./check-options.ts";
+import { type CompareOptions, compareCommand } from "./compare.ts";
 import { doctor } from "./doctor.ts";
 import { type FidelityOptions, fidelity } from "./fidelity.ts";
 import type { Io } from "./io.ts";
 import { list } from "./list.ts";
 import type { RunOptions } from "./options.ts";
 import { type ReplayOptions, replayCommand } from "./replay.ts";
-import { makeReport, showReport } from "./report.ts";
+import { type ReportOptions, reportCommand } from "./report.ts";
 import { runCommand } from "./run.ts";
 import { save } from "./save.ts";
 
@@ -127,14 +138,59 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
 
   program
     .command("report")
-    .description("make the report of a run again from its records")
-    .argument("<folder>", "the run's folder in results/")
+    .description("make the report of a run or a comparison again from its records")
+    .argument("<folder>", "its folder in results/")
     .option("--out <folder>", "folder for the report", "reports")
     .option("--json", "print the answers as JSON", false)
-    .action(async (folder: string, options: { out: string; json: boolean }) => {
-      showReport(await makeReport(folder, options.out), folder, options, io);
-      exit(0);
-    });
+    .option("--format <name[=file]>", "of a comparison, as 'compare' has it; repeatable", collect, [])
+    .action(async (folder: string, options: ReportOptions) => exit(await reportCommand(folder, options, io)));
+
+  program
+    .command("compare")
+    .description("hold what is there now, or a run, against a base: exit code 1 when something got worse")
+    .argument("[run]", "the candidate: a run's folder or id; measured now when none is named")
+    .option("--base <base>", `a baseline, a run, or a git revision (default: ${defaultBaseline})`)
+    .option("--exact-only", "leave out what is timed", false)
+    .option("--native-only", "leave out the exact metrics", false)
+    .option("--problem <name>", "problem; repeatable, all when none is named", collect, [])
+    .option("--variant <id>", "variant with its parameters; repeatable, all when none is named", collect, [])
+    .option("--workers <count>", "threads that check and simulate; as many as there are CPUs unless given")
+    .option("--seed <number>", "seed of the order in which sides take turns, from 0 to 4294967295", "1")
+    .option("--format <name[=file]>", `${Object.keys(compareFormats).join(", ")}; repeatable`, collect, [])
+    .option("--out <folder>", "folder of results/ and reports/", ".")
+    .option("--exit-zero", "end with 0 whatever was found", false)
+    .action(async (run: string | undefined, options: CompareOptions) =>
+      exit(await compareCommand(run, options, commandText(argv), io, signal)),
+    );
+
+  const baseline = program.command("baseline").description("save, show and remove what comparisons are held against");
+  const out = ["--out <folder>", "folder of results/", "."] as const;
+  baseline
+    .command("save")
+    .description("save a complete run with the code that it measured")
+    .argument("[run]", "its folder or id; the newest complete one when none is named")
+    .option("--name <name>", "name of the baseline", defaultBaseline)
+    .option("--force", "replace one of that name", false)
+    .option(...out)
+    .action(async (run: string | undefined, options: SaveOptions) => exit(await saveBaseline(run, options, io)));
+  baseline
+    .command("list")
+    .description("list the baselines")
+    .option(...out)
+    .action(async (options: { out: string }) => exit(await listBaselines(options, io)));
+  baseline
+    .command("show")
+    .description("check a baseline and show what is in it")
+    .argument("[name]", "its name", defaultBaseline)
+    .option(...out)
+    .action(async (name: string, options: { out: string }) => exit(await showBaseline(name, options, io)));
+  baseline
+    .command("prune")
+    .description("remove baselines, and modules that none of them names")
+    .option("--name <name>", "baseline to remove; repeatable", collect, [])
+    .option("--keep <number>", `remove all but so many of the newest, and '${defaultBaseline}'`)
+    .option(...out)
+    .action(async (options: PruneOptions) => exit(await pruneBaselines(options, io)));
 
   program
     .command("save")

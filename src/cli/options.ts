@@ -158,7 +158,7 @@ export function scaleOf({ quick, full }: RunOptions): Scale {
   return quick ? "quick" : full ? "full" : "standard";
 }
 
-export function workersOf({ workers }: RunOptions): number {
+export function workersOf({ workers }: Pick<RunOptions, "workers">): number {
   return workers === undefined ? workersByDefault : withinBounds("--workers", workers, workersMax);
 }
 

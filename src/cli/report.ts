@@ -1,4 +1,4 @@
-// `reclaim-bench report`: makes a run's report again from its records.
+// `reclaim-bench report`: makes the report of a run or of a comparison again from its records.
 
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
@@ -14,6 +14,7 @@ import type { Part, Subject } from "../report/part.ts";
 import { reporterOfProblem } from "../report/problems.ts";
 import { ProblemRows } from "../report/rows.ts";
 import { renderTerminal } from "../report/terminal.ts";
+import { isComparison, planFormats, readComparison, showComparison } from "./compare-output.ts";
 import type { Io } from "./io.ts";
 
 /** A run with its answers. */
@@ -34,11 +35,11 @@ function suiteOf(run: Run, problem: string): Suite {
 }
 
 /** What the harness says of a case that is too large for it; any other failed case is a violation. */
-const isTooLarge =
+export const isTooLarge =
   /is used up[;:]|^cannot reserve |exact counting takes at most|leave no room in 4 GiB|more than 32-bit Wasm can address/;
 
 /** A case's id, taken apart; pairs with `caseId` of `plan/unit.ts`. */
-function parseCase(id: string): {
+export function parseCase(id: string): {
   readonly problem: string;
   readonly variant: string;
   workload: string;
@@ -155,4 +156,24 @@ export function showReport(reported: Reported, folder: string, options: { readon
   if (run.state === "incomplete") io.write("incomplete: the run was stopped; what is missing is shown as –\n");
   for (const warning of run.warnings) io.write(`warning: ${warning}\n`);
   io.write(`records ${recordsFileOf(path.join(folder, recordsFile))}\nreport  ${file}\n`);
+}
+
+/** Options as the command line gives them. */
+export interface ReportOptions {
+  /** Folder for the report. */
+  readonly out: string;
+  readonly json: boolean;
+  readonly format: readonly string[];
+}
+
+/** `report`, of a run or of a comparison. */
+export async function reportCommand(folder: string, options: ReportOptions, io: Io): Promise<number> {
+  if (isComparison(folder)) {
+    const output = await planFormats(options.json ? ["json", ...options.format] : options.format);
+    await showComparison(await readComparison(folder), output, { folder, reports: options.out }, io);
+    return 0;
+  }
+  if (options.format.length > 0) throw new InputError(`--format: is for comparisons, and ${folder} is none`);
+  showReport(await makeReport(folder, options.out), folder, options, io);
+  return 0;
 }

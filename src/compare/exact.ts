@@ -8,6 +8,7 @@
 
 import { createHash } from "node:crypto";
 import { InputError } from "../errors.ts";
+import type { Budget } from "../plan/gate.ts";
 import { parseBucketMetric } from "../records/histogram.ts";
 import { parseLabelledMetric } from "../records/labelled.ts";
 import type { MeasuredRow } from "../records/record.ts";
@@ -142,6 +143,13 @@ export function changeOf(base: ExactValue, head: ExactValue, better: ExactRow["b
   const worst = Math.max(...shares);
   if (worst > 0) return worst > budget ? "worse" : "within budget";
   return Math.min(...shares) < 0 ? "better" : "changed";
+}
+
+/** The share by which a metric may get worse. */
+export function budgetOf(budgets: readonly Budget[], problem: string, metric: string): number {
+  const name = parseLabelledMetric(metric)?.name ?? metric;
+  const names = [metric, `${name}[]`];
+  return budgets.find((budget) => budget.problem === problem && names.includes(budget.metric))?.share ?? 0;
 }
 
 /** Changes that fail the gate. A case that vanished would weaken it. */

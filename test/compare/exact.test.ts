@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ExactRow } from "../../src/compare/comparison.ts";
-import { compareExact, type ExactComparison, type ExactTable, gatherExact } from "../../src/compare/exact.ts";
+import { budgetOf, compareExact, type ExactComparison, type ExactTable, gatherExact } from "../../src/compare/exact.ts";
 import type { MeasuredRow } from "../../src/records/record.ts";
 
 const row: MeasuredRow = {
@@ -93,6 +93,21 @@ describe("a value", () => {
     });
     expect(await only([{ value: 100 }], [{ value: 105.01 }], 0.05)).toMatchObject({ change: "worse", fails: true });
     expect(await only([{ value: 0 }], [{ value: 1 }], 0.05)).toMatchObject({ change: "worse", fails: true });
+  });
+
+  test.each([
+    ["accesses-mean[commit]", 0.02],
+    ["accesses-mean[push]", 0.05],
+    ["line-transfers", 0.1],
+    ["lines-mean[commit]", 0],
+  ])("%s has a budget of %d", (metric, share) => {
+    const budgets = [
+      { problem: "cil", metric: "accesses-mean[commit]", share: 0.02 },
+      { problem: "cil", metric: "accesses-mean[]", share: 0.05 },
+      { problem: "cil", metric: "line-transfers[]", share: 0.1 },
+      { problem: "shrinker", metric: "lines-mean[commit]", share: 0.5 },
+    ];
+    expect(budgetOf(budgets, "cil", metric)).toBe(share);
   });
 
   test("has the budget of its problem and metric", async () => {

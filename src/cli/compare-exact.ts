@@ -1,0 +1,230 @@
+// The exact gate: what is measured for it, which rows take part, and what becomes of cases that failed.
+
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import type { Comparison } from "../compare/comparison.ts";
+import { budgetOf, compareExact, gatherExact } from "../compare/exact.ts";
+import { InputError, StoppedError } from "../errors.ts";
+import type { Budget } from "../plan/gate.ts";
+import { instrumentOf, type Unit } from "../plan/unit.ts";
+import { planVariant } from "../plan/variant.ts";
+import { checkOfRun } from "../records/baseline.ts";
+import { readRecords, recordsFile } from "../records/csv.ts";
+import type { MeasuredRow } from "../records/record.ts";
+import type { Run } from "../records/run-file.ts";
+import { execute } from "./execute.ts";
+import { noOptions } from "./gate-variants.ts";
+import type { Io } from "./io.ts";
+import { listed, type RunOptions, suitesOf } from "./options.ts";
+import { isTooLarge, parseCase } from "./report.ts";
+import { hasVariant, type Revision } from "./revision.ts";
+import { listOf, prepare, recordedOptions } from "./run.ts";
+import type { Base, RecordedRun } from "./sides.ts";
+
+/** What the user wants of a comparison, as far as it concerns the exact gate. */
+export interface ExactWishes {
+  /** Empty for all. */
+  readonly problems: readonly string[];
+  /** Ids; empty for all. */
+  readonly variants: readonly string[];
+  /** By how much exact metrics may get worse. */
+  readonly budgets: readonly Budget[];
+  /** Threads that check and simulate. */
+  readonly workers: number;
+  readonly out: string;
+  readonly command: string;
+}
+
+/** Whether a unit is measured for an exact comparison: time on this machine is no exact metric. */
+function isExact({ stage }: Unit): boolean {
+  return instrumentOf(stage) !== "native";
+}
+
+/** Measures, as `run` does; what it leaves is a run like any other. */
+async function measure(
+  options: RunOptions,
+  problems: readonly string[],
+  wishes: ExactWishes,
+  { io, signal, revision }: { readonly io: Io; readonly signal: AbortSignal; readonly revision?: Revision },
+): Promise<RecordedRun> {
+  const narrow = (units: readonly Unit[]): Unit[] => {
+    const kept = units.filter(isExact).flatMap((unit) => {
+      const variants = unit.variants.filter(
+        ({ name }) => revision === undefined || hasVariant(revision, unit.problem, name),
+      );
+      return variants.length === 0 ? [] : [{ ...unit, variants }];
+    });
+    if (kept.length === 0) throw new InputError("nothing is counted or simulated of what is to be compared");
+    return kept;
+  };
+  // What is left out must not look as if it had vanished.
+  const instruments = (options.instrument.length === 0 ? ["traced", "simulator"] : listed(options.instrument)).filter(
+    (one) => one !== "native",
+  );
+  const { run, ...prepared } = await prepare(problems, options, wishes.command, io, {
+    narrow,
+    ...(revision === undefined ? {} : { revision }),
+  });
+  const recorded: Run = { ...run, parameters: { ...run.parameters, instruments: JSON.stringify(instruments) } };
+  const folder = path.join(wishes.out, "results", run.runId);
+  io.warn(`run ${run.runId}, seed ${run.seed}: ${revision === undefined ? "the working tree" : revision.name}\n`);
+  try {
+    const execution = { ...prepared, workers: wishes.workers, folder, run: recorded, io, signal };
+    const { run: finished } = await execute(execution);
+    if (finished.state !== "complete") throw new StoppedError("stopped");
+    return { run: finished, records: path.join(folder, recordsFile) };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** What a run was told to measure, as far as it hangs on choices: whatever else another run has, it cannot lack. */
+class Chosen {
+  readonly #instruments: ReadonlySet<string>;
+  readonly #problems: ReadonlySet<string>;
+  readonly #variants = new Map<string, ReadonlySet<string>>();
+  readonly #workloads: ReadonlySet<string>;
+
+  constructor({ run }: RecordedRun) {
+    const instruments = listed(listOf(run, "instruments"));
+    this.#instruments = new Set([
+      ...(instruments.length === 0 ? ["native", "traced", "simulator"] : instruments),
+      ...(run.parameters.check === true ? ["checker"] : []),
+    ]);
+    this.#problems = new Set(listOf(run, "problems"));
+    this.#workloads = new Set(listOf(run, "workloads"));
+    const variants = listOf(run, "variants");
+    if (variants.length === 0) return;
+    for (const problem of this.#problems) this.#variants.set(problem, variantIds(problem, variants));
+  }
+
+  has({ problem, variant, workload, instrument }: MeasuredRow): boolean {
+    return (
+      this.#instruments.has(instrument) &&
+      this.#problems.has(problem) &&
+      this.#variants.get(problem)?.has(variant) !== false &&
+      // The place of a workload has the scenario in rows of the check.
+      (instrument === "checker" || this.#workloads.size === 0 || this.#workloads.has(workload))
+    );
+  }
+}
+
+/** Ids of those variants that a problem knows, with the two that are always measured. */
+function variantIds(problem: string, texts: readonly string[], always = true): ReadonlySet<string> {
+  const [suite] = suitesOf([problem]);
+  const known = texts.filter((text) => suite!.variants.some(({ name }) => name === text.trim().split(/\s+/)[0]));
+  const added = always ? [suite!.reference, suite!.floor] : [];
+  return new Set([...known, ...added].map((text) => planVariant(suite!, text).id));
+}
+
+/** Whether a row is of what the user named. */
+function wanted({ problems, variants }: ExactWishes): (row: MeasuredRow) => boolean {
+  const ids = new Map<string, ReadonlySet<string>>();
+  return ({ problem, variant }) => {
+    if (problems.length > 0 && !problems.includes(problem)) return false;
+    if (variants.length === 0) return true;
+    if (!ids.has(problem)) ids.set(problem, variantIds(problem, variants, false));
+    return ids.get(problem)!.has(variant);
+  };
+}
+
+/** Variants of a run of which a case failed by what they did, with the first error of each case. */
+function violationsOf(run: Run): Comparison["violations"] {
+  return run.cases.flatMap(({ id, state, error = "" }) =>
+    state === "failed" && !isTooLarge.test(error) ? [{ case: id, error }] : [],
+  );
+}
+
+export interface ExactOutcome {
+  readonly exact: NonNullable<Comparison["exact"]>;
+  readonly base: RecordedRun;
+  readonly head: RecordedRun;
+  readonly violations: Comparison["violations"];
+  readonly warnings: readonly string[];
+}
+
+/** Options of the runs that are measured now: as the base's were, or the candidate's. */
+function optionsAs(model: Run | null, wishes: ExactWishes): { options: RunOptions; problems: readonly string[] } {
+  const { problems: named, variants } = wishes;
+  const common = { out: wishes.out, json: false };
+  const options = model === null ? { ...noOptions, ...common } : recordedOptions(model, common);
+  const measured = model === null ? suitesOf([]).map(({ problem }) => problem) : listOf(model, "problems");
+  const missing = named.find((problem) => !measured.includes(problem));
+  if (missing !== undefined) {
+    throw new InputError(`--problem ${missing}: is not in run ${model?.runId}, which has: ${measured.join(", ")}`);
+  }
+  return {
+    options: variants.length === 0 ? options : { ...options, variant: variants },
+    problems: named.length > 0 ? named : measured,
+  };
+}
+
+/**
+ * Compares exact metrics, measuring what is not there yet.
+ *
+ * @param candidate absent: the working tree is measured
+ * @throws {InputError} for sides that cannot be compared
+ * @throws {StoppedError} when the signal was raised; nothing is left of what was being measured
+ */
+export async function compareExactly(
+  from: Base,
+  candidate: RecordedRun | null,
+  wishes: ExactWishes,
+  io: Io,
+  signal: AbortSignal,
+): Promise<ExactOutcome> {
+  const model = from.kind === "revision" ? (candidate?.run ?? null) : from.recorded.run;
+  const { options, problems } = optionsAs(model, wishes);
+  // Its check says nothing of the candidate, and takes the longest.
+  const base =
+    from.kind === "revision"
+      ? await measure({ ...options, check: false }, problems, wishes, { io, signal, revision: from.revision })
+      : from.recorded;
+  const head = candidate ?? (await measure(options, problems, wishes, { io, signal }));
+  if (base.run.seed !== head.run.seed) {
+    throw new InputError(
+      `seeds ${base.run.seed} and ${head.run.seed}: workloads of different seeds have different exact metrics; measure with --seed ${base.run.seed}`,
+    );
+  }
+  const warnings: string[] = [];
+  const violations = violationsOf(head.run);
+  const failedBefore = violationsOf(base.run);
+  if (failedBefore.length > 0) {
+    warnings.push(
+      `in the base ${failedBefore[0]!.case} failed (${failedBefore[0]!.error}), so its variant is not compared`,
+    );
+  }
+  const voids = new Set([...violations, ...failedBefore].map(({ case: id }) => voidKey(parseCase(id))));
+  const isWanted = wanted(wishes);
+  const chosen = [new Chosen(base), new Chosen(head)] as const;
+  let leftOut = 0;
+  const includesOf =
+    (side: RecordedRun, isBase: boolean) =>
+    (row: MeasuredRow): boolean => {
+      checkOfRun(side.run, row, side.records);
+      if (voids.has(voidKey(row)) || !isWanted(row)) return false;
+      if (chosen.every((one) => one.has(row))) return true;
+      if (isBase && row.assume === "exact" && (row.instrument !== "native" || candidate !== null)) leftOut += 1;
+      return false;
+    };
+  const tables = [
+    await gatherExact(readRecords(base.records), includesOf(base, true)),
+    await gatherExact(readRecords(head.records), includesOf(head, false)),
+  ] as const;
+  const compared = compareExact(...tables, (problem, metric) => budgetOf(wishes.budgets, problem, metric));
+  if (leftOut > 0) {
+    warnings.push(
+      `the candidate was told to measure less than the base: ${leftOut} exact samples of the base are not compared (candidate: ${head.run.command})`,
+    );
+  }
+  return {
+    exact: { compared: compared.compared, rows: compared.rows },
+    ...{ base, head, violations },
+    warnings: [...warnings, ...compared.warnings],
+  };
+}
+
+function voidKey({ problem, variant }: { readonly problem: string; readonly variant: string }): string {
+  return `${problem} / ${variant}`;
+}
