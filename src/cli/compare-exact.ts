@@ -94,9 +94,11 @@ class Chosen {
     ]);
     this.#problems = new Set(listOf(run, "problems"));
     this.#workloads = new Set(listOf(run, "workloads"));
-    const variants = listOf(run, "variants");
-    if (variants.length === 0) return;
-    for (const problem of this.#problems) this.#variants.set(problem, variantIds(problem, variants));
+    if (listOf(run, "variants").length === 0) return;
+    for (const problem of this.#problems) {
+      const own = run.modules.filter((module) => module.problem === problem);
+      this.#variants.set(problem, new Set(own.map(({ variant }) => variant)));
+    }
   }
 
   has({ problem, variant, workload, instrument }: MeasuredRow): boolean {
@@ -110,12 +112,11 @@ class Chosen {
   }
 }
 
-/** Ids of those variants that a problem knows, with the two that are always measured. */
-function variantIds(problem: string, texts: readonly string[], always = true): ReadonlySet<string> {
+/** Ids of variants; what the problem does not know may be one from outside, whose id is its name. */
+function variantIds(problem: string, texts: readonly string[]): ReadonlySet<string> {
   const [suite] = suitesOf([problem]);
-  const known = texts.filter((text) => suite!.variants.some(({ name }) => name === text.trim().split(/\s+/)[0]));
-  const added = always ? [suite!.reference, suite!.floor] : [];
-  return new Set([...known, ...added].map((text) => planVariant(suite!, text).id));
+  const isKnown = (text: string): boolean => suite!.variants.some(({ name }) => name === text.trim().split(/\s+/)[0]);
+  return new Set(texts.map((text) => (isKnown(text) ? planVariant(suite!, text).id : text)));
 }
 
 /** Whether a row is of what the user named. */
@@ -124,7 +125,7 @@ function wanted({ problems, variants }: ExactWishes): (row: MeasuredRow) => bool
   return ({ problem, variant }) => {
     if (problems.length > 0 && !problems.includes(problem)) return false;
     if (variants.length === 0) return true;
-    if (!ids.has(problem)) ids.set(problem, variantIds(problem, variants, false));
+    if (!ids.has(problem)) ids.set(problem, variantIds(problem, variants));
     return ids.get(problem)!.has(variant);
   };
 }
