@@ -1,6 +1,6 @@
 // A case of a native comparison while it is timed: its jobs, and what their processes gave.
 
-import { gateWarmupRounds, sliceMsFor } from "../plan/gate.ts";
+import { gateSliceMs, gateWarmupRounds } from "../plan/gate.ts";
 import type { PairedJob, PairedSamples } from "../plan/paired.ts";
 import type { PairedProcess } from "./comparison.ts";
 import { pairedProcess } from "./judge.ts";
@@ -71,7 +71,7 @@ export class TimedCase {
       metrics: [...this.#metrics],
       rounds,
       warmupRounds: gateWarmupRounds,
-      sliceMs: sliceMsFor(cpus),
+      sliceMs: gateSliceMs,
       seed,
       subjects: going.map(({ id, side: { wasmFile, skipWhenEmpty, isFloor } }) => ({
         ...{ id, wasmFile, skipWhenEmpty, isFloor },

@@ -41,7 +41,9 @@ export const gateRounds = 60;
 /** Rounds before these: caches, branch predictors and the clock frequency. */
 export const gateWarmupRounds = 12;
 
-/** Length of a round that is a slice of time. Threads begin and end together, which takes a part of it. */
-export function sliceMsFor(cpus: number): number {
-  return cpus === 1 ? 4 : 6;
-}
+/**
+ * Length of a round that is a slice of time, in ms: ten thousand times the clock's cost, and less than a scheduler lets a task
+ * run at a stretch. Most rounds are then left alone even where others want the CPUs, and the median is one of those; of
+ * rounds of 4 ms most are hit.
+ */
+export const gateSliceMs = 1;
