@@ -27,7 +27,7 @@ function configKey(key: string): string {
 }
 
 /** The pairs as they are written: their values hold no spaces. */
-function pairsOf({ parameters }: RowName): string[] {
+function pairsOf({ parameters }: Pick<RowName, "parameters">): string[] {
   return parameters.split(" ").filter((pair) => pair !== "");
 }
 
@@ -79,8 +79,8 @@ export function renderBenchfmt(comparison: Comparison): string {
     }),
     ...(native?.rows ?? []).flatMap((row) => nativeValues(row, side)),
   ]);
-  const pairs = measured.map(({ row }) => new Set(pairsOf(row)));
-  const common = new Set([...(pairs[0] ?? [])].filter((pair) => pairs.every((some) => some.has(pair))));
+  const pairs = [...new Set(measured.map(({ row }) => row.parameters))].map((parameters) => pairsOf({ parameters }));
+  const common = (pairs[0] ?? []).filter((pair) => pairs.every((some) => some.includes(pair)));
   const config = (key: string, value: string): string[] =>
     value.trim() === "" ? [] : [`${configKey(key)}: ${oneLine(value)}`];
   const lines = (side: "base" | "head"): string[] =>
@@ -99,7 +99,7 @@ export function renderBenchfmt(comparison: Comparison): string {
     ...config("comparison", comparison.id),
     ...config("base", `${base.label} ${base.commit}`.trim()),
     ...config("head", `${head.label} ${head.commit}`.trim()),
-    ...[...common].flatMap((pair) => config(pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1))),
+    ...common.flatMap((pair) => config(pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1))),
     ...unitLines(comparison),
     "",
     "side: base",

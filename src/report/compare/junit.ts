@@ -67,8 +67,8 @@ function generalCases(comparison: Comparison, names: RowNames): Case[] {
       (one): Case => ({ name: one.case, state: "failed", type: "violation", message: one.error, detail: one.error }),
     ),
     ...(native?.canaries ?? []).map(
-      (row): Case => ({
-        name: `canary ${names.full(row)}`,
+      (row, index): Case => ({
+        name: `canary ${index + 1}: ${names.full(row)}`,
         state: row.sings ? "skipped" : "passed",
         message: `the same code twice: the second is ${changeText(row.estimate, row)}`,
         detail: `ratio ${ratioText(row.estimate)}; what counts: ${percent(row.delta)}`,

@@ -35,12 +35,16 @@ export class RowNames {
   /** By what such rows share: the parameters in which they differ. */
   readonly #differing = new Map<string, readonly string[]>();
 
+  /** Pairs by their text, as thousands of rows have the same. */
+  readonly #parameters = new Map<string, ReadonlyMap<string, string>>();
+
   constructor({ exact, native }: Comparison) {
-    const groups = new Map<string, Map<string, Map<string, string>>>();
+    const groups = new Map<string, Map<string, ReadonlyMap<string, string>>>();
     for (const row of [...(exact?.rows ?? []), ...(native?.rows ?? []), ...(native?.canaries ?? [])]) {
-      const group = groups.get(groupOf(row)) ?? new Map<string, Map<string, string>>();
-      groups.set(groupOf(row), group);
-      if (!group.has(row.parameters)) group.set(row.parameters, parametersOf(row));
+      const key = groupOf(row);
+      const group = groups.get(key) ?? new Map<string, ReadonlyMap<string, string>>();
+      groups.set(key, group);
+      group.set(row.parameters, this.#parametersOf(row));
     }
     for (const [key, group] of groups) {
       const all = [...group.values()];
@@ -50,9 +54,15 @@ export class RowNames {
     }
   }
 
+  #parametersOf(row: RowName): ReadonlyMap<string, string> {
+    const known = this.#parameters.get(row.parameters) ?? parametersOf(row);
+    this.#parameters.set(row.parameters, known);
+    return known;
+  }
+
   /** The parameters that tell a row from those alike but for them: `fill=1.25`. */
   own(row: RowName): string[] {
-    const parameters = parametersOf(row);
+    const parameters = this.#parametersOf(row);
     return (this.#differing.get(groupOf(row)) ?? []).map((key) => `${key}=${parameters.get(key) ?? ""}`);
   }
 

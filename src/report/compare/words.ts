@@ -22,12 +22,18 @@ export function countText(count: number, one: string, several = `${one}s`): stri
   return `${formatNumber(count)} ${count === 1 ? one : several}`;
 }
 
+/** By decimals. Made once: to make one takes longer than to use it a hundred times. */
+const numberFormats = Array.from(
+  { length: 21 },
+  (_, decimals) => new Intl.NumberFormat("en-US", { maximumFractionDigits: decimals }),
+);
+
 /** Texts of two values with four digits, or as many as it takes to tell them apart; none before the point is left out. */
 export function exactTexts(base: number, head: number): readonly [base: string, head: string] {
   const text = (value: number, digits: number): string => {
     const before = value === 0 ? 1 : Math.floor(Math.log10(Math.abs(value))) + 1;
     const decimals = Math.min(20, Math.max(0, digits - before));
-    return value.toLocaleString("en-US", { maximumFractionDigits: decimals });
+    return numberFormats[decimals]!.format(value);
   };
   let digits = 4;
   while (digits < 17 && base !== head && text(base, digits) === text(head, digits)) digits++;
@@ -256,10 +262,11 @@ export function totalText({ exact, native }: Comparison): string {
 /** The first thing to read, in one line: the outcome and what it is about. */
 export function outcomeText(comparison: Comparison, names = new RowNames(comparison)): string {
   const { outcome } = comparison;
+  const findings = findingsOf(comparison, names);
   const of = (rule: Finding["rule"], level: Finding["level"]): Finding[] =>
-    findingsOf(comparison, names).filter((one) => one.rule === rule && one.level === level);
-  const lead = (findings: readonly Pick<Finding, "text">[], one: string): string | null => {
-    const [first, ...others] = findings;
+    findings.filter((one) => one.rule === rule && one.level === level);
+  const lead = (of: readonly Pick<Finding, "text">[], one: string): string | null => {
+    const [first, ...others] = of;
     if (first === undefined) return null;
     return others.length === 0 ? first.text : `${first.text}; and ${countText(others.length, `more ${one}`)}`;
   };

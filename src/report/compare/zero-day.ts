@@ -104,7 +104,9 @@ export function renderZeroDay(comparison: Comparison): string {
   for (const line of lines) {
     const { problem, workload, cpus, parameters } = line.row;
     const key = JSON.stringify([problem, workload, cpus, parameters]);
-    blocks.set(key, [...(blocks.get(key) ?? []), line]);
+    const block = blocks.get(key) ?? [];
+    blocks.set(key, block);
+    block.push(line);
   }
   const notes = findingsOf(comparison).map(({ text }) => `# ${oneLine(text)}`);
   return `${[

@@ -1,0 +1,151 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import type { Comparison } from "../../../src/compare/comparison.ts";
+import { renderCompareSarif, resultsMax } from "../../../src/report/compare/sarif.ts";
+import { outcomeText } from "../../../src/report/compare/words.ts";
+import * as samples from "./comparisons.ts";
+import { comparison, exact, hostile, native, value } from "./comparisons.ts";
+
+// What OASIS SARIF 2.1.0 says of the objects that are written: required properties, allowed ones, and their types.
+const message = z.strictObject({ text: z.string().min(1) });
+const level = z.enum(["none", "note", "warning", "error"]);
+const sarif = z.strictObject({
+  $schema: z.literal("https://json.schemastore.org/sarif-2.1.0.json"),
+  version: z.literal("2.1.0"),
+  runs: z.tuple([
+    z.strictObject({
+      tool: z.strictObject({
+        driver: z.strictObject({
+          name: z.string().min(1),
+          rules: z.array(
+            z.strictObject({
+              id: z.string().regex(/^[a-z]+$/),
+              shortDescription: message,
+              fullDescription: message,
+              help: message,
+              defaultConfiguration: z.strictObject({ level }),
+            }),
+          ),
+        }),
+      }),
+      invocations: z.array(
+        z.strictObject({
+          commandLine: z.string(),
+          startTimeUtc: z.iso.datetime(),
+          endTimeUtc: z.iso.datetime(),
+          executionSuccessful: z.boolean(),
+          toolExecutionNotifications: z.array(z.strictObject({ level, message })),
+        }),
+      ),
+      originalUriBaseIds: z.record(z.string(), z.strictObject({ description: message })),
+      columnKind: z.enum(["utf16CodeUnits", "unicodeCodePoints"]),
+      results: z.array(
+        z.strictObject({
+          ruleId: z.string(),
+          ruleIndex: z.int().min(0),
+          level,
+          message,
+          locations: z.array(
+            z.strictObject({
+              physicalLocation: z.strictObject({
+                artifactLocation: z.strictObject({
+                  // A relative reference: no scheme, nothing that an address may not hold.
+                  uri: z
+                    .string()
+                    .regex(/^src\/kernel\/([\w.~!$&'()*+,;=:@-]|%[0-9A-F]{2})+\/([\w.~!$&'()*+,;=:@-]|%[0-9A-F]{2})+$/),
+                  uriBaseId: z.string(),
+                }),
+                region: z.strictObject({ startLine: z.int().min(1) }),
+              }),
+              logicalLocations: z.array(z.strictObject({ name: z.string().min(1), kind: z.literal("module") })),
+            }),
+          ),
+          partialFingerprints: z.record(z.string(), z.string().min(1)),
+          properties: z.record(z.string(), z.unknown()),
+        }),
+      ),
+    }),
+  ]),
+});
+
+function runOf(one: Comparison): z.infer<typeof sarif>["runs"][0] {
+  return sarif.parse(JSON.parse(renderCompareSarif(one))).runs[0];
+}
+
+describe("SARIF of a comparison", () => {
+  test.each(Object.entries(samples.all))("keeps to the standard, and says the outcome: %s", (_, one) => {
+    const { invocations, results, tool, originalUriBaseIds } = runOf(one);
+    expect(invocations[0]?.toolExecutionNotifications[0]).toEqual({
+      level: "note",
+      message: { text: outcomeText(one) },
+    });
+    for (const { ruleId, ruleIndex, locations } of results) {
+      expect(tool.driver.rules[ruleIndex]?.id).toBe(ruleId);
+      for (const { physicalLocation } of locations) {
+        expect(Object.keys(originalUriBaseIds)).toContain(physicalLocation.artifactLocation.uriBaseId);
+      }
+    }
+  });
+
+  test("has an error for what fails the gate, a warning for what is worth a look, and nothing else", () => {
+    const { results } = runOf(comparison());
+    expect(
+      results.map((one) => [one.ruleId, one.level, one.locations[0]?.physicalLocation.artifactLocation.uri]),
+    ).toEqual([
+      ["exact", "error", "src/kernel/quarantine/ring.ts"],
+      ["exact", "error", "src/kernel/shrinker/rwsem.ts"],
+      ["exact", "error", "src/kernel/quarantine/ring.ts"],
+      ["native", "error", "src/kernel/quarantine/doubly-linked.ts"],
+      ["native", "warning", "src/kernel/shrinker/srcu.ts"],
+    ]);
+    expect(results[3]?.message.text).toMatch(/^quarantine \/ doubly-linked \/ put-ns \(.*\) is 9\.6 % slower .*\.$/);
+    expect(results[3]?.properties).toMatchObject({ metric: "put-ns", cpus: 1 });
+    expect(runOf(samples.passed).results).toEqual([]);
+  });
+
+  test("has violations, distrust and warnings as notifications", () => {
+    const texts = (one: Comparison): string[] =>
+      (runOf(one).invocations[0]?.toolExecutionNotifications ?? []).map(
+        (found) => `${found.level} ${found.message.text}`,
+      );
+    expect(texts(samples.violated)).toContain(`error quarantine/ring libvirt-teardown: ${hostile}`);
+    expect(texts(samples.inconclusive).slice(1)).toEqual([
+      "warning 1.75 runnable tasks per core before it began, more than 1.5",
+      expect.stringMatching(/^warning the same code twice/),
+      "warning --min-effect 10 %: nothing below is found",
+    ]);
+    expect(runOf(samples.violated).invocations[0]?.executionSuccessful).toBe(false);
+    expect(runOf(comparison()).invocations[0]?.executionSuccessful).toBe(true);
+  });
+
+  test("tells the same row by the same fingerprint, whatever its numbers", () => {
+    const printOf = (row: ReturnType<typeof native>): string | undefined =>
+      runOf(comparison({ exact: null, native: { ...comparison().native!, rows: [row] } })).results[0]
+        ?.partialFingerprints["comparison/v1"];
+    const print = printOf(samples.regressed);
+    expect(print).toMatch(/^[0-9a-f]{32}$/);
+    expect(printOf({ ...samples.regressed, ...native({ ratio: 1.5 }), verdict: "regressed" })).toBe(print);
+    expect(printOf({ ...samples.regressed, gated: false })).toBe(print);
+    for (const other of [{ metric: "other" }, { cpus: 2 }, { variant: "ring" }, { parameters: "a=1" }]) {
+      expect(printOf({ ...samples.regressed, ...other })).not.toBe(print);
+    }
+  });
+
+  test("has no more results than hosts show, and says how many are missing", () => {
+    const rows = Array.from({ length: resultsMax + 3 }, (_, index) =>
+      exact({ metric: `m-${index}`, head: value(13), change: "worse", fails: true }),
+    );
+    const { results, invocations } = runOf(comparison({ exact: { compared: rows.length, rows } }));
+    expect(results).toHaveLength(resultsMax);
+    // With the two of times.
+    expect(invocations[0]?.toolExecutionNotifications[1]?.message.text).toBe("5 more results were left out");
+  });
+
+  test("has an address even for a name that no address may hold", () => {
+    const rows = [native({ ...samples.regressed, variant: "my[variant]%x" })];
+    const { results } = runOf(comparison({ exact: null, native: { ...comparison().native!, rows } }));
+    expect(results[0]?.locations[0]?.physicalLocation.artifactLocation.uri).toBe(
+      "src/kernel/quarantine/my%5Bvariant%5D%25x.ts",
+    );
+  });
+});
