@@ -3,6 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { suites } from "../../bench/index.ts";
+import { problemCheckOf } from "../checker/problems/index.ts";
 import { InputError } from "../errors.ts";
 import type { Suite } from "../plan/suite.ts";
 import { writeJsonFile, writeTextFile } from "../records/atomic-file.ts";
@@ -10,7 +11,7 @@ import { readRecords, recordsFile, recordsFileOf } from "../records/csv.ts";
 import { type Run, readRun } from "../records/run-file.ts";
 import type { CheckViolation } from "../report/checked.ts";
 import { renderMarkdown } from "../report/markdown.ts";
-import type { Part, Subject } from "../report/part.ts";
+import type { Defects, Part, Subject } from "../report/part.ts";
 import { reporterOfProblem } from "../report/problems.ts";
 import { ProblemRows } from "../report/rows.ts";
 import { renderTerminal } from "../report/terminal.ts";
@@ -84,18 +85,30 @@ function violationsOf(run: Run, problem: string): CheckViolation[] {
 function subjectOf(run: Run, suite: Suite): Subject {
   const { problem, statement, reference, floor } = suite;
   const variants = run.modules.filter((one) => one.problem === problem).map((one) => one.variant);
+  const order = [...new Set(variants)];
   return {
     problem,
     statement,
     reference,
     floor,
-    order: [...new Set(variants)],
+    order,
     questions: new Map(suite.workloads.map((one) => [one.name, one.question])),
     voids: voidsOf(run, problem),
     incomplete: pendingOf(run, problem, timedStage),
     unsimulated: pendingOf(run, problem, simulatedStage),
     violations: violationsOf(run, problem),
+    defects: defectsOf(problem, order),
   };
+}
+
+/** What the checker is known to find of variants, by id. */
+export function defectsOf(problem: string, ids: readonly string[]): Defects {
+  const { defects } = problemCheckOf(problem);
+  const found = ids.map((id) => {
+    const [name] = id.split(" ");
+    return [id, defects.filter(({ variant }) => variant === name)] as const;
+  });
+  return new Map(found.filter(([, own]) => own.length > 0));
 }
 
 /** Each problem's part of the report, from one reading of the records. */

@@ -204,6 +204,7 @@ export const cil: Problem = {
     },
     {
       index: counters.counterDeadlocks,
+      isHang: true,
       metric: "deadlocks",
       unit: "deadlocks",
       better: "lower",

@@ -27,6 +27,11 @@ export interface Metric {
 export interface Counter extends Metric {
   /** As `counter(index)` of the harness takes it. */
   readonly index: number;
+  /**
+   * Whether each is a wait that a watchdog ended. How long a case with any took is the watchdog's choice: it has no rates,
+   * and is ranked by none. @default false
+   */
+  readonly isHang?: boolean;
   /** Whether each CPU keeps the most that it saw. @default false */
   readonly isMost?: boolean;
   /** What no variant may do: `callbacks ran after their shrinker had been unregistered`. Any count voids the variant. */

@@ -5,10 +5,10 @@ import { renderTable } from "./markdown.ts";
 import { type Answered, type AnsweredWorkload, type Part, type Reporter, type Subject, voidsText } from "./part.ts";
 import type { ProblemRows } from "./rows.ts";
 import { answerSimulated } from "./simulator/answers.ts";
-import { type Held, heldLines, isHeld, uniteHeld } from "./simulator/held.ts";
+import { type Held, heldLines, heldTexts, isHeld, uniteHeld } from "./simulator/held.ts";
 import { howToRead, simulatedMarkdown, simulatedTerminal, simulatedVerdicts } from "./simulator/markdown.ts";
 import type { SimulatedAnswers } from "./simulator/model.ts";
-import { leadersAtMain } from "./simulator/verdict.ts";
+import { choiceOf, leadersAtMain } from "./simulator/verdict.ts";
 import { defaultView, type View } from "./simulator/view.ts";
 import { wrapText } from "./terminal.ts";
 
@@ -25,35 +25,49 @@ interface Composed {
 /**
  * A problem's reporter.
  *
- * @param answer what it makes of its measured and counted rows
+ * @param answer what it makes of its measured and counted rows, and for its choices of what was simulated
  * @param view what it goes by where it was simulated
  */
 export function reporterOf(
-  answer: (rows: ProblemRows, subject: Subject) => Promise<Answered>,
+  answer: (rows: ProblemRows, subject: Subject, simulated: readonly SimulatedAnswers[]) => Promise<Answered>,
   view: View = defaultView,
 ): Reporter {
-  return async (rows, subject) => compose(await answer(rows, subject), rows, subject, view);
+  return async (rows, subject) => {
+    const simulated = rows.simulated.workloads.flatMap((name) => answerSimulated(name, rows.simulated, subject, view));
+    return compose(await answer(rows, subject, simulated), simulated, rows, subject, view);
+  };
 }
 
-function compose(answered: Answered, rows: ProblemRows, subject: Subject, view: View): Part {
+function compose(
+  answered: Answered,
+  simulatedAnswers: readonly SimulatedAnswers[],
+  rows: ProblemRows,
+  subject: Subject,
+  view: View,
+): Part {
   const own = answered.workloads.map(({ workload }) => workload);
   const names = [...own, ...rows.simulated.workloads.filter((name) => !own.includes(name))];
   const workloads = names.map((name, index) => ({
     name,
     own: answered.workloads[index] ?? null,
-    simulated: answerSimulated(name, rows.simulated, subject, view),
+    simulated: simulatedAnswers.filter(({ workload }) => workload === name),
     details: view.details?.(rows.simulated, name) ?? "",
   }));
-  const { native, counted } = answered;
+  const { native, counted, isUnited = false } = answered;
   const checked = new CheckSummary(rows.checked, subject.violations ?? [], subject.order);
-  const held = uniteHeld(
-    workloads.flatMap(({ simulated }) => simulated),
-    own.length === 0 ? null : answered.faults,
-  );
+  const { faults, judged } = answered;
+  const { defects = new Map() } = subject;
+  const held = uniteHeld(simulatedAnswers, {
+    ...(own.length === 0 ? { faults: null } : { faults, ...(judged === undefined ? {} : { judged }) }),
+    defects,
+  });
   return {
     subject,
     checked,
-    choices: answered.workloads.map(({ workload, variant, isIncomplete }) => ({ workload, variant, isIncomplete })),
+    // Where the simulated verdict says all that there is, it says what to choose, too.
+    choices: answered.workloads
+      .filter(({ verdict }) => verdict !== null)
+      .map(({ workload, variant, isIncomplete }) => ({ workload, variant, isIncomplete })),
     simulated: workloads.flatMap(({ name, simulated }) =>
       simulated.map((one) => {
         const best = leadersAtMain(one);
@@ -63,11 +77,12 @@ function compose(answered: Answered, rows: ProblemRows, subject: Subject, view: 
           cpus: one.cpus,
           best,
           held: best.filter((id) => isHeld(id, held)),
+          choice: choiceOf(one, held),
           isIncomplete: one.isIncomplete,
         };
       }),
     ),
-    markdown: [markdownOf(workloads, answered.remarks, held, subject), ...checkedMarkdown(checked)].join("\n"),
+    markdown: [markdownOf(workloads, { ...answered, isUnited }, held, subject), ...checkedMarkdown(checked)].join("\n"),
     terminal: `${terminalOf(workloads, held)}\n${wrapText(checked.line)}\n`,
     answers: workloads.map(({ name, simulated }, index) => {
       const one = answered.answers[index] ?? { name };
@@ -78,18 +93,23 @@ function compose(answered: Answered, rows: ProblemRows, subject: Subject, view: 
   };
 }
 
-function markdownOf(workloads: readonly Composed[], remarks: string, held: Held, subject: Subject): string {
+function markdownOf(
+  workloads: readonly Composed[],
+  { remarks, isUnited }: Pick<Answered, "remarks"> & { readonly isUnited: boolean },
+  held: Held,
+  subject: Subject,
+): string {
   const isSimulated = workloads.some(({ simulated }) => simulated.length > 0);
   const hasOwn = workloads.some(({ own }) => own !== null);
   const lines = ["## Verdict", ""];
   for (const { name, own, simulated } of workloads) {
-    if (own !== null) lines.push(`- **${name}**: ${own.verdict}.`);
+    if (own !== null && own.verdict !== null) lines.push(`- **${name}**: ${own.verdict}.`);
     lines.push(...simulatedVerdicts(name, simulated, held));
   }
   lines.push("");
-  if (isSimulated) lines.push(howToRead, "", ...heldLines(held));
+  if (isSimulated) lines.push(howToRead, "", ...(isUnited ? [] : heldLines(held)));
   // Without rows there is nothing to be said of, but that there is nothing.
-  if (hasOwn || !isSimulated) lines.push(remarks);
+  if (hasOwn || !isSimulated || isUnited) lines.push(remarks);
   // Those of a problem that was measured, too, are among its remarks.
   else if (subject.voids.size > 0) lines.push(voidsText(subject), "");
   for (const { name, own, simulated, details } of workloads) {
@@ -119,10 +139,15 @@ export function headOf(name: string, { questions }: Subject): string {
 }
 
 function terminalOf(workloads: readonly Composed[], held: Held): string {
-  return workloads
-    .flatMap(({ name, own, simulated }) => [
-      ...(own === null ? [] : [own.terminal]),
-      ...(simulated.length === 0 ? [] : [simulatedTerminal(name, simulated, held)]),
-    ])
-    .join("\n");
+  const parts = workloads.flatMap(({ name, own, simulated }) => [
+    ...(own === null || own.terminal === "" ? [] : [own.terminal]),
+    ...(simulated.length === 0 ? [] : [simulatedTerminal(name, simulated, held)]),
+  ]);
+  const isSimulated = workloads.some(({ simulated }) => simulated.length > 0);
+  // Of what was only measured the tables say who breaks what.
+  const texts = heldTexts(isSimulated ? held : { ...held, faults: new Map() });
+  if (texts.length === 0) return parts.join("\n");
+  return [...parts, ["held against variants (*):", ...texts.map((text) => wrapText(`- ${text}`)), ""].join("\n")].join(
+    "\n",
+  );
 }

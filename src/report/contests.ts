@@ -75,8 +75,16 @@ function formatOf(unit: ContestUnit): (value: number) => string {
   return unit === "bytes" ? formatBytes : (value) => `${formatNumber(value)} ${unit}`.trimEnd();
 }
 
-/** Who wins on what, as a table. */
-export function contestTable(contests: readonly Contest[], referenceId: string | undefined): Table {
+/**
+ * Who wins on what, as a table.
+ *
+ * @param named how a variant is called
+ */
+export function contestTable(
+  contests: readonly Contest[],
+  referenceId: string | undefined,
+  named: (id: string) => string = (id) => id,
+): Table {
   return [
     ["question", "best", "value", "reference", "ratio"],
     ...contests.map(({ question, unit, ranking, winners, ratio }) => {
@@ -90,7 +98,7 @@ export function contestTable(contests: readonly Contest[], referenceId: string |
           ? "all alike"
           : winners.length > 3
             ? `${winners.length} of ${ranking.length} alike`
-            : winners.join("; "),
+            : winners.map(named).join("; "),
         format(best.value),
         ofReference === undefined ? "–" : format(ofReference),
         ratio === undefined ? formatRatio(ratioOf(best.value, ofReference)) : formatPairedRatio(ratio),

@@ -27,7 +27,7 @@ export function formatNs(ns: number | null | undefined): string {
 
 export function formatBytes(bytes: number | null | undefined): string {
   if (bytes === null || bytes === undefined) return none;
-  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024) return `${Number.isInteger(bytes) ? bytes : digits(bytes)} B`;
   if (bytes < 1024 ** 2) return `${digits(bytes / 1024)} KiB`;
   if (bytes < 1024 ** 3) return `${digits(bytes / 1024 ** 2)} MiB`;
   return `${digits(bytes / 1024 ** 3)} GiB`;
@@ -43,6 +43,11 @@ export function formatRatio(ratio: number | null | undefined): string {
 /** A share of 1 in percent: `40.44 %`. */
 export function formatPercent(share: number | null | undefined): string {
   return share === null || share === undefined ? none : `${(100 * share).toFixed(2)} %`;
+}
+
+/** A count as a person would say it: `once`, `3 times`. */
+export function formatTimes(count: number): string {
+  return count === 1 ? "once" : `${formatNumber(count)} times`;
 }
 
 /** Ratio of two values; unknown when either is unknown or the base is 0. */

@@ -84,7 +84,7 @@ function shortAnswer(parts: readonly Part[]): string {
       return [
         subject.problem,
         workload,
-        choiceText(choice, checked),
+        choice === undefined ? simulatedChoice(machines, checked) : choiceText(choice, checked),
         ...(isSimulated ? [machines.length === 0 ? "–" : machines.map(bestText).join("; ")] : []),
       ];
     });
@@ -94,23 +94,43 @@ function shortAnswer(parts: readonly Part[]): string {
     ...rows,
   ]);
   const isHeld = parts.some(({ simulated }) => simulated.some(({ held }) => held.length > 0));
-  return isHeld ? `${table}\n\n\\*: breaks a constraint somewhere in the run, and is not chosen.` : table;
+  return isHeld
+    ? `${table}\n\n\\*: breaks a constraint somewhere in the run, or has a known defect, and is not chosen.`
+    : table;
 }
 
 /** Which variant, and whether its interleavings were not all explored. */
-function choiceText(choice: Choice | undefined, checked: CheckSummary): string {
-  if (choice === undefined) return "–";
-  if (choice.isIncomplete) return "incomplete";
-  if (choice.variant === null) return "nothing";
-  const standing = checked.standingOf(choice.variant);
-  const mark = {
-    exhausted: "",
-    "stopped at a bound": " (check stopped at a bound)",
-    "known defect": " (known defect)",
-    violation: " (void)",
-    unchecked: " (unchecked)",
-  } as const;
-  return `\`${choice.variant}\`${mark[standing]}`;
+function choiceText({ variant, isIncomplete }: Choice, checked: CheckSummary): string {
+  if (isIncomplete) return "incomplete";
+  return variant === null ? "nothing" : checkedText(variant, checked);
+}
+
+/** The same of what was only simulated, by machine where they differ. */
+function simulatedChoice(machines: readonly SimulatedSummary[], checked: CheckSummary): string {
+  if (machines.some(({ isIncomplete }) => isIncomplete)) return "incomplete";
+  const choices = [...new Set(machines.map(({ choice }) => choice))];
+  const [only] = choices;
+  if (only === undefined) return "–";
+  const textOf = (choice: string | null, mark: string): string =>
+    choice === null ? `nothing (${mark})` : checkedText(choice, checked, mark);
+  if (choices.length === 1) return textOf(only, "simulated");
+  return machines.map(({ choice, machine }) => textOf(choice, `simulated on ${machine}`)).join("; ");
+}
+
+/** With marks behind it, that of its interleavings the last. */
+function checkedText(variant: string, checked: CheckSummary, ...marks: readonly string[]): string {
+  const standing = checked.standingOf(variant);
+  const all = [
+    ...marks,
+    {
+      exhausted: "",
+      "stopped at a bound": "check stopped at a bound",
+      "known defect": "known defect",
+      violation: "void",
+      unchecked: "unchecked",
+    }[standing],
+  ].filter((mark) => mark !== "");
+  return `\`${variant}\`${all.length === 0 ? "" : ` (${all.join(", ")})`}`;
 }
 
 /** Of several that are level the number, when it is large. */

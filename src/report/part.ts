@@ -25,11 +25,24 @@ export interface Subject {
   readonly unsimulated?: ReadonlySet<string>;
   /** What the short check found wrong; absent: nothing. */
   readonly violations?: readonly CheckViolation[];
+  /** What is known to be wrong with variants, by id; absent: nothing. */
+  readonly defects?: Defects;
 }
+
+/** What is known to be wrong with a variant and is the point of keeping it. It is shown, and never chosen. */
+export interface KnownDefect {
+  /** As the checker calls what it finds: `deadlock`. */
+  readonly kind: string;
+  /** One line without a full stop: why it is so. */
+  readonly why: string;
+}
+
+/** By id; each has one or more. */
+export type Defects = ReadonlyMap<string, readonly KnownDefect[]>;
 
 /** Who is who, for the answers. */
 export type Roles = Pick<Subject, "reference" | "floor" | "order"> &
-  Partial<Pick<Subject, "voids" | "incomplete" | "unsimulated">>;
+  Partial<Pick<Subject, "voids" | "incomplete" | "unsimulated" | "defects">>;
 
 /** A workload, and what to choose for it; null: nothing, or nothing yet. */
 export interface Choice {
@@ -40,11 +53,14 @@ export interface Choice {
 
 /** What a problem makes of what was measured and counted of one workload. */
 export interface AnsweredWorkload extends Choice {
-  /** What to choose and why, or why nothing: a sentence without a full stop. */
-  readonly verdict: string;
+  /**
+   * What to choose and why, or why nothing: a sentence without a full stop. Null where nothing was measured natively and the
+   * simulated verdict says all that there is.
+   */
+  readonly verdict: string | null;
   /** Markdown from its `## ` heading on. */
   readonly markdown: string;
-  /** The short answer for a terminal. */
+  /** The short answer for a terminal; empty where there is none. */
   readonly terminal: string;
 }
 
@@ -57,6 +73,13 @@ export interface Answered {
   readonly answers: readonly { readonly name: string }[];
   /** Constraints that each variant breaks, by id. */
   readonly faults: Faults;
+  /** Constraints that a variant could be judged by, by id; absent: all, or the verdict says which not. */
+  readonly judged?: Faults;
+  /**
+   * Whether remarks and choices go by what simulated cases show, too. Then remarks stand where nothing else is known, and
+   * what is held against variants is not listed once more. @default false
+   */
+  readonly isUnited?: boolean;
   /** CPUs of its native stages, and of those that count. */
   readonly native: CpuUse;
   readonly counted: CpuUse;
@@ -72,6 +95,8 @@ export interface SimulatedSummary {
   readonly best: readonly string[];
   /** Those of them that something is held against. */
   readonly held: readonly string[];
+  /** Id of the variant to choose; null: none. */
+  readonly choice: string | null;
   /** Whether the run was stopped before all of its cases were simulated. */
   readonly isIncomplete: boolean;
 }

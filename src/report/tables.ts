@@ -15,9 +15,18 @@ export function withoutEmptyColumns(table: Table): Table {
   return table.map((row) => row.filter((_, column) => kept[column]));
 }
 
+/** How a variant is marked that is kept for what is wrong with it. */
+export const defectMark = "known defect";
+
 /** A variant as a row's first cell. */
-export function variantCell(variant: { readonly id: string; readonly role: Role; readonly isVoid: boolean }): string {
-  const marks = [...(variant.role === "" ? [] : [variant.role]), ...(variant.isVoid ? ["void"] : [])];
+export function variantCell(variant: {
+  readonly id: string;
+  readonly role: Role;
+  readonly isVoid: boolean;
+  readonly isDefective?: boolean;
+}): string {
+  const { role, isVoid, isDefective = false } = variant;
+  const marks = [...(role === "" ? [] : [role]), ...(isVoid ? ["void"] : []), ...(isDefective ? [defectMark] : [])];
   return marks.length === 0 ? variant.id : `${variant.id} (${marks.join(", ")})`;
 }
 

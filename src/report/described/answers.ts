@@ -15,6 +15,10 @@ export interface VariantAnswers {
   readonly role: Role;
   /** Whether it did in some case what no variant may do. */
   readonly isVoid: boolean;
+  /** Whether it is kept for what is wrong with it. */
+  readonly isDefective: boolean;
+  /** Waits that a watchdog ended. With any there are no rates and no time of the whole, for they would be the watchdog's. */
+  readonly hangs: number;
   readonly bogoOps: Rate | null;
   /** Rates of the description, by metric. */
   readonly rates: ReadonlyMap<string, Rate>;
@@ -42,6 +46,10 @@ export interface WorkloadAnswers {
   readonly profiledOn: CpuUse;
   readonly countedOn: CpuUse;
   readonly variants: readonly VariantAnswers[];
+  /** Id of the variant that ratios of rates are to: the reference, or where that hangs the first that does not. */
+  readonly base: string;
+  /** Whether rounds are slices of equal time, so that totals grow with what got done. */
+  readonly isSliced: boolean;
   /** The workload's own computation in a bogo-op, in ns. */
   readonly workPerOpNs: number | null;
 }
@@ -61,21 +69,31 @@ function lastOf(series: Series): number | null {
   return rounds.length === 0 ? null : (series.get(Math.max(...rounds)) ?? null);
 }
 
+/** Waits that a watchdog ended, in the timed run. */
+function hangsOf(rows: VariantRows, { counters }: Problem): number {
+  return sum(counters.map(({ isHang = false, metric }) => (isHang ? (rows.only("timed", metric) ?? 0) : 0)));
+}
+
 function answersOf(
   id: string,
   problem: Problem,
   rows: VariantRows,
-  reference: VariantRows,
+  base: VariantRows,
   isSliced: boolean,
-  who: Pick<VariantAnswers, "role" | "isVoid">,
+  who: Pick<VariantAnswers, "role" | "isVoid" | "isDefective">,
 ): VariantAnswers {
+  const hangs = hangsOf(rows, problem);
   const rate = (metric: string): Rate | null => {
+    if (hangs > 0) return null;
     const roundsOf = (of: VariantRows): Rounds => ({
       rates: of.series("timed", metric),
       times: of.series("timed", "round-ns"),
     });
-    return rateOf(roundsOf(rows), roundsOf(reference));
+    return rateOf(roundsOf(rows), roundsOf(base));
   };
+  // A rate of a single round is a rate, too.
+  const isRate = (metric: string): boolean =>
+    metric === bogoOpsMetric || problem.rates.some((one) => one.metric === metric);
   const medianOf = (metric: string): number | null => {
     const values = rows.values("timed", metric);
     return values.length === 0 ? null : median(values);
@@ -87,12 +105,13 @@ function answersOf(
   return {
     id,
     ...who,
+    hangs,
     bogoOps: rate(bogoOpsMetric),
     rates: present(problem.rates.map(({ metric }) => [metric, rate(metric)])),
     costs: present((problem.costs ?? []).map(({ metric }) => [metric, medianOf(metric)])),
     totals: new Map([
-      ...rows.single("timed"),
-      ...(isSliced || rows.series("timed", "round-ns").size === 0
+      ...[...rows.single("timed")].filter(([metric]) => !isRate(metric)),
+      ...(isSliced || hangs > 0 || rows.series("timed", "round-ns").size === 0
         ? []
         : [[timeMetric, sum(rows.values("timed", "round-ns"))] as const]),
       ...present(courses.map(([metric, series]) => [metric, lastOf(series)] as const)),
@@ -106,14 +125,23 @@ function answersOf(
 
 function answerWorkload(workload: WorkloadRows, problem: Problem, roles: Roles): WorkloadAnswers {
   const reference = workload.variants.get(roles.reference) ?? new VariantRows();
+  const goesOn = (id: string): boolean => {
+    const rows = workload.variants.get(id);
+    return rows !== undefined && hangsOf(rows, problem) === 0;
+  };
+  const others = roles.order.filter((id) => id !== roles.floor && goesOn(id));
+  const base = workload.variants.has(roles.reference) && !goesOn(roles.reference) ? others[0] : undefined;
+  const baseRows = base === undefined ? reference : workload.variants.get(base)!;
+  const isSliced = workload.isSliced("timed");
   const variants = roles.order.flatMap((id) => {
     const rows = workload.variants.get(id);
     if (rows === undefined) return [];
     const role: Role = id === roles.reference ? "reference" : id === roles.floor ? "floor" : "";
     return [
-      answersOf(id, problem, rows, reference, workload.isSliced("timed"), {
+      answersOf(id, problem, rows, baseRows, isSliced, {
         role,
         isVoid: roles.voids?.has(id) ?? false,
+        isDefective: roles.defects?.has(id) ?? false,
       }),
     ];
   });
@@ -130,6 +158,8 @@ function answerWorkload(workload: WorkloadRows, problem: Problem, roles: Roles):
     profiledOn: workload.cpuUse("profiled"),
     countedOn: workload.cpuUse("counted"),
     variants,
+    base: base ?? roles.reference,
+    isSliced,
     workPerOpNs: reference.only("timed", "work-per-op-ns"),
   };
 }

@@ -1,12 +1,7 @@
 // What the thread about allocations in log commits asked of them. The thresholds are ours.
 
-import { formatBytes, formatNs, formatNumber } from "../format.ts";
+import { formatBytes, formatNs, formatNumber, formatTimes } from "../format.ts";
 import { atMost, type Plan, type Source } from "./plan.ts";
-
-/** A count as a person would say it. */
-function times(count: number): string {
-  return count === 1 ? "once" : `${formatNumber(count)} times`;
-}
 
 /** Who waited for whom when the watchdog ended the first deadlock. */
 function cycleOf(numbers: Source): string | null {
@@ -17,7 +12,7 @@ function cycleOf(numbers: Source): string | null {
   const pusher = numbers.value("deadlock-pusher") ?? 0;
   const behind = numbers.value("deadlock-blocked-commits") ?? 0;
   return [
-    `deadlocked ${times(deadlocks)}. The first, when the watchdog ended it at ${formatNs(numbers.value("deadlock-at-ns"))}: task ${waiter - 1} waits for ${formatBytes(numbers.value("deadlock-bytes"))} of memory${holds ? " and holds the context lock for reading" : ""}`,
+    `deadlocked ${formatTimes(deadlocks)}. The first, when the watchdog ended it at ${formatNs(numbers.value("deadlock-at-ns"))}: task ${waiter - 1} waits for ${formatBytes(numbers.value("deadlock-bytes"))} of memory${holds ? " and holds the context lock for reading" : ""}`,
     pusher === 0
       ? "nobody pushes, which would free memory"
       : `task ${pusher - 1} waits for that lock for writing, in order to push, which would free memory`,
@@ -29,11 +24,14 @@ export const cilPlan: Plan = {
   constraints: [
     atMost("deadlocks", 0, {
       name: "no deadlock",
+      kinds: ["deadlock"],
+      occasions: "memory-waits",
       text: "a commit must not wait for memory that only a push can free while the push waits for the commit",
-      broken: (deadlocks) => `deadlocked ${times(deadlocks)}`,
+      broken: (deadlocks) => `deadlocked ${formatTimes(deadlocks)}`,
     }),
     atMost("allocations-under-lock", 0, {
       name: "no allocation under the lock",
+      occasions: "vector-allocations",
       text: "no vector is allocated by a task that holds the context lock",
       broken: (count) => `${formatNumber(count)} vectors were allocated under the context lock`,
     }),

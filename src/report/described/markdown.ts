@@ -11,6 +11,8 @@ import { symbolTable } from "../profile.ts";
 import type { ProblemRows } from "../rows.ts";
 import { paragraphs, withTable } from "../sections.ts";
 import { describedView } from "../simulator/described.ts";
+import { defectLines, type Held, uniteHeld } from "../simulator/held.ts";
+import type { SimulatedAnswers } from "../simulator/model.ts";
 import type { View } from "../simulator/view.ts";
 import { renderFitting, wrapText } from "../terminal.ts";
 import { answerAll, type WorkloadAnswers } from "./answers.ts";
@@ -26,7 +28,18 @@ import {
   overviewTable,
   throughputTable,
 } from "./tables.ts";
-import { chooseFor, judgesOf, measureOf, sourceOf, violationsOf, whyNothing } from "./verdict.ts";
+import {
+  brokenBy,
+  chooseFor,
+  type Evidence,
+  hangsText,
+  judgesOf,
+  measureOf,
+  nativeOnly,
+  sourceOf,
+  unjudgedOf,
+  whyNothing,
+} from "./verdict.ts";
 
 /** Legend of metrics, from the description. */
 function legend(metrics: readonly { readonly metric: string; readonly meaning: string }[]): string {
@@ -39,11 +52,13 @@ function timedSections(workload: WorkloadAnswers, problem: Problem): string[] {
     workPerOpNs === null
       ? ""
       : ` Of a bogo-op, ${formatNs(workPerOpNs)} is the workload's own computation, the same for all.`;
+  const hangs = hangsText(workload);
   const { totals } = workload.variants[0] ?? { totals: new Map<string, number>() };
   const counted = [...problem.counters, ...problem.gauges].filter(({ metric }) => totals.has(metric));
   return [
     ...withTable("### Throughput (native)", throughputTable(workload, problem), [
       `What all CPUs together got done (${placeOf(timedOn, parameters.timed)}): the median of up to ten blocks of rounds, and its interval. A ratio is the median of the blocks' ratios to the reference. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perOp}`,
+      hangs === "" ? "" : `${hangs}.`,
       turnsText(workload.tasks, workload.timedOn),
     ]),
     ...problem.durations.flatMap(({ metric, meaning }) =>
@@ -59,11 +74,11 @@ function section(
   workload: WorkloadAnswers,
   problem: Problem,
   plan: Plan,
-  all: readonly WorkloadAnswers[],
+  evidence: Evidence,
   subject: Subject,
 ): string {
   const { profiledOn, countedOn, parameters } = workload;
-  const choice = chooseFor(workload, problem, plan, all);
+  const choice = chooseFor(workload, problem, plan, evidence);
   const contests = contestTable(workload, problem);
   const published = plan.published?.[workload.name];
   return [
@@ -72,7 +87,7 @@ function section(
     ...(choice === null ? [] : [`**Choose \`${choice.id}\`**: ${choice.reason}.`, ""]),
     ...(published === undefined ? [] : [`Published: ${published}`, ""]),
     ...withTable("### Who wins on what", contests.length === 1 ? null : contests, [
-      "Times, rates and sampled counts are of this machine and one run; those within a tenth of the best share the place. Constraints play no part. Ratios are to the reference.",
+      "Times, rates and sampled counts are of this machine and one run; those within a tenth of the best share the place. Constraints play no part. Ratios are to the reference. What grows with the time of the run is per bogo-op where that time is fixed.",
     ]),
     ...toldSection(
       "### What was seen (native)",
@@ -91,59 +106,105 @@ function section(
 }
 
 /** What follows the verdict's sentences. */
-function remarks(workloads: readonly WorkloadAnswers[], problem: Problem, plan: Plan, subject: Subject): string {
-  const measures = new Set(workloads.flatMap((one) => measureOf(one, problem)?.name ?? []));
+function remarks(problem: Problem, plan: Plan, evidence: Evidence, held: Held, subject: Subject): string {
+  const { workloads, simulated, defects } = evidence;
+  const measures = new Set([
+    ...workloads.flatMap((one) => measureOf(one, problem)?.name ?? []),
+    ...simulated
+      .filter(({ workload }) => isOnlySimulated(workload, problem, evidence))
+      .flatMap(({ measures: [one] }) => one?.name ?? []),
+  ]);
+  const hangs = workloads.flatMap((one) => {
+    const text = hangsText(one);
+    return text === "" ? [] : [`In ${one.name} ${text}.`];
+  });
+  const known = defectLines(defects);
   return [
     ...paragraphs(voidsText(subject)),
     ...(plan.constraints.length === 0
       ? []
       : [
-          "The constraints, each broken where the run shows it:",
+          "The constraints, each broken where the run shows it, natively or simulated; a variant that breaks one is not chosen for any workload:",
           "",
           ...plan.constraints.map(({ name, text }) => `- _${name}_: ${text}.`),
           "",
         ]),
-    `The last columns are ${[...measures].join(" or ") || "what workloads are judged by"}, relative to the reference, \`${subject.reference}\`. Bold: chosen. \`–\`: not measured.`,
+    ...(known.length === 0
+      ? []
+      : [
+          "Known defects, for which variants are kept; `reclaim-bench check` finds them, and none of these is chosen:",
+          "",
+          ...known,
+          "",
+        ]),
+    [
+      `The last columns are ${[...measures].join(" or ") || "what workloads are judged by"}, relative to the reference, \`${subject.reference}\`. Bold: chosen. \`–\`: not measured, or not judged: nothing happened in the run that could break it.`,
+      ...hangs,
+    ].join(" "),
     "",
-    renderTable(constraintTable(workloads, problem, plan)),
+    renderTable(constraintTable(problem, plan, evidence, held)),
     "",
   ].join("\n");
 }
 
-function renderTerminal(
-  workload: WorkloadAnswers,
-  problem: Problem,
-  plan: Plan,
-  all: readonly WorkloadAnswers[],
-): string {
-  const choice = chooseFor(workload, problem, plan, all);
+/** Whether nothing was measured natively that variants of a workload are ranked by, while there is something simulated. */
+function isOnlySimulated(name: string, problem: Problem, { workloads, simulated }: Evidence): boolean {
+  const own = workloads.find((one) => one.name === name);
+  return (
+    (own === undefined || (measureOf(own, problem) === null && !own.isIncomplete)) &&
+    simulated.some(({ workload, measures }) => workload === name && measures.length > 0)
+  );
+}
+
+function renderTerminal(workload: WorkloadAnswers, problem: Problem, plan: Plan, evidence: Evidence): string {
+  const choice = chooseFor(workload, problem, plan, evidence);
   const text =
     choice === null ? whyNothing(workload, problem) : `choose ${choice.id}: ${choice.reason.replaceAll("`", "")}`;
   return [
     wrapText(`${workload.name}  (${formatCase(workload.timedOn, workload.parameters.timed)})`),
-    renderFitting(overviewTable(workload, problem, plan, all)),
+    renderFitting(overviewTable(workload, problem, plan, evidence)),
     wrapText(text),
     "",
   ].join("\n");
 }
 
-function answer(rows: ProblemRows, subject: Subject, problem: Problem, plan: Plan): Answered {
+function answer(
+  rows: ProblemRows,
+  subject: Subject,
+  simulated: readonly SimulatedAnswers[],
+  { problem, plan }: { readonly problem: Problem; readonly plan: Plan },
+): Answered {
+  const { defects = new Map() } = subject;
   const workloads = answerAll(rows, problem, subject);
+  const evidence: Evidence = { workloads, simulated, defects };
+  const native = nativeOnly(evidence);
+  const faults = faultsOf(subject.order, (id) => brokenBy(id, plan, native).map((constraint) => ({ constraint })));
+  const judged = new Map(
+    subject.order.map((id) => {
+      const open = unjudgedOf(id, plan, native);
+      return [id, plan.constraints.map(({ name }) => name).filter((name) => !open.includes(name))] as const;
+    }),
+  );
+  const held = uniteHeld(simulated, { faults, judged, defects });
   return {
     workloads: workloads.map((one) => {
-      const choice = chooseFor(one, problem, plan, workloads);
+      const choice = chooseFor(one, problem, plan, evidence);
+      const isSilent = isOnlySimulated(one.name, problem, evidence);
+      const verdict = choice === null ? whyNothing(one, problem) : `choose \`${choice.id}\`: ${choice.reason}`;
       return {
         workload: one.name,
         variant: choice?.id ?? null,
         isIncomplete: one.isIncomplete,
-        verdict: choice === null ? whyNothing(one, problem) : `choose \`${choice.id}\`: ${choice.reason}`,
-        markdown: section(one, problem, plan, workloads, subject),
-        terminal: renderTerminal(one, problem, plan, workloads),
+        verdict: isSilent ? null : verdict,
+        markdown: section(one, problem, plan, evidence, subject),
+        terminal: isSilent ? "" : renderTerminal(one, problem, plan, evidence),
       };
     }),
-    remarks: remarks(workloads, problem, plan, subject),
+    remarks: remarks(problem, plan, evidence, held, subject),
     answers: workloads,
-    faults: faultsOf(subject.order, (id) => violationsOf(id, plan, workloads)),
+    faults,
+    judged,
+    isUnited: true,
     native: uniteCpuUses(workloads.flatMap((one) => [one.timedOn, one.profiledOn])),
     counted: uniteCpuUses(workloads.map((one) => one.countedOn)),
   };
@@ -160,5 +221,8 @@ export function viewOf(problem: Problem, plan: Plan): View {
 
 /** The part of a described problem in a report. */
 export function reporterOfDescribed(problem: Problem, plan: Plan): Reporter {
-  return reporterOf(async (rows, subject) => answer(rows, subject, problem, plan), viewOf(problem, plan));
+  return reporterOf(
+    async (rows, subject, simulated) => answer(rows, subject, simulated, { problem, plan }),
+    viewOf(problem, plan),
+  );
 }

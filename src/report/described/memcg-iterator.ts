@@ -53,6 +53,7 @@ export const memcgIteratorPlan: Plan = {
     },
     atMost("pinned-cgroups", 0, {
       name: "dead cgroups go",
+      occasions: "destroys",
       text: "a removed cgroup must not be kept by a cursor until somebody happens to walk again",
       broken: (pinned) => `${formatNumber(pinned)} removed cgroups are kept at the end`,
     }),

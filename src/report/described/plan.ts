@@ -15,10 +15,12 @@ export interface Constraint {
   readonly name: string;
   /** What it asks, and from which number on it is broken: a sentence without its full stop. */
   readonly text: string;
+  /** Kinds of what the checker finds that break it: a variant that is known for one is not said to keep it. */
+  readonly kinds?: readonly string[];
   /**
    * How these numbers break it: `12 caches leaked`; null when they keep it, undefined when they cannot tell.
    *
-   * @param reference the reference's of the same workload; null where they are not at hand, as simulated
+   * @param reference the reference's of the same workload, simulated of the same place; null where it has none
    */
   readonly objectionOf: (numbers: Source, reference: Source | null) => string | null | undefined;
 }
@@ -33,20 +35,27 @@ export interface Plan {
   readonly published?: Readonly<Record<string, string>>;
 }
 
-/** A constraint on a number: broken by more than `most`. */
+/**
+ * A constraint on a number: broken by more than `most`. Kept only where there was occasion to break it: of nothing that
+ * happened nothing can go wrong.
+ */
 export function atMost(
   metric: string,
   most: number,
-  about: Pick<Constraint, "name" | "text"> & { readonly broken: (value: number) => string },
+  about: Omit<Constraint, "objectionOf"> & {
+    /** What must have happened for the number to say anything: `offlines`. */
+    readonly occasions: string;
+    readonly broken: (value: number) => string;
+  },
 ): Constraint {
-  const { name, text, broken } = about;
+  const { occasions, broken, ...what } = about;
   return {
-    name,
-    text,
+    ...what,
     objectionOf: (numbers) => {
       const value = numbers.value(metric);
       if (value === null) return undefined;
-      return value > most ? broken(value) : null;
+      if (value > most) return broken(value);
+      return (numbers.value(occasions) ?? 0) > 0 ? null : undefined;
     },
   };
 }

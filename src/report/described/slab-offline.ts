@@ -12,11 +12,14 @@ export const slabOfflinePlan: Plan = {
   constraints: [
     atMost("leaked-caches", 0, {
       name: "nothing leaks",
+      kinds: ["leak"],
+      occasions: "offlines",
       text: "a dead cache whose last object was freed must go: nobody else will ever come back to it",
       broken: (leaked) => `${formatNumber(leaked)} empty caches stay for ever`,
     }),
     atMost("dying-cgroups-left", 0, {
       name: "cgroups go",
+      occasions: "offlines",
       text: "objects that live on must not keep their cgroup, which is far larger than they are",
       broken: (left) => `${formatNumber(left)} offline cgroups are kept at the end`,
     }),

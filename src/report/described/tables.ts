@@ -5,13 +5,31 @@ import { pairOf, rateCells } from "../cells.ts";
 import { contestTable as renderContests } from "../contests.ts";
 import { formatNs, formatNumber, formatRatio, ratioOf } from "../format.ts";
 import { breaksCell } from "../part.ts";
-import { formatPairedRatio, type Table, variantCell, withoutEmptyColumns } from "../tables.ts";
+import type { Held } from "../simulator/held.ts";
+import type { SimulatedAnswers } from "../simulator/model.ts";
+import { choiceOf } from "../simulator/verdict.ts";
+import { defectMark, formatPairedRatio, type Table, variantCell, withoutEmptyColumns } from "../tables.ts";
 import { bogoOpsMetric, timeMetric, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import { formatOf, headOf, metricOf } from "./names.ts";
 import type { Plan } from "./plan.ts";
-import { chooseFor, contestsOf, measureOf, sourceOf, unmeasuredOf, violationsOf } from "./verdict.ts";
+import {
+  baseOf,
+  brokenBy,
+  chooseFor,
+  contestsOf,
+  type Evidence,
+  judgementOf,
+  measureOf,
+  sourceOf,
+  unjudgedOf,
+} from "./verdict.ts";
 
 const none = "–";
+
+/** With a mark where it is kept for what is wrong with it. */
+function named(id: string, isDefective = false): string {
+  return variantCell({ id, role: "", isVoid: false, isDefective });
+}
 
 function referenceOf(workload: WorkloadAnswers): VariantAnswers | undefined {
   return workload.variants.find((one) => one.role === "reference");
@@ -104,8 +122,12 @@ export function operationTable(workload: WorkloadAnswers, problem: Problem): Tab
 
 /** Who wins on what. */
 export function contestTable(workload: WorkloadAnswers, problem: Problem): Table {
-  return renderContests(contestsOf(workload, problem), referenceOf(workload)?.id);
+  const marks = new Map(workload.variants.map(({ id, isDefective }) => [id, isDefective]));
+  return renderContests(contestsOf(workload, problem), referenceOf(workload)?.id, (id) => named(id, marks.get(id)));
 }
+
+/** Of a variant whose rate would be the watchdog's. */
+const hangsCell = "hangs";
 
 function measureText(workload: WorkloadAnswers, problem: Problem, variant: VariantAnswers): [string, string] {
   const measure = measureOf(workload, problem);
@@ -113,7 +135,8 @@ function measureText(workload: WorkloadAnswers, problem: Problem, variant: Varia
   const { metric } = measure;
   const rate = metric === bogoOpsMetric ? variant.bogoOps : variant.rates.get(metric);
   const value = sourceOf(variant).value(metric);
-  const base = referenceOf(workload);
+  if (value === null && variant.hangs > 0) return [hangsCell, hangsCell];
+  const base = baseOf(workload);
   const ratio =
     rate == null
       ? formatRatio(ratioOf(value, base === undefined ? null : sourceOf(base).value(metric)))
@@ -122,12 +145,7 @@ function measureText(workload: WorkloadAnswers, problem: Problem, variant: Varia
 }
 
 /** The short table of the terminal. */
-export function overviewTable(
-  workload: WorkloadAnswers,
-  problem: Problem,
-  plan: Plan,
-  all: readonly WorkloadAnswers[],
-): Table {
+export function overviewTable(workload: WorkloadAnswers, problem: Problem, plan: Plan, evidence: Evidence): Table {
   const measure = measureOf(workload, problem);
   const columns = plan.overview.filter((metric) => metric !== measure?.metric);
   const cellOf = (one: VariantAnswers, metric: string): string => {
@@ -148,46 +166,93 @@ export function overviewTable(
       variantCell(one),
       ...measureText(workload, problem, one),
       ...columns.map((metric) => cellOf(one, metric)),
-      faultsCell(one, plan, all),
+      faultsCell(one, plan, evidence),
     ]),
   ]);
 }
 
-function faultsCell({ id, role, isVoid }: VariantAnswers, plan: Plan, all: readonly WorkloadAnswers[]): string {
+function faultsCell({ id, role, isVoid }: VariantAnswers, plan: Plan, evidence: Evidence): string {
   if (isVoid) return "void";
   if (role === "floor") return "";
-  const broken = violationsOf(id, plan, all).map(({ constraint }) => constraint);
   const { length } = plan.constraints;
-  return breaksCell(broken, length - unmeasuredOf(id, plan, all).length, length);
+  return breaksCell(brokenBy(id, plan, evidence), length - unjudgedOf(id, plan, evidence).length, length);
+}
+
+function judgementCell(id: string, constraint: Plan["constraints"][number], evidence: Evidence): string {
+  const judgement = judgementOf(id, constraint, evidence);
+  switch (judgement.is) {
+    case "broken":
+      return `**broken**: ${judgement.reason}`;
+    case "known defect":
+      return `**${defectMark}**`;
+    case "kept":
+      return judgement.by === "native" ? "kept" : "kept (simulated)";
+    case "not judged":
+      return none;
+  }
+}
+
+/** A workload in the table of constraints: what it is judged by, by variant. */
+interface Column {
+  readonly head: string;
+  readonly chosen: string | undefined;
+  readonly textOf: (id: string) => string;
+}
+
+function nativeColumn(workload: WorkloadAnswers, problem: Problem, plan: Plan, evidence: Evidence): Column {
+  return {
+    head: workload.name,
+    chosen: chooseFor(workload, problem, plan, evidence)?.id,
+    textOf: (id) => {
+      const own = workload.variants.find((one) => one.id === id);
+      return own === undefined || own.isVoid ? none : measureText(workload, problem, own)[1];
+    },
+  };
+}
+
+function simulatedColumn(answers: SimulatedAnswers, isOnly: boolean, held: Held): Column {
+  const { workload, machine, main } = answers;
+  const reference = main.variants.find(({ role }) => role === "reference");
+  return {
+    head: `${workload} (simulated${isOnly ? "" : ` on ${machine}`})`,
+    chosen: choiceOf(answers, held) ?? undefined,
+    textOf: (id) => {
+      const own = main.variants.find((one) => one.id === id);
+      if (own === undefined || own.isVoid) return none;
+      return own.hangs > 0 ? hangsCell : formatRatio(ratioOf(own.values[0], reference?.values[0]));
+    },
+  };
+}
+
+/** A column of each workload that was measured natively; of what was only simulated, one of each machine. */
+function columnsOf(problem: Problem, plan: Plan, evidence: Evidence, held: Held): Column[] {
+  const { workloads, simulated } = evidence;
+  const names = new Set([...workloads, ...simulated.map(({ workload: name }) => ({ name }))].map(({ name }) => name));
+  return [...names].flatMap((name) => {
+    const native = workloads.find((one) => one.name === name && measureOf(one, problem) !== null);
+    if (native !== undefined) return [nativeColumn(native, problem, plan, evidence)];
+    const machines = simulated.filter(({ workload, measures }) => workload === name && measures.length > 0);
+    return machines.map((one) => simulatedColumn(one, machines.length === 1, held));
+  });
 }
 
 /** The verdict over all workloads: one row per variant. */
-export function constraintTable(workloads: readonly WorkloadAnswers[], problem: Problem, plan: Plan): Table {
-  const variants = new Map<string, VariantAnswers>();
-  for (const workload of workloads) {
-    for (const one of workload.variants) if (one.role !== "floor" && !variants.has(one.id)) variants.set(one.id, one);
-  }
-  const chosen = workloads.map((one) => chooseFor(one, problem, plan, workloads)?.id);
+export function constraintTable(problem: Problem, plan: Plan, evidence: Evidence, held: Held): Table {
+  const all = [...evidence.workloads, ...evidence.simulated].flatMap(({ variants }): readonly Shown[] => variants);
+  const ids = new Set(all.filter(({ role }) => role !== "floor").map(({ id }) => id));
+  const columns = columnsOf(problem, plan, evidence, held);
   return [
-    ["variant", ...plan.constraints.map(({ name }) => name), ...workloads.map(({ name }) => name)],
-    ...[...variants.keys()].map((id) => {
-      const isVoid = workloads.some((one) => one.variants.some((variant) => variant.id === id && variant.isVoid));
-      const broken = violationsOf(id, plan, workloads);
-      const open = unmeasuredOf(id, plan, workloads);
+    ["variant", ...plan.constraints.map(({ name }) => name), ...columns.map(({ head }) => head)],
+    ...[...ids].map((id) => {
+      const isVoid = all.some((one) => one.id === id && one.isVoid);
       return [
-        id,
-        ...plan.constraints.map(({ name }) => {
-          if (isVoid) return "**void**";
-          const found = broken.find(({ constraint }) => constraint === name);
-          if (found !== undefined) return `**broken**: ${found.reason}`;
-          return open.includes(name) ? none : "kept";
-        }),
-        ...workloads.map((workload, index) => {
-          const own = workload.variants.find((variant) => variant.id === id);
-          const text = own === undefined || isVoid ? none : measureText(workload, problem, own)[1];
-          return chosen[index] === id ? `**${text}**` : text;
-        }),
+        named(id, evidence.defects.has(id)),
+        ...plan.constraints.map((one) => (isVoid ? "**void**" : judgementCell(id, one, evidence))),
+        ...columns.map(({ chosen, textOf }) => (chosen === id ? `**${textOf(id)}**` : textOf(id))),
       ];
     }),
   ];
 }
+
+/** What a table knows of a variant, measured or simulated. */
+type Shown = Pick<VariantAnswers, "id" | "role" | "isVoid">;

@@ -4,15 +4,33 @@ import type { Problem } from "../../problems/index.ts";
 import type { Better } from "../../problems/problem.ts";
 import { virtualName } from "../../records/metrics.ts";
 import { type Contest, holdContests, type Question, tieRatio } from "../contests.ts";
-import { formatRatio, ratioOf } from "../format.ts";
+import { formatRatio, formatTimes, ratioOf } from "../format.ts";
 import { latencyOf } from "../latency.ts";
 import { compareRates, type Rate } from "../net-time.ts";
-import { incompleteText } from "../part.ts";
+import { type Defects, incompleteText } from "../part.ts";
 import { simulated, type VariantRows } from "../rows.ts";
+import type { SimulatedAnswers } from "../simulator/model.ts";
 import type { Judge } from "../simulator/view.ts";
 import { bogoOpsMetric, timeMetric, type VariantAnswers, type WorkloadAnswers } from "./answers.ts";
 import { headOf, metricOf } from "./names.ts";
 import type { Constraint, Plan, Source } from "./plan.ts";
+
+/** Whom ratios of rates are to. */
+export function baseOf({ variants, base }: WorkloadAnswers): VariantAnswers | undefined {
+  return variants.find(({ id }) => id === base);
+}
+
+/** Who did not run at its own speed, and what that makes of ratios: a sentence without its full stop; empty when nobody. */
+export function hangsText(workload: WorkloadAnswers): string {
+  const hung = workload.variants.filter(({ hangs, role }) => hangs > 0 && role !== "floor");
+  if (hung.length === 0) return "";
+  const texts = hung.map(({ id, hangs }) => `\`${id}\` hangs ${formatTimes(hangs)}`);
+  const base = baseOf(workload);
+  return [
+    `${texts.join(", ")}: ${hung.length === 1 ? "its rate is" : "their rates are"} the watchdog's, and left out`,
+    ...(base === undefined || base.role === "reference" ? [] : [`ratios of rates are to \`${base.id}\``]),
+  ].join("; ");
+}
 
 /** A variant's numbers of the native run. */
 export function sourceOf(variant: VariantAnswers): Source {
@@ -37,17 +55,31 @@ export function virtualSource(rows: VariantRows): Source {
 
 /** The constraints as the simulated part of a report asks them. */
 export function judgesOf({ constraints }: Plan): readonly Judge[] {
-  return constraints.map(({ name, objectionOf }) => ({
-    constraint: name,
-    objectionOf: (rows) => objectionOf(virtualSource(rows), null) ?? null,
-    isJudged: (rows) => objectionOf(virtualSource(rows), null) !== undefined,
-  }));
+  return constraints.map(({ name, objectionOf }) => {
+    const found = (rows: VariantRows, reference: VariantRows | null): string | null | undefined =>
+      objectionOf(virtualSource(rows), reference === null ? null : virtualSource(reference));
+    return {
+      constraint: name,
+      objectionOf: (rows, _, reference) => found(rows, reference) ?? null,
+      isJudged: (rows, _, reference) => found(rows, reference) !== undefined,
+    };
+  });
 }
 
-export interface Violation {
-  readonly constraint: string;
-  readonly reason: string;
+/** All that a run knows of variants. */
+export interface Evidence {
+  readonly workloads: readonly WorkloadAnswers[];
+  readonly simulated: readonly SimulatedAnswers[];
+  readonly defects: Defects;
 }
+
+/** What a run says of a variant and a constraint. */
+export type Judgement =
+  | { readonly is: "broken"; readonly reason: string }
+  /** The checker is known to find that it breaks it. */
+  | { readonly is: "known defect" }
+  | { readonly is: "kept"; readonly by: "native" | "simulated" }
+  | { readonly is: "not judged" };
 
 /** What a constraint says of a variant in a workload; undefined when nothing. */
 function objectionIn(workload: WorkloadAnswers, id: string, { objectionOf }: Constraint): string | null | undefined {
@@ -57,22 +89,46 @@ function objectionIn(workload: WorkloadAnswers, id: string, { objectionOf }: Con
   return objectionOf(sourceOf(variant), reference === undefined ? null : sourceOf(reference));
 }
 
-/** Constraints that a variant breaks natively, over all workloads, each with the first workload that shows it. */
-export function violationsOf(id: string, plan: Plan, workloads: readonly WorkloadAnswers[]): Violation[] {
-  return plan.constraints.flatMap((constraint) => {
-    for (const workload of workloads) {
-      const reason = objectionIn(workload, id, constraint);
-      if (typeof reason === "string") return [{ constraint: constraint.name, reason: `${reason} (${workload.name})` }];
+/** Over all workloads and instruments: broken where the first shows it, natively before simulated. */
+export function judgementOf(id: string, constraint: Constraint, evidence: Evidence): Judgement {
+  const { workloads, simulated: all, defects } = evidence;
+  const { name, kinds = [] } = constraint;
+  const natively = workloads.map((workload) => ({ workload, found: objectionIn(workload, id, constraint) }));
+  for (const { workload, found } of natively) {
+    if (typeof found === "string") return { is: "broken", reason: `${found} (${workload.name})` };
+  }
+  for (const { workload, machine, objections } of all) {
+    const found = objections.find((one) => one.variant === id && one.constraint === name);
+    if (found !== undefined) {
+      return { is: "broken", reason: `${found.text} (${workload}, simulated on ${machine})` };
     }
-    return [];
-  });
+  }
+  if (defects.get(id)?.some(({ kind }) => kinds.includes(kind))) return { is: "known defect" };
+  if (natively.some(({ found }) => found === null)) return { is: "kept", by: "native" };
+  if (all.some(({ judged }) => judged.get(name)?.includes(id))) return { is: "kept", by: "simulated" };
+  return { is: "not judged" };
 }
 
-/** Constraints that no native workload of the run could show to be kept or broken. */
-export function unmeasuredOf(id: string, plan: Plan, workloads: readonly WorkloadAnswers[]): string[] {
+/** Names of the constraints that a variant breaks in the run, or is known to break. */
+export function brokenBy(id: string, plan: Plan, evidence: Evidence): string[] {
   return plan.constraints
-    .filter((constraint) => workloads.every((workload) => objectionIn(workload, id, constraint) === undefined))
+    .filter((one) => ["broken", "known defect"].includes(judgementOf(id, one, evidence).is))
     .map(({ name }) => name);
+}
+
+/** Names of the constraints that nothing in the run could show to be kept or broken. */
+export function unjudgedOf(id: string, plan: Plan, evidence: Evidence): string[] {
+  return plan.constraints.filter((one) => judgementOf(id, one, evidence).is === "not judged").map(({ name }) => name);
+}
+
+/** The same without what was simulated and what is declared. */
+export function nativeOnly({ workloads }: Evidence): Evidence {
+  return { workloads, simulated: [], defects: new Map() };
+}
+
+/** Whether a variant may be chosen. */
+function isFit(id: string, plan: Plan, evidence: Evidence): boolean {
+  return !evidence.defects.has(id) && brokenBy(id, plan, evidence).length === 0;
 }
 
 /** What a workload is judged by. */
@@ -142,23 +198,19 @@ export interface Choice {
 }
 
 /**
- * What to choose for a workload: of the variants that break no constraint, the best by its first measure; of those that this
+ * What to choose for a workload: of the variants that nothing is held against, the best by its first measure; of those that this
  * does not tell apart, the best by the next one, and so on. The reference, where it is among those that are left at the end.
  * Null where {@link whyNothing} says why.
  */
-export function chooseFor(
-  workload: WorkloadAnswers,
-  problem: Problem,
-  plan: Plan,
-  all: readonly WorkloadAnswers[],
-): Choice | null {
+export function chooseFor(workload: WorkloadAnswers, problem: Problem, plan: Plan, evidence: Evidence): Choice | null {
   const measures = measuresOf(workload, problem);
   const reference = workload.variants.find(({ role }) => role === "reference");
   const [first] = measures;
   if (workload.isIncomplete || first === undefined || reference === undefined || reference.isVoid) return null;
   const everybody = rankedOf(workload, first);
-  let left = everybody.filter(({ variant }) => violationsOf(variant.id, plan, all).length === 0);
+  let left = everybody.filter(({ variant }) => isFit(variant.id, plan, evidence));
   if (everybody.length < 2 || left.length === 0) return null;
+  const isAlone = left.length === 1;
   /** What told variants apart, in turn, and among which. */
   let deciding: { readonly measure: Measure; readonly among: readonly Ranked[] } = { measure: first, among: everybody };
   for (const measure of measures) {
@@ -175,34 +227,44 @@ export function chooseFor(
   const others = left.filter((one) => one !== chosen).map(({ variant }) => `\`${variant.id}\``);
   const { measure, among } = deciding;
   const own = among.find(({ variant }) => variant === chosen.variant) ?? chosen;
-  const texts = [comparisonText(own, among, reference, measure)];
+  const texts = [comparisonText(own, among, workload, { ...measure, isAlone })];
   if (measure !== first) texts.push(`level with others by ${first.name}`);
   if (others.length > 0) texts.push(`not separated from it: ${others.join(", ")}`);
-  const broken = violationsOf(reference.id, plan, all).map(({ constraint }) => constraint);
+  const hung = hangsText(workload);
+  if (hung !== "") texts.push(hung);
+  const broken = brokenBy(reference.id, plan, evidence);
   if (broken.length > 0) texts.push(`the reference breaks: ${broken.join(", ")}`);
-  const open = unmeasuredOf(chosen.variant.id, plan, all);
-  if (open.length > 0) texts.push(`not measured: ${open.join(", ")}`);
+  const open = unjudgedOf(chosen.variant.id, plan, evidence);
+  if (open.length > 0) texts.push(`not judged: ${open.join(", ")}`);
   return { id: chosen.variant.id, reason: texts.join("; ") };
 }
 
 function comparisonText(
   chosen: Ranked,
   ranked: readonly Ranked[],
-  reference: VariantAnswers,
-  { name, better }: Measure,
+  workload: WorkloadAnswers,
+  { name, better, isAlone }: Measure & { readonly isAlone: boolean },
 ): string {
+  const baseline = baseOf(workload);
   const superlative = better === "higher" ? "most" : "least";
-  if (chosen.variant === reference) return `no variant that breaks no constraint is shown to be better by ${name}`;
-  const base = ranked.find(({ variant }) => variant === reference);
+  if (chosen.variant.role === "reference") {
+    return isAlone
+      ? "the only variant that nothing is held against"
+      : `no variant that nothing is held against is shown to be better by ${name}`;
+  }
+  const base = ranked.find(({ variant }) => variant === baseline);
   const paired = chosen.rate?.ratio ?? null;
   const ratio = paired?.ratio ?? ratioOf(chosen.value, base?.value);
-  const best = `the ${superlative} ${name} of the variants that break no constraint`;
-  if (ratio === null) return best;
+  const best = isAlone
+    ? "the only variant that nothing is held against"
+    : `the ${superlative} ${name} of the variants that nothing is held against`;
+  if (ratio === null || chosen.variant === baseline) return best;
+  const whose = baseline?.role === "reference" ? "the reference's" : `\`${baseline?.id}\`'s`;
   const interval =
     paired === null || paired.low === null || paired.high === null
       ? ""
       : ` (95 % interval ${formatRatio(paired.low)} to ${formatRatio(paired.high)})`;
-  return `${formatRatio(ratio)} the reference's ${name}${interval}, ${best}`;
+  return `${formatRatio(ratio)} ${whose} ${name}${interval}, ${best}`;
 }
 
 /** Why nothing is chosen for a workload. */
@@ -215,9 +277,17 @@ export function whyNothing(workload: WorkloadAnswers, problem: Problem): string 
     if (reference === undefined) return "the reference was not measured";
     if (reference.isVoid) return "the reference is void";
     if (rankedOf(workload, measure).length < 2) return "fewer than two variants were measured";
-    return "each variant that was measured breaks a constraint";
+    return "something is held against each variant that was measured";
   };
   return `nothing to choose: ${because()}`;
+}
+
+/** Bogo-ops of all rounds; null where there are none. */
+function doneOf({ bogoOps }: VariantAnswers): number | null {
+  if (bogoOps === null) return null;
+  const { rates, times } = bogoOps.rounds;
+  const done = [...rates].reduce((all, [round, rate]) => all + (rate * (times.get(round) ?? 0)) / 1e9, 0);
+  return done > 0 ? done : null;
 }
 
 /** Who wins on what in one workload: whatever the description says that less or more of is better. */
@@ -241,11 +311,30 @@ export function contestsOf(workload: WorkloadAnswers, problem: Problem): Contest
     },
     { question: `${headOf(metric)}, 99 %`, unit: "ns", exact: false, value: (one) => one.latencies.get(metric)?.p99Ns },
   ]);
-  const numbers = [...(problem.costs ?? []), ...problem.counters, ...problem.gauges].flatMap(
-    ({ metric, unit, better }): Question<VariantAnswers>[] =>
-      better === ""
-        ? []
-        : [{ question: headOf(metric), unit, exact: false, better, value: (one) => sourceOf(one).value(metric) }],
+  const states = [
+    ...(problem.costs ?? []),
+    ...problem.counters.filter(({ isMost = false }) => isMost),
+    ...problem.gauges,
+  ];
+  const numbers = states.flatMap(({ metric, unit, better }): Question<VariantAnswers>[] =>
+    better === ""
+      ? []
+      : [{ question: headOf(metric), unit, exact: false, better, value: (one) => sourceOf(one).value(metric) }],
+  );
+  // In equal time who does less has less of everything: that is no merit.
+  const { isSliced } = workload;
+  const totals = problem.counters.flatMap(({ metric, unit, better, isMost = false }): Question<VariantAnswers>[] =>
+    better === "" || isMost
+      ? []
+      : [
+          {
+            question: `${headOf(metric)}${isSliced ? " per bogo-op" : ""}`,
+            unit,
+            exact: false,
+            better,
+            value: (one) => (isSliced ? ratioOf(one.totals.get(metric), doneOf(one)) : one.totals.get(metric)),
+          },
+        ],
   );
   const accesses = problem.operations.map(
     ({ label }): Question<VariantAnswers> => ({
@@ -256,7 +345,7 @@ export function contestsOf(workload: WorkloadAnswers, problem: Problem): Contest
     }),
   );
   // Where nobody has any, nobody wins.
-  return holdContests(workload.variants, [...rates, ...latencies, ...numbers, ...accesses]).filter(({ ranking }) =>
-    ranking.some(({ value }) => value !== 0),
+  return holdContests(workload.variants, [...rates, ...latencies, ...totals, ...numbers, ...accesses]).filter(
+    ({ ranking }) => ranking.some(({ value }) => value !== 0),
   );
 }

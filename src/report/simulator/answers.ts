@@ -55,6 +55,7 @@ function judgementsOf(
   families: readonly Points[],
   variants: readonly SimulatedVariant[],
   { judges = [] }: View,
+  reference: string,
 ): Pick<SimulatedAnswers, "objections" | "judged"> {
   const objections: Objection[] = [];
   const judged = new Map(
@@ -64,14 +65,15 @@ function judgementsOf(
     for (const { cpus, at, tasks, variants: cases } of baseline) {
       const sharing = tasks !== null && tasks > cpus;
       const parameters = new Map([...fixed, ...at]);
+      const base = cases.get(reference) ?? null;
       for (const { id } of variants.filter(isRanked)) {
         const rows = cases.get(id);
         if (rows === undefined) continue;
         for (const { constraint, objectionOf, isJudged, withOwnCpus = false } of judges) {
           if (withOwnCpus && sharing) continue;
-          const text = objectionOf(rows, parameters);
+          const text = objectionOf(rows, parameters, base);
           if (text !== null) objections.push({ variant: id, constraint, text, cpus, at });
-          if (isJudged?.(rows, parameters) === true) judged.get(constraint)!.add(id);
+          if (isJudged?.(rows, parameters, base) === true) judged.get(constraint)!.add(id);
         }
       }
     }
@@ -93,12 +95,14 @@ function sensitivitiesOf(
     const runs = changed
       .filter((one) => one.cpus === point.cpus && isAlike(one, point))
       .map((one) => ({ ...one.change, values: rankedAt(one, variants, measure) }));
-    if (runs.length === 0 || !values.has(reference) || values.size < 2) return [];
+    // Where the reference hangs it has no value, and the first that has one takes its place.
+    const base = values.has(reference) ? reference : [...values.keys()][0];
+    if (runs.length === 0 || base === undefined || values.size < 2) return [];
     return [
       {
         cpus: point.cpus,
         at: point.at,
-        found: analyseSensitivity(values, runs, { better: measure.better, reference, tolerance: levelTolerance }),
+        found: analyseSensitivity(values, runs, { better: measure.better, reference: base, tolerance: levelTolerance }),
         costs: [...new Set(runs.map(({ cost }) => cost))],
         factors: [...new Set(runs.map(({ factor }) => factor))].sort((a, b) => a - b),
       },
@@ -126,7 +130,8 @@ function answerMachine(
     .filter((id) => cases.some((one) => one.variant === id))
     .map((id): SimulatedVariant => {
       const role = id === roles.reference ? "reference" : id === roles.floor ? "floor" : "";
-      return { id, role, isVoid: roles.voids?.has(id) ?? false };
+      const isDefective = roles.defects?.has(id) ?? false;
+      return { id, role, isVoid: roles.voids?.has(id) ?? false, ...(isDefective ? { isDefective } : {}) };
     });
   const all = points.baseline.flatMap((point) => [...point.variants.values()]);
   const measures = measuresOf(view, all);
@@ -156,7 +161,7 @@ function answerMachine(
     cpus: [...new Set(points.baseline.map(({ cpus }) => cpus))],
     curves: curvesOf(points, variants, measures),
     sweeps,
-    ...judgementsOf(families, variants, view),
+    ...judgementsOf(families, variants, view, roles.reference),
     places: bestAt(points, variants, measures),
     virtualMs: virtualMs > 0 ? virtualMs : null,
     caveats: caveat === null ? [] : [caveat],

@@ -50,8 +50,12 @@ export function describedView(problem: Problem): View {
     return [{ name: singular(counted.unit), read: (rows) => readValue(rows, virtualName(counted.metric)) }];
   });
   const ofCosts = costs.map((cost) => quantityOf(cost, `CPU time per ${cost.unit.split("/")[1] ?? "unit"}`));
+  const hangs = counters.filter(({ isHang = false }) => isHang).map(({ metric }) => virtualName(metric));
   return {
     measures: () => ranked,
+    ...(hangs.length === 0
+      ? {}
+      : { hangsOf: (rows) => hangs.reduce((all, metric) => all + (readValue(rows, metric) ?? 0), 0) }),
     works: [bogoOp, ...works],
     costs: ofCosts,
     columns: [

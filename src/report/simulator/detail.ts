@@ -104,6 +104,7 @@ export function detailOf(
   return {
     ...variant,
     values: measures.map(({ read }) => read(rows)),
+    hangs: view.hangsOf?.(rows) ?? 0,
     virtualNs: readValue(rows, "virtual-ns"),
     decidingNs: view.decidingOperation === undefined ? null : (latencyOf(rows, view.decidingOperation)?.p50Ns ?? null),
     done: work?.read(rows) ?? null,

@@ -7,7 +7,7 @@ import type { Table } from "../tables.ts";
 import { renderFitting, wrapText } from "../terminal.ts";
 import { crossoverSentence, crossoversOf } from "./crossovers.ts";
 import { lawCountsMin } from "./curves.ts";
-import type { Held } from "./held.ts";
+import { type Held, heldMark } from "./held.ts";
 import { isDescribed, lawTable, residualMax } from "./law-table.ts";
 import {
   type Curve,
@@ -29,7 +29,6 @@ import {
   curveTable,
   growthErrorMax,
   growthTable,
-  heldMark,
   mapTable,
   parameterTable,
 } from "./sweep-tables.ts";
@@ -38,7 +37,7 @@ import type { Measure } from "./view.ts";
 
 /** How to read everything that was simulated; to be said once. */
 export const howToRead =
-  "What is headed _simulated_ happened in virtual time, on a model of the machine that it names and not on this one. It is exact, so every host gives the same numbers, but a model has only what was put into it: hold these numbers against each other, and against native ones at most by their ratios. What the model does is in [docs/simulator.md](../docs/simulator.md), where the costs of each machine come from in [docs/machines.md](../docs/machines.md), and how close it comes to what others published in [docs/fidelity.md](../docs/fidelity.md). In tables by CPUs and by parameters, brackets hold the ratio to the reference, and bold is the best with what is level with it: within 1 %. What is chosen here goes by these rates and times; constraints are judged by what was measured and counted, some by what was simulated, too, and what breaks one in any workload of the run is not chosen here.";
+  "What is headed _simulated_ happened in virtual time, on a model of the machine that it names and not on this one. It is exact, so every host gives the same numbers, but a model has only what was put into it: hold these numbers against each other, and against native ones at most by their ratios. What the model does is in [docs/simulator.md](../docs/simulator.md), where the costs of each machine come from in [docs/machines.md](../docs/machines.md), and how close it comes to what others published in [docs/fidelity.md](../docs/fidelity.md). In tables by CPUs and by parameters, brackets hold the ratio to the reference, and bold is the best with what is level with it: within 1 %. What is chosen here goes by these rates and times; constraints are judged by what was measured and counted, some by what was simulated, too, and what breaks one in any workload of the run is not chosen here. \\*: something is held against it.";
 
 const inPercent = `${100 * levelTolerance} %`;
 
@@ -246,13 +245,14 @@ function sensitivityLines(answers: SimulatedAnswers): string[] {
     ({ variants: ids, verdict }) => verdict !== "robust" && !ids.some((id) => id === reference),
   );
   const elsewhere = sensitivities.filter((one) => one !== main);
+  const ofReference = sensitivityTable(main, variants);
   return [
     "#### If the machine's costs were others",
     "",
     `${costs.length === 1 ? "One cost" : `Each of ${costs.length} costs`} of the machine ${factorsText(factors)}, one at a time, on ${placeOf(main)}. _robust_: no change alters who is ahead; _level_: within ${inPercent}. Elasticity: by how many per cent the ratio grows when the cost grows by one; a ranking that hangs on a cost is as good as that cost is known.`,
     "",
-    renderTable(sensitivityTable(main, variants)),
-    "",
+    // Who has no value is compared with nobody, and where that is the reference nothing is in the table.
+    ...(ofReference.length === 1 ? [] : [renderTable(ofReference), ""]),
     `The order of all, best first: ${listed(found.ranking.order)}; ${orderText(main)}.`,
     "",
     ...(others.length === 0
@@ -379,6 +379,11 @@ export function simulatedVerdicts(workload: string, machines: readonly Simulated
   return machines.map((answers) => `- **${workload}**, simulated on ${answers.machine}: ${verdictOf(answers, held)}.`);
 }
 
+/** Without the marks of Markdown. */
+function plainText(text: string): string {
+  return text.replaceAll("`", "").replaceAll(heldMark, "*");
+}
+
 /** The short answer for a terminal; empty without any. */
 export function simulatedTerminal(workload: string, machines: readonly SimulatedAnswers[], held: Held): string {
   const parts = machines.flatMap((answers) => {
@@ -388,7 +393,7 @@ export function simulatedTerminal(workload: string, machines: readonly Simulated
     return [
       wrapText(`${workload}, simulated on ${machine}  (virtual time; ${use})`),
       ...(table === null ? [] : [renderFitting(table)]),
-      wrapText(verdictOf(answers, held).replaceAll("`", "")),
+      wrapText(plainText(verdictOf(answers, held))),
       "",
     ];
   });

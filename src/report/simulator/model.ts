@@ -15,6 +15,8 @@ export interface SimulatedVariant {
   readonly id: string;
   readonly role: Role;
   readonly isVoid: boolean;
+  /** Whether it is kept for what is wrong with it; absent: no. */
+  readonly isDefective?: boolean;
 }
 
 /** A number of each variant along a sweep; what is missing was not simulated, or has no such number. */
@@ -107,6 +109,8 @@ export interface CpuTime {
 export interface Detail extends SimulatedVariant {
   /** By measure, the foremost first. */
   readonly values: readonly (number | null)[];
+  /** Waits that a watchdog ended; with any there are no values. */
+  readonly hangs: number;
   /** Virtual time from the beginning of the measured part to the end of its last task. */
   readonly virtualNs: number | null;
   /** What its callers wait for the deciding operation at the median; null without one, or where nobody called it. */

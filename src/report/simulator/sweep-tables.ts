@@ -2,7 +2,7 @@
 
 import { formatNs, formatNumber, formatRatio, ratioOf } from "../format.ts";
 import { type Table, variantCell, withoutEmptyColumns } from "../tables.ts";
-import { type Held, isHeld } from "./held.ts";
+import { type Held, heldMark, isHeld } from "./held.ts";
 import {
   type Cost,
   type Curve,
@@ -117,8 +117,7 @@ export function growthTable({ others }: Sweep, variants: readonly SimulatedVaria
   ]);
 }
 
-/** Behind the best that something is held against, and behind those that are far behind by another measure. */
-export const heldMark = "\\*";
+/** Behind those that are far behind by another measure. */
 export const behindMark = "†";
 
 /**

@@ -1,9 +1,9 @@
 // What was simulated, in a sentence per workload and machine.
 
 import type { Crossover, PairCrossovers } from "../../statistics/crossover.ts";
-import { formatNs, formatNumber, formatRatio, ratioOf } from "../format.ts";
+import { formatNs, formatNumber, formatRatio, formatTimes, ratioOf } from "../format.ts";
 import { crossoverText } from "./crossovers.ts";
-import { type Held, isHeld, textsAgainst } from "./held.ts";
+import { type Held, heldMark, isHeld } from "./held.ts";
 import {
   type Detail,
   isRanked,
@@ -21,14 +21,9 @@ function named(ids: readonly string[]): string {
   return ids.map((id) => `\`${id}\``).join(", ");
 }
 
-/** With what is held against them. */
-function namedInFull(ids: readonly string[], answers: SimulatedAnswers, held: Held): string {
-  return ids
-    .map((id) => {
-      const texts = textsAgainst(id, answers, held);
-      return texts.length === 0 ? `\`${id}\`` : `\`${id}\` (${texts.join("; ")})`;
-    })
-    .join(", ");
+/** Marked where something is held against them. What that is stands once, in a list. */
+function marked(ids: readonly string[], held: Held): string {
+  return ids.map((id) => `\`${id}\`${isHeld(id, held) ? heldMark : ""}`).join(", ");
 }
 
 /** Best variants at the main point, by the foremost measure or another. */
@@ -60,8 +55,10 @@ const choiceTolerance = 0.1;
  * the best of them by the foremost; of those with the same value, the one whose callers wait least for the deciding
  * operation.
  */
-function choiceOf(answers: SimulatedAnswers, held: Held): string | null {
+export function choiceOf(answers: SimulatedAnswers, held: Held): string | null {
   const { main, measures } = answers;
+  // One alone is the best of nothing.
+  if (main.variants.filter((one) => isRanked(one) && one.values[0] != null).length < 2) return null;
   let among: readonly Detail[] = main.variants.filter(({ id }) => !isHeld(id, held));
   for (const place of measures.keys()) {
     const best = bestOf(answers, among, place, choiceTolerance);
@@ -98,10 +95,10 @@ function othersText(answers: SimulatedAnswers, leaders: readonly string[], held:
       .filter((id) => !best.includes(id))
       .map((id) => {
         const own = main.variants.find((one) => one.id === id)?.values[index + 1];
-        return `\`${id}\` has ${formatRatio(ratioOf(own, value))} of that`;
+        return `${marked([id], held)} has ${formatRatio(ratioOf(own, value))} of that`;
       });
     const behind = others.length > othersNamed ? [] : others;
-    return [[`by ${name} it is ${namedInFull(best, answers, held)}${times}`, ...behind].join(", ")];
+    return [[`by ${name} it is ${marked(best, held)}${times}`, ...behind].join(", ")];
   });
 }
 
@@ -225,7 +222,7 @@ function unjudgedText(choice: string | null, { unjudged }: Held): string[] {
   const open = choice === null ? [] : (unjudged.get(choice) ?? []);
   if (open.length === 0) return [];
   const [verb, them] = open.length === 1 ? ["was", "it"] : ["were", "them"];
-  return [`${open.join(" and ")} ${verb} not judged, because no simulated case shows ${them}`];
+  return [`${open.join(" and ")} ${verb} not judged, because no case of the run shows ${them}`];
 }
 
 /** The least and the most. */
@@ -244,10 +241,12 @@ export function factorsText(factors: readonly number[]): string {
 const incompleteText =
   "incomplete: the run was stopped before all of its cases were simulated, and what follows is of those that were";
 
-/** Those of several that something is held against, as an afterthought. */
-function heldText(ids: readonly string[], answers: SimulatedAnswers, held: Held): string {
-  const known = ids.filter((id) => isHeld(id, held));
-  return known.length === 0 ? "" : `; held against some: ${namedInFull(known, answers, held)}`;
+/** Who did not run at its own speed. */
+function hangsText({ main }: SimulatedAnswers): string[] {
+  const hung = main.variants.filter((one) => isRanked(one) && one.hangs > 0);
+  if (hung.length === 0) return [];
+  const texts = hung.map(({ id, hangs }) => `\`${id}\` hangs ${formatTimes(hangs)}`);
+  return [`${texts.join(", ")}: ${hung.length === 1 ? "its rate is" : "their rates are"} the watchdog's, and left out`];
 }
 
 /** A sentence or a few, the last without a full stop. */
@@ -268,7 +267,10 @@ function sentencesOf(answers: SimulatedAnswers, held: Held): string[] {
   const isRate = measure.better === "higher";
   if (ranked.length === 1)
     return [
-      `${place} only ${namedInFull(leaders, answers, held)} was simulated: ${valueText(best.values[0], measure)}`,
+      [
+        `${place} only ${marked(leaders, held)} has a value: ${valueText(best.values[0], measure)}`,
+        ...hangsText(answers),
+      ].join("; "),
     ];
   const ratio = ratioOf(best.values[0], reference?.values[0]);
   const isCompared = best.role !== "reference" && ratio !== null;
@@ -278,20 +280,26 @@ function sentencesOf(answers: SimulatedAnswers, held: Held): string[] {
   const next = ranked
     .filter(({ id }) => !leaders.includes(id))
     .sort((one, other) => (measure.better === "higher" ? -1 : 1) * (one.values[0]! - other.values[0]!))[0];
+  // Without a reference to hold it against, the next one is what there is.
   const behind =
-    best.role === "reference" && next !== undefined
-      ? [`next is ${named([next.id])} with ${formatRatio(ratioOf(next.values[0], best.values[0]))}`]
+    (best.role === "reference" || ratio === null) && next !== undefined
+      ? [`next is ${marked([next.id], held)} with ${formatRatio(ratioOf(next.values[0], best.values[0]))}`]
       : [];
   const choice = choiceOf(answers, held);
   const who =
     leaders.length === ranked.length
-      ? `all are level, within ${100 * levelTolerance} %, by ${measure.name}${heldText(leaders, answers, held)}`
+      ? `all are level, within ${100 * levelTolerance} %, by ${measure.name}${leaders.some((id) => isHeld(id, held)) ? `: ${marked(leaders, held)}` : ""}`
       : leaders.length > 1
-        ? `${namedInFull(leaders, answers, held)} are level, and ${isRate ? "get" : "have"} ${most}`
-        : `${choice === leaders[0] ? "it" : namedInFull(leaders, answers, held)} ${isRate ? "gets" : "has"} ${most}`;
+        ? `${marked(leaders, held)} are level, and ${isRate ? "get" : "have"} ${most}`
+        : `${choice === leaders[0] ? "it" : marked(leaders, held)} ${isRate ? "gets" : "has"} ${most}`;
   const changes = changesOfPlaces(answers, leaders);
   return [
-    [`${place} ${choiceText(choice, answers, leaders)}${who}`, ...behind, ...othersText(answers, leaders, held)],
+    [
+      `${place} ${choiceText(choice, answers, leaders)}${who}`,
+      ...behind,
+      ...hangsText(answers),
+      ...othersText(answers, leaders, held),
+    ],
     ...(changes.length === 0 ? [] : [[`Changes of places: ${changes[0]}`, ...changes.slice(1)]]),
     [
       ...restText(answers, choice, held),

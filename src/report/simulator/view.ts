@@ -30,10 +30,22 @@ export interface Judge {
   readonly constraint: string;
   /** Only cases count in which no two tasks share a CPU: with others, who waits for a task also waits for its turn. */
   readonly withOwnCpus?: boolean;
-  /** How a variant breaks it with these parameters of the case: `gives 3.00 % of its visits up`; null when it does not. */
-  readonly objectionOf: (rows: VariantRows, parameters: ReadonlyMap<string, string>) => string | null;
+  /**
+   * How a variant breaks it with these parameters of the case: `gives 3.00 % of its visits up`; null when it does not.
+   *
+   * @param reference the reference's rows of the same place; null where it has none
+   */
+  readonly objectionOf: (
+    rows: VariantRows,
+    parameters: ReadonlyMap<string, string>,
+    reference: VariantRows | null,
+  ) => string | null;
   /** Whether such a case can show it; absent: nobody is told where none does. */
-  readonly isJudged?: (rows: VariantRows, parameters: ReadonlyMap<string, string>) => boolean;
+  readonly isJudged?: (
+    rows: VariantRows,
+    parameters: ReadonlyMap<string, string>,
+    reference: VariantRows | null,
+  ) => boolean;
 }
 
 /** What a problem goes by. */
@@ -44,6 +56,8 @@ export interface View {
   readonly works: readonly Work[];
   /** Costs in ns, besides the waits of callers, of which a sweep shows how they grow. */
   readonly costs: readonly Quantity[];
+  /** Waits of a case that a watchdog ended: with any, its rates and times would be the watchdog's, and are left out. */
+  readonly hangsOf?: (rows: VariantRows) => number;
   /** Columns of its own beside what the machine did. */
   readonly columns: readonly Quantity[];
   /** Constraints; a variant that breaks one in any case of a run is not chosen. */
@@ -80,11 +94,18 @@ export const defaultView: View = { measures: () => [bogoOpsPerSecond], works: [b
 
 const time: Measure = { ...quantity("virtual time", "virtual-ns", formatNs), better: "lower" };
 
-/** Measures that somebody has, or else the time that the whole measured part takes. */
+/** Measures that somebody has, or else the time that the whole measured part takes. Who hangs has none. */
 export function measuresOf(view: View, all: readonly VariantRows[]): Measure[] {
-  const known = view.measures(all).filter(({ read }) => all.some((rows) => (read(rows) ?? 0) > 0));
+  const { hangsOf } = view;
+  const unlessHung = (measure: Measure): Measure =>
+    hangsOf === undefined ? measure : { ...measure, read: (rows) => (hangsOf(rows) > 0 ? null : measure.read(rows)) };
+  const known = view
+    .measures(all)
+    .map(unlessHung)
+    .filter(({ read }) => all.some((rows) => (read(rows) ?? 0) > 0));
   if (known.length > 0) return known;
-  return all.some((rows) => time.read(rows) !== null) ? [time] : [];
+  const ofAll = unlessHung(time);
+  return all.some((rows) => ofAll.read(rows) !== null) ? [ofAll] : [];
 }
 
 /** Null where there is nothing that anybody did. */

@@ -2,13 +2,21 @@ import { describe, expect, test } from "vitest";
 import { problems } from "../../../src/problems/index.ts";
 import { memcgIterator } from "../../../src/problems/memcg-iterator.ts";
 import type { MeasuredRow } from "../../../src/records/record.ts";
-import { answerAll } from "../../../src/report/described/answers.ts";
+import { answerAll, type WorkloadAnswers } from "../../../src/report/described/answers.ts";
 import { reporterOfDescribed } from "../../../src/report/described/markdown.ts";
 import { metricOf } from "../../../src/report/described/names.ts";
 import { paceOf } from "../../../src/report/described/over-time.ts";
 import { toldSection } from "../../../src/report/described/plan.ts";
 import { planOf } from "../../../src/report/described/plans.ts";
-import { chooseFor, contestsOf, measureOf, unmeasuredOf, violationsOf } from "../../../src/report/described/verdict.ts";
+import {
+  brokenBy,
+  chooseFor,
+  contestsOf,
+  type Evidence,
+  judgementOf,
+  measureOf,
+  unjudgedOf,
+} from "../../../src/report/described/verdict.ts";
 import type { Subject } from "../../../src/report/part.ts";
 import { collect, rowsOfCase, times, type Values } from "../rows.ts";
 
@@ -64,30 +72,46 @@ function answers(some: Partial<Subject> = {}) {
   return answerAll(collect(rows, reference), memcgIterator, { ...subject, ...some });
 }
 
+/** What a run knows that was only measured. */
+function known(workloads: readonly WorkloadAnswers[], more: Partial<Evidence> = {}): Evidence {
+  return { workloads, simulated: [], defects: new Map(), ...more };
+}
+
 describe("constraints of a described problem", () => {
   test("are broken by who breaks them, with the numbers, and kept by who does not", () => {
-    const broken = (id: string): string[] => violationsOf(id, plan, answers()).map(({ constraint }) => constraint);
+    const broken = (id: string): string[] => brokenBy(id, plan, known(answers()));
+    const judged = (name: string, id: string, workloads: readonly WorkloadAnswers[]) =>
+      judgementOf(id, plan.constraints.find((one) => one.name === name)!, known(workloads));
     expect(broken(reference)).toEqual(["only the victim's walks restart", "rounds are completed"]);
     expect(broken("weak-position")).toEqual([]);
     // What walkers do to each other is a cost, unless somebody has no turn.
     const crowd = (numbers: Values) =>
       answerAll(collect(timed(reference, { ...sound(100), ...numbers }), reference), memcgIterator, subject);
-    expect(violationsOf(reference, plan, crowd({ restarts: [500], "visited-again": [3000] }))).toEqual([]);
-    expect(violationsOf(reference, plan, crowd({ "never-visited": [11] }))).toEqual([
-      {
-        constraint: "everybody's turn",
-        reason: "rounds left out 1.10 % of the cgroups that were there (iterator-churn)",
-      },
-    ]);
-    expect(violationsOf("pinned-position", plan, answers())).toEqual([
-      { constraint: "dead cgroups go", reason: "4 removed cgroups are kept at the end (iterator-churn)" },
-    ]);
+    expect(brokenBy(reference, plan, known(crowd({ restarts: [500], "visited-again": [3000] })))).toEqual([]);
+    expect(judged("everybody's turn", reference, crowd({ "never-visited": [11] }))).toEqual({
+      is: "broken",
+      reason: "rounds left out 1.10 % of the cgroups that were there (iterator-churn)",
+    });
+    expect(judged("dead cgroups go", "pinned-position", answers())).toEqual({
+      is: "broken",
+      reason: "4 removed cgroups are kept at the end (iterator-churn)",
+    });
+    expect(judged("dead cgroups go", "weak-position", answers())).toEqual({ is: "kept", by: "native" });
   });
 
-  test("are unmeasured where there is no number to tell by, and not kept", () => {
+  test("are kept only where there was occasion to break them", () => {
+    const quiet = answerAll(
+      collect(timed(reference, { ...sound(100), destroys: [0] }), reference),
+      memcgIterator,
+      subject,
+    );
+    expect(unjudgedOf(reference, plan, known(quiet))).toEqual(["only the victim's walks restart", "dead cgroups go"]);
+  });
+
+  test("are not judged where there is no number to tell by, and not kept", () => {
     const few = answerAll(collect(timed(reference, { visits: [5] }), reference), memcgIterator, subject);
-    expect(unmeasuredOf(reference, plan, few)).toEqual(plan.constraints.map(({ name }) => name));
-    expect(violationsOf(reference, plan, few)).toEqual([]);
+    expect(unjudgedOf(reference, plan, known(few))).toEqual(plan.constraints.map(({ name }) => name));
+    expect(brokenBy(reference, plan, known(few))).toEqual([]);
   });
 });
 
@@ -95,8 +119,8 @@ describe("the choice", () => {
   test("is the best of those that break nothing, by the first measure that somebody has", () => {
     const all = answers();
     expect(measureOf(all[0]!, memcgIterator)).not.toBeNull();
-    expect(chooseFor(all[0]!, memcgIterator, plan, all)).toMatchObject({ id: "weak-position" });
-    expect(chooseFor(all[0]!, memcgIterator, plan, all)?.reason).toContain("2× the reference's bogo-ops/s");
+    expect(chooseFor(all[0]!, memcgIterator, plan, known(all))).toMatchObject({ id: "weak-position" });
+    expect(chooseFor(all[0]!, memcgIterator, plan, known(all))?.reason).toContain("2× the reference's bogo-ops/s");
   });
 
   test("goes by the next measure where the one before does not tell variants apart, and by time at last", () => {
@@ -106,7 +130,7 @@ describe("the choice", () => {
       timed(variant, { restarts: [7], "pinned-cgroups": [pinned], "round-ns": [ns, ns] });
     const own = [...made(reference, 9, 1e6), ...made("weak-position", 2, 4e6), ...made("pinned-position", 2, 1e6)];
     const [one] = answerAll(collect(own, reference), ranked, subject);
-    const choice = chooseFor(one!, ranked, free, [one!]);
+    const choice = chooseFor(one!, ranked, free, known([one!]));
     expect(choice?.id).toBe("pinned-position");
     expect(choice?.reason).toContain("the least time");
     expect(choice?.reason).toContain("level with others by restarts");
@@ -114,14 +138,14 @@ describe("the choice", () => {
 
   test("is none where the reference is void or the run was stopped", () => {
     const void_ = answers({ voids: new Set([reference]) });
-    expect(chooseFor(void_[0]!, memcgIterator, plan, void_)).toBeNull();
+    expect(chooseFor(void_[0]!, memcgIterator, plan, known(void_))).toBeNull();
     const stopped = answers({ incomplete: new Set([workload]) });
-    expect(chooseFor(stopped[0]!, memcgIterator, plan, stopped)).toBeNull();
+    expect(chooseFor(stopped[0]!, memcgIterator, plan, known(stopped))).toBeNull();
   });
 
   test("is not what is void", () => {
     const all = answers({ voids: new Set(["weak-position"]) });
-    expect(chooseFor(all[0]!, memcgIterator, plan, all)).toBeNull();
+    expect(chooseFor(all[0]!, memcgIterator, plan, known(all))).toBeNull();
   });
 });
 

@@ -100,7 +100,7 @@ export function answer(rows: readonly MeasuredRow[], some: Partial<Roles> = {}, 
 
 /** What is held against variants by some answers, and by what was measured; null: nothing was. */
 export function heldOf(faults: Faults | null, ...all: readonly SimulatedAnswers[]): Held {
-  return uniteHeld(all, faults);
+  return uniteHeld(all, { faults });
 }
 
 /** The verdict of a run with no other answers. */

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { quarantineView } from "../../../src/report/quarantine/simulated.ts";
-import { verdictOf } from "../../../src/report/simulator/verdict.ts";
+import { shrinkerView } from "../../../src/report/shrinker/simulated.ts";
+import { defectLines, heldLines, heldTexts, uniteHeld } from "../../../src/report/simulator/held.ts";
+import { overviewTable } from "../../../src/report/simulator/overview.ts";
+import { choiceOf, verdictOf } from "../../../src/report/simulator/verdict.ts";
+import { readValue, type View } from "../../../src/report/simulator/view.ts";
 import { answer, floor, heldOf, latencies, rates, reference, rowsOf, verdictAlone } from "./rows.ts";
 
 const none = new Map<string, readonly string[]>();
@@ -41,12 +45,12 @@ describe("what is chosen", () => {
   test("is nothing that breaks a constraint or gives up", () => {
     const rows = [...both(reference, 200, 9, givingUp), ...both("srcu", 100, 9), ...both("refcount-rcu", 50, 9)];
     expect(verdict(rows)).toContain(
-      "choose `srcu`, the best of those that nothing is held against (0.500× the best one's bogo-ops/s): `rwsem` (gives 40.00 % of its visits up) gets most done",
+      "choose `srcu`, the best of those that nothing is held against (0.500× the best one's bogo-ops/s): `rwsem`\\* gets most done",
     );
     const faults = new Map([["srcu", ["quick registration"]]]);
     expect(verdict(rows, faults)).toContain("choose `refcount-rcu`, ");
     expect(verdict(rows, new Map([...faults, ["refcount-rcu", ["little memory"]]]))).toContain(
-      "nothing is chosen, because something is held against each: `rwsem` (gives",
+      "nothing is chosen, because something is held against each: `rwsem`\\* gets",
     );
   });
 
@@ -124,27 +128,30 @@ describe("what is held against a variant", () => {
       { "virtual-bogo-ops-per-s": 5, ...latencies("unregister", ns) },
     );
 
-  test("counts in every workload, and the verdict names the one where it shows", () => {
+  test("counts in every workload, and is a mark in the sentences and a line with its place in the list", () => {
     const [walks, starts] = [answer(walking()), answer([...waiting(2, 600), ...waiting(4, 2_000_000)])];
     expect(verdictOf(walks, heldOf(null, walks))).toContain("choose `srcu`: ");
     const held = heldOf(null, walks, starts);
     expect(verdictOf(walks, held)).toMatch(
-      /choose `refcount-rcu`, the best of those that nothing is held against .*: `srcu` \(takes \S+ jiffies \(\S+ ms\) for unregistering at the median, in container-start on 4 CPUs of box\) gets most done/,
+      /choose `refcount-rcu`, the best of those that nothing is held against .*: `srcu`\\\* gets most done/,
     );
+    const line =
+      /^- `srcu`, _quick registration_: takes \S+ jiffies \(\S+ ms\) for unregistering at the median, in container-start on 4 CPUs of box\.$/;
+    expect(heldLines(held).filter((one) => line.test(one))).toHaveLength(1);
+    expect(heldTexts(held)).toEqual([
+      expect.stringMatching(/^srcu breaks quick registration: takes .* on 4 CPUs of box$/),
+    ]);
     expect(heldOf(null, starts, walks).shown).toEqual(held.shown);
   });
 
-  test("counts at every place of a sweep, and is told without a place where the verdict speaks of that very one", () => {
+  test("counts at every place of a sweep", () => {
     const rows = (cpus: number, ns: number) => [
       ...rowsOf("srcu", { cpus }, { "virtual-visits-per-s": 90, ...latencies("unregister", ns) }),
       ...rates({ cpus }, { [reference]: 10 }),
     ];
-    expect(verdictAlone(answer([...rows(2, 2_000_000), ...rows(8, 600)]), null)).toMatch(
-      /choose `rwsem`.* at the median, on 2 CPUs\)/,
-    );
-    expect(verdictAlone(answer([...rows(2, 2_000_000), ...rows(8, 2_000_000)]), null)).toMatch(
-      /choose `rwsem`.* for unregistering at the median\) gets most done/,
-    );
+    const answers = answer([...rows(2, 2_000_000), ...rows(8, 600)]);
+    expect(verdictAlone(answers, null)).toContain("choose `rwsem`");
+    expect(heldLines(heldOf(null, answers)).join()).toContain("at the median, in cgroups-4000 on 2 CPUs of box.");
   });
 
   test("is nothing that shows only when a cost of the machine is changed, and nothing of the floor", () => {
@@ -160,20 +167,79 @@ describe("what is held against a variant", () => {
   test("is named where all are level", () => {
     const rows = [...both("srcu", 100, 9), ...both(reference, 100, 9, givingUp)];
     expect(verdictAlone(answer(rows))).toContain(
-      "choose `srcu`: all are level, within 1 %, by bogo-ops/s; held against some: `rwsem` (gives 40.00 % of its visits up)",
+      "choose `srcu`: all are level, within 1 %, by bogo-ops/s: `rwsem`\\*, `srcu`; ",
     );
+    const alike = answer([...both("srcu", 100, 9), ...both(reference, 100, 9)]);
+    expect(verdictAlone(alike)).toContain("all are level, within 1 %, by bogo-ops/s. ");
   });
 
   test("is not known where nothing registers, which is said, unless something was measured", () => {
     const walks = answer(walking());
     expect(verdictAlone(walks, null)).toContain(
-      "; reclaim goes on and quick registration were not judged, because no simulated case shows them; ",
+      "; reclaim goes on and quick registration were not judged, because no case of the run shows them; ",
     );
     expect(verdictAlone(walks, none)).not.toContain("not judged");
     const quick = answer([...waiting(2, 600), ...rates({ workload: "container-start", cpus: 2 }, { [reference]: 1 })]);
     expect(verdictOf(walks, heldOf(null, walks, quick))).toContain("choose `srcu`: ");
     expect(verdictOf(walks, heldOf(null, walks, quick))).toContain("reclaim goes on was not judged");
     expect(verdictOf(walks, heldOf(null, walks, quick))).not.toContain("quick registration");
+  });
+
+  test("is not known of what was measured but could not be judged there either", () => {
+    const walks = answer(walking());
+    const judged = new Map([["srcu", ["reclaim goes on"]]]);
+    const held = uniteHeld([walks], { faults: none, judged });
+    expect(verdictOf(walks, held)).toContain(
+      "; quick registration was not judged, because no case of the run shows it; ",
+    );
+  });
+
+  test("is a known defect, too, the same one said once", () => {
+    const walks = answer(walking());
+    const why = "sleeps for ever";
+    const defects = new Map([
+      ["srcu", [{ kind: "deadlock", why }]],
+      [reference, [{ kind: "deadlock", why }]],
+    ]);
+    const held = uniteHeld([walks], { faults: null, defects });
+    expect(verdictOf(walks, held)).toMatch(/^on 8 CPUs choose `refcount-rcu`, .*: `srcu`\\\* gets most done/);
+    expect(heldTexts(held)).toEqual([`known defect of srcu, ${reference}: ${why}`]);
+    expect(defectLines(defects)).toEqual([`- \`srcu\`, \`${reference}\`: ${why}.`]);
+    const cells = overviewTable(answer(walking(), { defects }))!.map(([first]) => first);
+    expect(cells.slice(1)).toEqual([`${reference} (reference, known defect)`, "srcu (known defect)", "refcount-rcu"]);
+  });
+});
+
+describe("a variant that hangs", () => {
+  const view: View = { ...shrinkerView, hangsOf: (rows) => readValue(rows, "interrupts") ?? 0 };
+  const hung = (visits: number) => rowsOf(reference, {}, { "virtual-visits-per-s": visits, interrupts: 2 });
+
+  test("has no rate, is the base of no ratio, and is said to hang", () => {
+    const answers = answer([...hung(1), ...rates({}, { srcu: 90, "refcount-rcu": 45 })], {}, view);
+    expect(answers.main.variants.map(({ id, values, hangs }) => [id, values.at(-1), hangs])).toEqual([
+      [reference, null, 2],
+      ["srcu", 90, 0],
+      ["refcount-rcu", 45, 0],
+    ]);
+    const text = verdictAlone(answers);
+    expect(text).toContain(
+      "choose `srcu`: it gets most done, by visits/s; next is `refcount-rcu` with 0.500×; `rwsem` hangs 2 times: its rate is the watchdog's, and left out",
+    );
+    expect(text).not.toContain("the reference's");
+  });
+
+  test("leaves nothing to choose where only one other was simulated", () => {
+    const answers = answer([...hung(1), ...rates({}, { srcu: 90 })], {}, view);
+    expect(verdictAlone(answers)).toBe(
+      "on 8 CPUs only `srcu` has a value: 90 visits/s; `rwsem` hangs 2 times: its rate is the watchdog's, and left out",
+    );
+    expect(choiceOf(answers, heldOf(null, answers))).toBeNull();
+  });
+
+  test("leaves the sensitivity of the others to the machine's costs", () => {
+    const changed = rates({ scaled: "l3*2" }, { srcu: 40, "refcount-rcu": 45 });
+    const answers = answer([...hung(1), ...rates({}, { srcu: 90, "refcount-rcu": 45 }), ...changed], {}, view);
+    expect(answers.sensitivities[0]?.found.ranking.verdict).toBe("flipped");
   });
 });
 
