@@ -1,6 +1,7 @@
 // What a suite of the native gate says: rows that are timed in pairs, as data.
 
 import type { ParameterValue } from "../workloads/workload.ts";
+import type { PlannedVariant } from "./variant.ts";
 
 /** A metric of a row's processes. */
 export interface GateMetric {
@@ -11,7 +12,7 @@ export interface GateMetric {
   readonly delta?: number;
 }
 
-/** Timed with each variant of the problem's lines, but for the floor and those that share their code with another one. */
+/** A workload that is timed with each of a problem's variants, as {@link timedVariants} says. */
 export interface GateRow {
   readonly problem: string;
   readonly workload: string;
@@ -19,7 +20,7 @@ export interface GateRow {
   readonly parameters: Readonly<Record<string, ParameterValue>>;
   readonly cpus: number;
   readonly metrics: readonly GateMetric[];
-  /** Names of variants whose own work does not show in it. @default none */
+  /** Ids of variants whose own work does not show in it. @default none */
   readonly without?: readonly string[];
 }
 
@@ -34,6 +35,11 @@ export interface Budget {
 export interface Gate {
   readonly rows: readonly GateRow[];
   readonly budgets: readonly Budget[];
+}
+
+/** The variants that a row is timed with: not the floor, nor those that are others with `skip-when-empty`, whose code they share. */
+export function timedVariants({ without = [] }: GateRow, variants: readonly PlannedVariant[]): PlannedVariant[] {
+  return variants.filter(({ id, isFloor, skipWhenEmpty }) => !isFloor && !skipWhenEmpty && !without.includes(id));
 }
 
 /** Rounds of a process: with fewer, single neighbours on the machine show. */
