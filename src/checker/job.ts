@@ -39,7 +39,7 @@ export function scenarioOf(job: Pick<CheckJob, "problem" | "scenario">): Scenari
 }
 
 /** @throws {ViolationError} when the variant traps in the setup, where nothing is scheduled yet */
-function makeMachine(job: CheckJob): CheckedMachine {
+function makeMachine(job: CheckJob, isKnown?: (finding: Finding) => boolean): CheckedMachine {
   const { core, compiled, variant, model, scheduler } = job;
   try {
     return new CheckedMachine({
@@ -50,6 +50,7 @@ function makeMachine(job: CheckJob): CheckedMachine {
       skipWhenEmpty: variant.skipWhenEmpty,
       model,
       reduction: scheduler.name !== "exhaustive" || scheduler.reduction,
+      ...(isKnown === undefined ? {} : { isKnown }),
     });
   } catch (error) {
     const isEndless = error instanceof RangeError && error.message.includes("call stack");
@@ -122,6 +123,38 @@ export function performCheck(job: CheckJob, onProgress: (progress: Progress) => 
     if (!(error instanceof ViolationError)) throw error;
     return violationWithoutSchedule(job, "trap", error.message, performance.now() - begun);
   }
+  const known = defectOf(job);
+  const first = search(job, machine, limits, onProgress);
+  const outcome = outcomeOf(job, machine, first, limits, begun);
+  if (known === undefined || !isDeclared(known, outcome.counterexample?.finding)) return judged(known, outcome);
+  // It ended the search. What else there is shows in another one, to which it is no finding.
+  const rest = makeMachine(job, (finding) => isDeclared(known, finding));
+  const more = search(job, rest, limits, onProgress);
+  const rungs = [
+    ...first.rungs,
+    ...more.rungs.map((rung) => ({ ...rung, name: `${rung.name}, beside what is known` })),
+  ];
+  // What ends an execution before its end is found there again.
+  if (more.last.outcome === "violation" && !isDeclared(known, more.last.finding)) {
+    return outcomeOf(job, rest, { rungs, last: more.last }, limits, begun);
+  }
+  const ms = performance.now() - begun;
+  return { ...judged(known, outcome), rungs, ms, missProbability: missProbabilityOf(rungs) };
+}
+
+/** What searches came to: the rungs, and the last one that counts. */
+interface Searched {
+  readonly rungs: readonly Rung[];
+  readonly last: Exploration;
+}
+
+/** The searches of a job, until one says what is to be said. */
+function search(
+  job: CheckJob,
+  machine: CheckedMachine,
+  limits: Limits,
+  onProgress: (progress: Progress) => void,
+): Searched {
   const rungs: Rung[] = [];
   let last: Exploration | undefined;
   for (const { name, explore } of rungsOf(job.scheduler)) {
@@ -140,8 +173,22 @@ export function performCheck(job: CheckJob, onProgress: (progress: Progress) => 
     rungs.push(rungOf(pctName(afterBound.executions), found));
     if (found.outcome === "violation") last = found;
   }
+  return { rungs, last };
+}
+
+function missProbabilityOf(rungs: readonly Rung[]): number {
+  return missProbability(Math.max(...rungs.map(({ exploration }) => exploration.states)));
+}
+
+function outcomeOf(
+  job: CheckJob,
+  machine: CheckedMachine,
+  { rungs, last }: Searched,
+  limits: Limits,
+  begun: number,
+): CheckOutcome {
   const counterexample = last.finding === undefined ? undefined : explain(job, machine, last, limits);
-  return judged(defectOf(job), {
+  return {
     problem: job.problem,
     variant: job.variant.id,
     scenario: job.scenario,
@@ -152,9 +199,9 @@ export function performCheck(job: CheckJob, onProgress: (progress: Progress) => 
     bound: last.bound,
     rungs,
     ms: performance.now() - begun,
-    missProbability: missProbability(Math.max(...rungs.map(({ exploration }) => exploration.states))),
+    missProbability: missProbabilityOf(rungs),
     ...(counterexample === undefined ? {} : { counterexample }),
-  });
+  };
 }
 
 /** What is known to be wrong in a case, or undefined. */
@@ -163,14 +210,18 @@ export function defectOf({ problem, variant, scenario }: CheckJob): Defect | und
   return problemCheckOf(problem).defects.find((one) => one.variant === name && one.scenario === scenario);
 }
 
+/** Whether a finding is what is known. */
+function isDeclared({ kind, invariant = "" }: Defect, found: Finding | undefined): boolean {
+  return found?.kind === kind && (invariant === "" || found.invariant === invariant);
+}
+
 /** An outcome in the light of what is known: to find that is no violation, and not to find it is one. */
 export function judged(known: Defect | undefined, outcome: CheckOutcome): CheckOutcome {
   if (known === undefined || outcome.outcome === "bound") return outcome;
   const { kind, invariant = "" } = known;
   const found = outcome.counterexample?.finding;
   if (found !== undefined) {
-    const isKnown = found.kind === kind && (invariant === "" || found.invariant === invariant);
-    return isKnown ? { ...outcome, outcome: "defect", defect: known.why } : outcome;
+    return isDeclared(known, found) ? { ...outcome, outcome: "defect", defect: known.why } : outcome;
   }
   const message = `no interleaving shows what is declared of this variant: ${kind}${invariant === "" ? "" : ` (${invariant})`}; the declaration is wrong, or the variant has changed`;
   return {

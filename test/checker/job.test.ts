@@ -4,10 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { compileCheckerCore, compileModule } from "../../src/build/compile.ts";
+import { compileCheckerCore, compileModule, type ModuleSource } from "../../src/build/compile.ts";
 import { judged, performCheck } from "../../src/checker/job.ts";
-import type { CheckJob } from "../../src/checker/outcome.ts";
+import type { CheckJob, CheckOutcome } from "../../src/checker/outcome.ts";
 import { problemCheckOf, problemChecks } from "../../src/checker/problems/index.ts";
+import type { Mutant } from "../mutants/mutant.ts";
 import { mutants } from "../mutants/mutants.ts";
 import { writeMutant } from "../mutants/write.ts";
 import { counterexample, outcome } from "../report/check/outcomes.ts";
@@ -49,6 +50,40 @@ test("a search that stops at its bound is followed by executions by random prior
   expect(right.rungs.map(({ exploration }) => exploration.outcome)).toEqual(["bound", "bound"]);
   expect(right).toMatchObject({ outcome: "bound", bound: right.rungs[0]!.exploration.bound });
   expect(right.rungs[1]!.exploration.executions).toBe(500);
+}, 120_000);
+
+test("what is declared of a variant hides nothing else that is wrong with it", async () => {
+  const where = { problem: "slab-offline", base: "keep-dead", scenario: "last-free-against-offline" } as const;
+  const late: Mutant = {
+    ...where,
+    name: "keep-dead-counts-late",
+    description: "statistics are written when the object is back, and the offline may free the cache before",
+    files: {
+      "slab-offline/clone": [
+        [
+          "  slubCountFree(cache);\n  slubFree<P>(cache, slab, object);\n",
+          "  slubFree<P>(cache, slab, object);\n  slubCountFree(cache);\n",
+        ],
+      ],
+    },
+    model: "sc",
+    expected: [],
+  };
+  const { constants } = problemCheckOf(where.problem).scenarios.find(({ name }) => name === where.scenario)!;
+  const check = async (source: Pick<ModuleSource, "problem" | "variant">): Promise<CheckOutcome> =>
+    performCheck({
+      ...jobOf(await compileModule({ ...source, machine: "checked", constants })),
+      ...where,
+      variant: { id: where.base, skipWhenEmpty: false },
+      statesMax: 200_000,
+    });
+  expect(await check(writeMutant(late, folder))).toMatchObject({
+    outcome: "violation",
+    counterexample: { finding: { kind: "use after free" } },
+  });
+  const right = await check({ problem: where.problem, variant: where.base });
+  expect(right).toMatchObject({ outcome: "defect", counterexample: { finding: { kind: "leak" } } });
+  expect(right.rungs.map(({ exploration }) => exploration.outcome)).toEqual(["violation", "exhausted"]);
 }, 120_000);
 
 describe("what is declared of a variant", () => {

@@ -191,8 +191,9 @@ export const slabOfflineCheck: ProblemCheck<SlabOfflineCheckExports, undefined> 
     return (
       findMiscounted(first, objects) ??
       findMisplaced(first) ??
-      findDead(first) ??
       findWrongCharge(first, cgroups) ??
+      // Late, for some variants are known for it, and what else is wrong with them has to show.
+      findDead(first) ??
       findLost(first)
     );
   },
