@@ -81,7 +81,7 @@ export const cil: Suite = {
         full: { parameters: { committers: 96, items: 48 }, virtualMs: 10 },
       },
       fixedTime: {
-        quick: { slices: 5, sliceMs: 60 },
+        quick: { slices: 6, sliceMs: 40 },
         standard: { slices: 12, sliceMs: 500 },
         full: { slices: 12, sliceMs: 5000 },
       },
@@ -129,6 +129,12 @@ export const cil: Suite = {
             "hang-ms": 120_000,
           },
         },
+      },
+      // Slices are long enough for a wait or two that the watchdog ends.
+      fixedTime: {
+        quick: { slices: 6, sliceMs: 40 },
+        standard: { slices: 12, sliceMs: 250 },
+        full: { slices: 12, sliceMs: 2000 },
       },
     },
   ],
