@@ -4,6 +4,9 @@ import type { Suite } from "../src/plan/suite.ts";
 
 const mebibyte = 1024 * 1024;
 
+/** Background of quick runs: their time would go into setting up a larger one. */
+const fewObjects = { "background-objects": 8192, "churn-batch": 2048 };
+
 export const quarantine: Suite = {
   problem: "quarantine",
   statement:
@@ -104,7 +107,7 @@ export const quarantine: Suite = {
       name: "libvirt-teardown",
       question: "How long does it take to shut down virtual machines whose caches are mostly empty?",
       scales: {
-        quick: { guests: 3, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 20 },
+        quick: { ...fewObjects, guests: 3, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 20 },
         standard: { guests: 46, "quarantine-bytes": 64 * mebibyte, "churn-cycles": 100 },
         full: { guests: 46, "quarantine-bytes": 3_646_449_664, "churn-cycles": 200, fill: 1.05 },
       },
@@ -122,12 +125,12 @@ export const quarantine: Suite = {
         native: { guests: 2, "churn-cycles": 0, drain: 0 },
         exact: { guests: 2, "churn-cycles": 0, drain: 0 },
         nativeBytes: {
-          quick: [4 * mebibyte, 8 * mebibyte, 16 * mebibyte],
+          quick: [2 * mebibyte, 4 * mebibyte, 8 * mebibyte],
           standard: [16 * mebibyte, 32 * mebibyte, 64 * mebibyte, 128 * mebibyte, 256 * mebibyte],
           full: [64 * mebibyte, 256 * mebibyte, 1024 * mebibyte, 2048 * mebibyte],
         },
         exactBytes: {
-          quick: [2 * mebibyte, 3 * mebibyte, 4 * mebibyte],
+          quick: [2 * mebibyte, 2.5 * mebibyte, 3 * mebibyte],
           standard: [8 * mebibyte, 16 * mebibyte, 32 * mebibyte],
           full: [16 * mebibyte, 32 * mebibyte, 64 * mebibyte],
         },
@@ -137,7 +140,7 @@ export const quarantine: Suite = {
       name: "cgroups-4000",
       question: "What does it cost to create, use and remove thousands of cgroups?",
       scales: {
-        quick: { cgroups: 8, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 20 },
+        quick: { ...fewObjects, cgroups: 8, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 20 },
         standard: { cgroups: 400, "quarantine-bytes": 32 * mebibyte, "churn-cycles": 100 },
         full: { "quarantine-bytes": 1024 * mebibyte },
       },
@@ -155,7 +158,7 @@ export const quarantine: Suite = {
       name: "stress-ng-ramfs",
       question: "What does the quarantine cost where no cache is ever destroyed?",
       scales: {
-        quick: { "bogo-ops": 200, "quarantine-bytes": 4 * mebibyte },
+        quick: { "bogo-ops": 150, "quarantine-bytes": 2 * mebibyte },
         standard: { "bogo-ops": 2000, "quarantine-bytes": 128 * mebibyte },
         full: { "bogo-ops": 10_000, "quarantine-bytes": 1024 * mebibyte },
       },

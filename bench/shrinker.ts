@@ -91,7 +91,7 @@ export const shrinker: Suite = {
         full: { parameters: {}, virtualMs: 2000 },
       },
       fixedTime: {
-        quick: { slices: 8, sliceMs: 50 },
+        quick: { slices: 8, sliceMs: 35 },
         standard: { slices: 12, sliceMs: 500 },
         full: { slices: 12, sliceMs: 5000 },
       },
@@ -131,7 +131,7 @@ export const shrinker: Suite = {
         full: { parameters: { mounters: 16, reclaimers: 80 }, virtualMs: 100 },
       },
       fixedTime: {
-        quick: { slices: 8, sliceMs: 50 },
+        quick: { slices: 8, sliceMs: 35 },
         standard: { slices: 12, sliceMs: 500 },
         full: { slices: 12, sliceMs: 5000 },
       },

@@ -279,7 +279,7 @@ test("a case's id names problem, variant, workload and stage, and the size where
   const named = units.map((unit) => caseId(unit, unit.variants[0]!));
   expect(named[0]).toBe("quarantine / singly-linked-fifo / libvirt-teardown / timed");
   expect(named).toContain("quarantine / singly-linked-fifo / libvirt-teardown / timed quarantine-bytes=8388608");
-  expect(named.at(-1)).toBe("quarantine / singly-linked-fifo / libvirt-teardown / counted quarantine-bytes=4194304");
+  expect(named.at(-1)).toBe("quarantine / singly-linked-fifo / libvirt-teardown / counted quarantine-bytes=3145728");
 });
 
 describe.each(suites.map((suite) => [suite.problem, suite] as const))("the suite of the problem '%s'", (_, suite) => {
