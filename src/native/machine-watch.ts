@@ -1,6 +1,6 @@
 // Watches what disturbs timings while something is measured in other processes.
 
-import { availableParallelism } from "node:os";
+import { cpus } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { readSystemFile } from "../records/environment.ts";
 import { type CpuTimes, parseCpuTimes, stealShare, thresholds } from "./fitness.ts";
@@ -41,9 +41,10 @@ export async function watchMachine(read: () => Promise<string> = readStat): Prom
     if (look < looks - 1) await setTimeout(betweenMs);
   }
   const before: CpuTimes | null = parseCpuTimes(await read());
+  // All CPUs, not only those that this process may use: so does the system count what could run.
   const mean = seen.reduce((sum, tasks) => sum + tasks, 0) / seen.length;
   return {
-    loadPerCore: seen.length === 0 ? null : mean / availableParallelism(),
+    loadPerCore: seen.length === 0 ? null : mean / cpus().length,
     stealShare: async () => stealShare(before, parseCpuTimes(await read())),
     limits: { loadPerCore: thresholds.loadPerCoreBad, stealShare: thresholds.stealShareBad },
   };
