@@ -127,7 +127,7 @@ export const memcgIterator: Suite = {
         full: { parameters: twelveHours, virtualMs: 43_200_000 },
       },
       fixedTime: {
-        quick: { slices: 6, sliceMs: 60 },
+        quick: { slices: 6, sliceMs: 40 },
         standard: { slices: 12, sliceMs: 500 },
         full: { slices: 12, sliceMs: 5000 },
       },

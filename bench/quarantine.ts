@@ -158,7 +158,7 @@ export const quarantine: Suite = {
       name: "stress-ng-ramfs",
       question: "What does the quarantine cost where no cache is ever destroyed?",
       scales: {
-        quick: { "bogo-ops": 150, "quarantine-bytes": 2 * mebibyte },
+        quick: { "bogo-ops": 200, "quarantine-bytes": 4 * mebibyte },
         standard: { "bogo-ops": 2000, "quarantine-bytes": 128 * mebibyte },
         full: { "bogo-ops": 10_000, "quarantine-bytes": 1024 * mebibyte },
       },
