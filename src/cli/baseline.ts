@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { compileModule } from "../build/compile.ts";
+import { interfaceOf } from "../build/interface.ts";
 import { InputError } from "../errors.ts";
 import { type Baseline, BaselineStore, type CodeOfModule, type StoredBaseline } from "../records/baseline.ts";
 import { readRecords } from "../records/csv.ts";
@@ -69,7 +70,8 @@ async function codeOf(run: Run, io: Io): Promise<CodeOfModule[]> {
   return await Promise.all(
     planned.map(async ({ problem, variant: { id, parameters, skipWhenEmpty, isFloor } }, index) => {
       const { wasm } = await compileModule(sources[index]!);
-      return { problem, variant: id, parameters, skipWhenEmpty, isFloor, wasm };
+      const interfaceSha256 = interfaceOf(problem, wasm);
+      return { problem, variant: id, parameters, skipWhenEmpty, isFloor, interfaceSha256, wasm };
     }),
   );
 }

@@ -21,6 +21,8 @@ export const baselineFile = "baseline.json";
 const modulesFolder = "modules";
 const answersFile = "answers.json";
 
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 hexadecimal digits");
+
 const moduleSchema = z.strictObject({
   problem: z.string(),
   /** The variant's id. */
@@ -29,8 +31,10 @@ const moduleSchema = z.strictObject({
   parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   skipWhenEmpty: z.boolean(),
   isFloor: z.boolean(),
+  /** Of what the module shares with its host: with another host it cannot be timed. */
+  interfaceSha256: sha256Schema,
   /** Of the native form, and its file's name. */
-  wasmSha256: z.string().regex(/^[0-9a-f]{64}$/, "expected 64 hexadecimal digits"),
+  wasmSha256: sha256Schema,
 });
 
 export const baselineSchema = z.strictObject({

@@ -47,6 +47,7 @@ const code = (text: string, variant = "floor"): CodeOfModule => ({
   parameters: {},
   skipWhenEmpty: false,
   isFloor: variant === "floor",
+  interfaceSha256: "0".repeat(64),
   wasm: Buffer.from(text),
 });
 const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");

@@ -1,0 +1,352 @@
+// The native gate: which code is timed beside which, and where every round goes.
+
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { gate } from "../../bench/gate.ts";
+import { type CompiledModule, compileModule, type ModuleSource } from "../build/compile.ts";
+import { interfaceOf } from "../build/interface.ts";
+import {
+  compareNatively,
+  type NativeCase,
+  type NativeOptions,
+  type NativeResult,
+  type NativeRounds,
+  type NativeSide,
+} from "../compare/native.ts";
+import { InputError } from "../errors.ts";
+import { watchMachine } from "../native/machine-watch.ts";
+import { measurePaired } from "../native/paired.ts";
+import type { GateRow } from "../plan/gate.ts";
+import { knownOnly } from "../plan/plan.ts";
+import { type PlannedVariant, planVariant } from "../plan/variant.ts";
+import type { Baseline, BaselineStore } from "../records/baseline.ts";
+import { RecordWriter } from "../records/csv.ts";
+import type { Environment } from "../records/environment.ts";
+import { metricOf } from "../records/metrics.ts";
+import type { MeasuredRow } from "../records/record.ts";
+import { createWorkload } from "../workloads/index.ts";
+import type { ParameterValue } from "../workloads/workload.ts";
+import { storeIn } from "./baseline.ts";
+import { gateVariants } from "./gate-variants.ts";
+import type { Io } from "./io.ts";
+import { compileAll } from "./modules.ts";
+import { suitesOf } from "./options.ts";
+import { Progress } from "./progress.ts";
+import { hasVariant, type Revision } from "./revision.ts";
+import { parameterText } from "./run-records.ts";
+import type { Base } from "./sides.ts";
+
+/** What the user wants of a comparison, as far as it concerns the native gate. */
+export interface NativeWishes extends Pick<NativeOptions, "alpha" | "processes" | "rounds" | "minEffect" | "timesAll"> {
+  /** Empty for all. */
+  readonly problems: readonly string[];
+  /** Ids; empty for all. */
+  readonly variants: readonly string[];
+  /** Of the order of turns. */
+  readonly seed: number;
+}
+
+/** What is needed besides, whichever the sides. */
+export interface NativeRun {
+  readonly id: string;
+  /** Folder that gets the table of all rounds. */
+  readonly folder: string;
+  readonly environment: Environment;
+  /** Revisions of the two sides. */
+  readonly commits: { readonly base: string; readonly head: string };
+  readonly io: Io;
+  readonly signal: AbortSignal;
+}
+
+export interface NativeOutcome extends NativeResult {
+  /** In sentences without full stops. */
+  readonly warnings: readonly string[];
+}
+
+/** Seed of the gate's workloads: what is timed is the same in every comparison. */
+const workloadSeed = 1;
+
+/** Modules of the native form in files of their own, which go when the comparison ends. */
+class ModuleFiles {
+  readonly #folder: string;
+  readonly #io: Io;
+
+  private constructor(folder: string, io: Io) {
+    this.#folder = folder;
+    this.#io = io;
+  }
+
+  static async open(io: Io): Promise<ModuleFiles> {
+    return new ModuleFiles(await mkdtemp(path.join(os.tmpdir(), "reclaim-bench-native-")), io);
+  }
+
+  /** @returns modules of a problem's variants, by id */
+  async compile(
+    problem: string,
+    variants: readonly PlannedVariant[],
+    revision?: Revision,
+  ): Promise<Map<string, CompiledModule>> {
+    const sources = variants.map(
+      ({ name, constants }): ModuleSource => ({
+        ...{ problem, variant: name, machine: "native", constants },
+        ...(revision === undefined ? {} : { kernelFolder: revision.kernelFolder }),
+      }),
+    );
+    await compileAll(sources, this.#io);
+    const modules = await Promise.all(sources.map((source) => compileModule(source)));
+    return new Map(variants.map(({ id }, index) => [id, modules[index]!]));
+  }
+
+  async sideOf(variant: PlannedVariant, { wasm, sha256 }: CompiledModule): Promise<NativeSide> {
+    const wasmFile = path.join(this.#folder, `${sha256}.wasm`);
+    await writeFile(wasmFile, wasm);
+    const { id, skipWhenEmpty, isFloor } = variant;
+    return { variant: id, wasmFile, sha256, skipWhenEmpty, isFloor };
+  }
+
+  close(): Promise<void> {
+    return rm(this.#folder, { recursive: true });
+  }
+}
+
+/** Parameters of a row, all of them, and how rows and records name them. */
+function workloadOf(
+  row: GateRow,
+  variant: PlannedVariant | null,
+  set: Readonly<Record<string, ParameterValue>> = {},
+): Pick<NativeCase, "workload" | "parameters"> {
+  const given = { ...row.parameters, ...knownOnly(row.workload, set) };
+  const { name, parameters, seed } = createWorkload(row.workload, given, workloadSeed);
+  return {
+    workload: { name, parameters: given, seed },
+    parameters: parameterText({ ...parameters, ...variant?.parameters }),
+  };
+}
+
+/** Variants of a row: those of the problem's lines whose own work shows in it, each code once. */
+function variantsOf(row: GateRow, wanted: readonly string[]): PlannedVariant[] {
+  const all = gateVariants(row.problem);
+  const isWanted = ({ id, name }: PlannedVariant): boolean =>
+    wanted.length === 0 || wanted.includes(id) || wanted.includes(name);
+  return all.filter(
+    (variant) =>
+      !variant.isFloor && !variant.skipWhenEmpty && isWanted(variant) && !(row.without ?? []).includes(variant.name),
+  );
+}
+
+/** Writes every round of a comparison as a row, in the order of the rounds. */
+class RoundRecorder {
+  readonly #run: NativeRun;
+  readonly #writer: RecordWriter;
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(run: NativeRun, writer: RecordWriter) {
+    this.#run = run;
+    this.#writer = writer;
+  }
+
+  readonly take = ({ purpose, case: what, variant, side, process, metric, values }: NativeRounds): void => {
+    const { id, environment, commits } = this.#run;
+    const { unit, better, assume } = metricOf(metric);
+    const row: Omit<MeasuredRow, "round" | "value"> = {
+      run_id: id,
+      commit: commits[side],
+      problem: what.problem,
+      variant,
+      workload: what.workload.name,
+      instrument: "native",
+      cpus: what.cpus,
+      parameters: [...what.parameters.split(" "), `purpose=${purpose}`, `side=${side}`].sort().join(" "),
+      process,
+      ...{ metric, unit, better, assume },
+      seed: what.workload.seed,
+      environment_id: environment.id,
+    };
+    this.#written = this.#written.then(async () => {
+      for (const [round, value] of values.entries()) await this.#writer.write({ ...row, round, value });
+    });
+    // Who waits for it hears of a failure.
+    this.#written.catch(() => undefined);
+  };
+
+  /** Ends when everything up to now was taken over by the writer. */
+  settle(): Promise<void> {
+    return this.#written;
+  }
+}
+
+/** Times cases, with everything that this needs. */
+async function time(
+  kind: NativeOptions["kind"],
+  cases: readonly NativeCase[],
+  { problems: _problems, variants: _variants, ...wishes }: NativeWishes,
+  run: NativeRun,
+): Promise<NativeResult> {
+  const { folder, io, signal } = run;
+  const writer = await RecordWriter.open(folder);
+  const recorder = new RoundRecorder(run, writer);
+  const progress = new Progress(io, { unitsTotal: 1 });
+  progress.begin("time");
+  try {
+    const result = await compareNatively({
+      ...wishes,
+      ...{ kind, cases, signal },
+      machine: await watchMachine(),
+      measure: async (job) => {
+        // What could not be written is found before more is measured.
+        await recorder.settle();
+        return await measurePaired(job, signal);
+      },
+      onRounds: recorder.take,
+      onProgress: (share, text) => progress.update(share, text),
+    });
+    await recorder.settle();
+    await writer.finish();
+    progress.finish(1);
+    return result;
+  } finally {
+    progress.clear();
+    await writer.abort();
+  }
+}
+
+/** Code of a baseline, as the gate needs it. */
+class BaselineCode {
+  readonly #baseline: Baseline;
+  readonly #store: BaselineStore;
+
+  constructor(baseline: Baseline, store: BaselineStore) {
+    this.#baseline = baseline;
+    this.#store = store;
+  }
+
+  /**
+   * @param present the code of the candidate
+   * @returns undefined when the baseline has no such variant
+   * @throws {InputError} when today's host cannot run it
+   */
+  side(problem: string, { id }: PlannedVariant, present: CompiledModule): NativeSide | undefined {
+    const found = this.#baseline.modules.find((one) => one.problem === problem && one.variant === id);
+    if (found === undefined) return undefined;
+    if (found.interfaceSha256 !== interfaceOf(problem, present.wasm)) {
+      throw new InputError(
+        `baseline '${this.#baseline.name}': what modules of ${problem} share with their host has changed since it was saved, so its code cannot be timed; save a new one with: reclaim-bench baseline save --force, or leave out what is timed with --exact-only`,
+      );
+    }
+    const { skipWhenEmpty, isFloor, wasmSha256 } = found;
+    return { variant: id, wasmFile: this.#store.moduleFile(found), sha256: wasmSha256, skipWhenEmpty, isFloor };
+  }
+}
+
+/**
+ * Times the base's code beside that of the working tree, in the rows of the gate's suite.
+ *
+ * @param from a run's folder has no code and cannot be timed
+ * @throws {StoppedError} when the signal was raised
+ */
+export async function timeRevisions(
+  from: Exclude<Base, { readonly kind: "run" }>,
+  wishes: NativeWishes,
+  out: string,
+  run: NativeRun,
+): Promise<NativeOutcome> {
+  const { problems, variants } = wishes;
+  const isInBase = (problem: string): boolean =>
+    from.kind === "revision" || from.baseline.modules.some((one) => one.problem === problem);
+  const rows = gate.rows.filter(
+    ({ problem }) => (problems.length === 0 || problems.includes(problem)) && isInBase(problem),
+  );
+  const files = await ModuleFiles.open(run.io);
+  const cases: NativeCase[] = [];
+  const missing = new Set<string>();
+  try {
+    for (const row of rows) {
+      const { problem, cpus, metrics } = row;
+      const planned = variantsOf(row, variants);
+      const present = await files.compile(problem, planned);
+      const inRevision =
+        from.kind === "revision" ? planned.filter(({ name }) => hasVariant(from.revision, problem, name)) : [];
+      const before = from.kind === "revision" ? await files.compile(problem, inRevision, from.revision) : new Map();
+      for (const variant of planned) {
+        const module = present.get(variant.id)!;
+        const other = before.get(variant.id) as CompiledModule | undefined;
+        const base =
+          from.kind === "baseline"
+            ? new BaselineCode(from.baseline, storeIn(out)).side(problem, variant, module)
+            : other && (await files.sideOf(variant, other));
+        if (base === undefined) {
+          missing.add(`${problem} ${variant.id}`);
+          continue;
+        }
+        const heads = [await files.sideOf(variant, module)];
+        cases.push({ problem, cpus, metrics, base, heads, ...workloadOf(row, variant) });
+      }
+    }
+    const result = await time("revisions", cases, wishes, run);
+    const warnings =
+      missing.size === 0 ? [] : [`the base has no code of ${[...missing].join(", ")}, so it is not timed`];
+    return { ...result, warnings };
+  } finally {
+    await files.close();
+  }
+}
+
+/** What variants are compared by. */
+export interface VariantWishes extends NativeWishes {
+  readonly problem: string;
+  readonly reference: string;
+  /** Empty for all of the gate's. */
+  readonly workloads: readonly string[];
+  readonly set: Readonly<Record<string, ParameterValue>>;
+  readonly cpus?: number;
+}
+
+/**
+ * Times variants beside a reference, all in the same processes.
+ *
+ * @throws {InputError} when the gate's suite has no such row, or no variant is left to compare
+ * @throws {StoppedError} when the signal was raised
+ */
+export async function timeVariants(wishes: VariantWishes, run: NativeRun): Promise<NativeOutcome> {
+  const { problem, reference, workloads, set, cpus, ...others } = wishes;
+  const known = gate.rows.filter((row) => row.problem === problem);
+  const rows = known.filter(({ workload }) => workloads.length === 0 || workloads.includes(workload));
+  if (rows.length === 0) {
+    const names = [...new Set(known.map(({ workload }) => workload))].join(", ");
+    throw new InputError(`--workload ${workloads.join(", ")}: is not timed of problem '${problem}'; one of: ${names}`);
+  }
+  const unknown = Object.keys(set).find((key) =>
+    rows.every(({ workload }) => !Object.hasOwn(knownOnly(workload, set), key)),
+  );
+  if (unknown !== undefined) {
+    throw new InputError(`--set ${unknown}: no timed workload has this parameter; 'list' shows them`);
+  }
+  const asked = gateVariants(problem, [reference, ...wishes.variants]);
+  const [suite] = suitesOf([problem]);
+  const idOf = (text: string): string => planVariant(suite!, text).id;
+  const first = asked.find(({ id }) => id === idOf(reference))!;
+  const named = wishes.variants.map(idOf);
+  const files = await ModuleFiles.open(run.io);
+  const cases: NativeCase[] = [];
+  try {
+    for (const row of rows) {
+      if ((row.without ?? []).includes(first.name)) continue;
+      const chosen = named.length > 0 ? asked.filter(({ id }) => named.includes(id)) : variantsOf(row, []);
+      const heads = chosen.filter(({ id }) => id !== first.id);
+      if (heads.length === 0) continue;
+      const modules = await files.compile(problem, [first, ...heads]);
+      const sides = await Promise.all([first, ...heads].map((one) => files.sideOf(one, modules.get(one.id)!)));
+      cases.push({
+        ...{ problem, cpus: cpus ?? row.cpus, metrics: row.metrics },
+        ...{ base: sides[0]!, heads: sides.slice(1) },
+        ...workloadOf(row, null, set),
+      });
+    }
+    if (cases.length === 0)
+      throw new InputError(`--reference ${reference}: nothing of '${problem}' is timed beside it`);
+    return { ...(await time("variants", cases, others, run)), warnings: [] };
+  } finally {
+    await files.close();
+  }
+}
