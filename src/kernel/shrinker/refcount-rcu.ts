@@ -21,7 +21,7 @@
 // Left out: shrinkers without cgroups, NONSLAB, debugfs.
 
 import { enter, leave, quiescent } from "../machine/impl";
-import { kfree, kmallocBytes } from "../slab/kmalloc";
+import { kfree } from "../slab/kmalloc";
 import { setShrinkerBit, shrinkerPut, shrinkerTryGet } from "../symbols";
 import { complete, initCompletion, waitForCompletion } from "../sync/completion";
 import { mutexLock, mutexSize, mutexUnlock } from "../sync/mutex";
@@ -31,17 +31,12 @@ import { nextBit, setBitOf } from "./bits";
 import { counterGetFailed } from "./counters";
 import { findId } from "./ids";
 import {
-  bytesOfInfos,
   capacityOfInfo,
   createInfos,
-  deferredBytesOfUnits,
-  deferredInUnits,
   deferredOfUnit,
   freeInfos,
   headOfInfo,
   infoOf,
-  isSetInUnits,
-  mapBytesOfUnits,
   mapOfUnit,
   reparentInfos,
   takeIdInUnits,
@@ -63,7 +58,6 @@ import {
   headOfShrinker,
   idOf,
   idRoot,
-  initialiseCore,
   nextShrinker,
   refcountOf,
   remove,
@@ -73,16 +67,21 @@ import {
 } from "./shrinker";
 import { isOnline } from "./tree";
 
+export {
+  bytesOfInfos as infoBytes,
+  deferredBytesOfUnits as deferredBytes,
+  deferredInUnits as deferredOf,
+  isSetInUnits as isBitSet,
+  mapBytesOfUnits as mapBytes,
+} from "./info-units";
+export { initialiseCore as initialise, shrinkerBytes } from "./shrinker";
+
 function mutex(): usize {
   return variantBase() + coreBytes();
 }
 
 export function globalBytes(): usize {
   return coreBytes() + mutexSize;
-}
-
-export function initialise(): void {
-  initialiseCore();
 }
 
 export function createMemcg(memcg: u32): bool {
@@ -249,28 +248,4 @@ export function background(): void {}
 
 export function pendingCallbacks(): u32 {
   return 0;
-}
-
-export function mapBytes(): f64 {
-  return mapBytesOfUnits();
-}
-
-export function deferredBytes(): f64 {
-  return deferredBytesOfUnits();
-}
-
-export function infoBytes(): f64 {
-  return bytesOfInfos();
-}
-
-export function shrinkerBytes(): u32 {
-  return kmallocBytes(shrinkerSize);
-}
-
-export function isBitSet(memcg: u32, node: u32, id: u32): bool {
-  return isSetInUnits(memcg, node, id);
-}
-
-export function deferredOf(memcg: u32, node: u32, id: u32): u64 {
-  return deferredInUnits(memcg, node, id);
 }

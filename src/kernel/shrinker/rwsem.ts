@@ -13,7 +13,7 @@
 // Left out: shrinkers without cgroups, debugfs names.
 
 import { enter, leave } from "../machine/impl";
-import { kfree, kmallocBytes } from "../slab/kmalloc";
+import { kfree } from "../slab/kmalloc";
 import { setShrinkerBit } from "../symbols";
 import { callRcu, rcuReadLock, rcuReadUnlock } from "../sync/rcu";
 import { isContended, readLock, readUnlock, rwsemSize, tryReadLock, writeLock, writeUnlock } from "../sync/rwsem";
@@ -22,16 +22,11 @@ import { counterContendedBreaks, counterTrylockFailed } from "./counters";
 import { findId } from "./ids";
 import {
   blockOf,
-  bytesOfBlocks,
   capacityOf,
   createBlocks,
-  deferredBytesOfBlocks,
   deferredInBlock,
-  deferredOfBlock,
   freeBlocks,
   headOfBlock,
-  isSetInBlock,
-  mapBytesOfBlocks,
   mapOf,
   reparentBlocks,
   setInBlock,
@@ -50,7 +45,6 @@ import {
   giveId,
   idOf,
   idRoot,
-  initialiseCore,
   isRegistered,
   nextShrinker,
   remove,
@@ -60,16 +54,21 @@ import {
 } from "./shrinker";
 import { isOnline } from "./tree";
 
+export {
+  bytesOfBlocks as infoBytes,
+  deferredBytesOfBlocks as deferredBytes,
+  deferredOfBlock as deferredOf,
+  isSetInBlock as isBitSet,
+  mapBytesOfBlocks as mapBytes,
+} from "./info-block";
+export { initialiseCore as initialise, shrinkerBytes } from "./shrinker";
+
 function sem(): usize {
   return variantBase() + coreBytes();
 }
 
 export function globalBytes(): usize {
   return coreBytes() + rwsemSize;
-}
-
-export function initialise(): void {
-  initialiseCore();
 }
 
 export function createMemcg(memcg: u32): bool {
@@ -191,28 +190,4 @@ export function background(): void {}
 
 export function pendingCallbacks(): u32 {
   return 0;
-}
-
-export function mapBytes(): f64 {
-  return mapBytesOfBlocks();
-}
-
-export function deferredBytes(): f64 {
-  return deferredBytesOfBlocks();
-}
-
-export function infoBytes(): f64 {
-  return bytesOfBlocks();
-}
-
-export function shrinkerBytes(): u32 {
-  return kmallocBytes(shrinkerSize);
-}
-
-export function isBitSet(memcg: u32, node: u32, id: u32): bool {
-  return isSetInBlock(memcg, node, id);
-}
-
-export function deferredOf(memcg: u32, node: u32, id: u32): u64 {
-  return deferredOfBlock(memcg, node, id);
 }

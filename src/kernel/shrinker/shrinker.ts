@@ -9,7 +9,7 @@
 
 import { add64, enter, exchange64, leave, load32, load64, note, quiescent, storeRelaxed32 } from "../machine/impl";
 import { noteShrinkerAllocated, noteShrinkerFreed } from "../notes";
-import { kfree, kzalloc } from "../slab/kmalloc";
+import { kfree, kmallocBytes, kzalloc } from "../slab/kmalloc";
 import { doShrinkSlab as doShrinkSlabSymbol } from "../symbols";
 import { completionSize } from "../sync/completion";
 import { rcuHeadSize, rcuQuiescent } from "../sync/rcu";
@@ -72,6 +72,11 @@ export const shrinkerSize: u32 = 128;
 if (offsetof<Shrinker>() !== 128) ERROR("Shrinker must fill two 64-byte lines");
 if (completionSize > 24) ERROR("the completion must fit between refcount and list");
 if (rcuHeadSize > 16) ERROR("the head must fit at the end");
+
+/** Bytes that a descriptor takes, as allocated. */
+export function shrinkerBytes(): u32 {
+  return kmallocBytes(shrinkerSize);
+}
 
 /** The shrinker is on the list. */
 export const flagRegistered: u32 = 1;

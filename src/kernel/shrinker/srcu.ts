@@ -15,7 +15,7 @@
 // Left out: shrinkers without cgroups, debugfs names.
 
 import { add32, cpus, enter, leave, load32 } from "../machine/impl";
-import { kfree, kmallocBytes } from "../slab/kmalloc";
+import { kfree } from "../slab/kmalloc";
 import { setShrinkerBit } from "../symbols";
 import { mutexLock, mutexSize, mutexUnlock } from "../sync/mutex";
 import { rcuHeadSize } from "../sync/rcu";
@@ -34,16 +34,11 @@ import { counterGenerationBreaks } from "./counters";
 import { findId } from "./ids";
 import {
   blockOf,
-  bytesOfBlocks,
   capacityOf,
   createBlocks,
-  deferredBytesOfBlocks,
   deferredInBlock,
-  deferredOfBlock,
   freeBlocks,
   headOfBlock,
-  isSetInBlock,
-  mapBytesOfBlocks,
   mapOf,
   reparentBlocks,
   setInBlock,
@@ -63,7 +58,6 @@ import {
   headOfShrinker,
   idOf,
   idRoot,
-  initialiseCore,
   isRegistered,
   nextShrinker,
   remove,
@@ -72,6 +66,15 @@ import {
   shrinkMarked,
 } from "./shrinker";
 import { isOnline } from "./tree";
+
+export {
+  bytesOfBlocks as infoBytes,
+  deferredBytesOfBlocks as deferredBytes,
+  deferredOfBlock as deferredOf,
+  isSetInBlock as isBitSet,
+  mapBytesOfBlocks as mapBytes,
+} from "./info-block";
+export { initialiseCore as initialise, shrinkerBytes } from "./shrinker";
 
 if (srcuHeadSize > rcuHeadSize) ERROR("blocks and shrinkers have room for an RCU head only");
 
@@ -96,10 +99,6 @@ export function shrinkerSrcu(): usize {
 
 export function globalBytes(): usize {
   return shrinkerSrcu() + srcuSize(cpus()) - variantBase();
-}
-
-export function initialise(): void {
-  initialiseCore();
 }
 
 export function createMemcg(memcg: u32): bool {
@@ -245,28 +244,4 @@ export function background(): void {
 
 export function pendingCallbacks(): u32 {
   return srcuPending(shrinkerSrcu());
-}
-
-export function mapBytes(): f64 {
-  return mapBytesOfBlocks();
-}
-
-export function deferredBytes(): f64 {
-  return deferredBytesOfBlocks();
-}
-
-export function infoBytes(): f64 {
-  return bytesOfBlocks();
-}
-
-export function shrinkerBytes(): u32 {
-  return kmallocBytes(shrinkerSize);
-}
-
-export function isBitSet(memcg: u32, node: u32, id: u32): bool {
-  return isSetInBlock(memcg, node, id);
-}
-
-export function deferredOf(memcg: u32, node: u32, id: u32): u64 {
-  return deferredOfBlock(memcg, node, id);
 }
