@@ -280,12 +280,12 @@ function sentencesOf(answers: SimulatedAnswers, held: Held): string[] {
   const next = ranked
     .filter(({ id }) => !leaders.includes(id))
     .sort((one, other) => (measure.better === "higher" ? -1 : 1) * (one.values[0]! - other.values[0]!))[0];
-  // Without a reference to hold it against, the next one is what there is.
+  const choice = choiceOf(answers, held);
+  // Without a reference to hold it against, the next one is what there is. Of a choice it has been said.
   const behind =
-    (best.role === "reference" || ratio === null) && next !== undefined
+    (best.role === "reference" || ratio === null) && next !== undefined && next.id !== choice
       ? [`next is ${marked([next.id], held)} with ${formatRatio(ratioOf(next.values[0], best.values[0]))}`]
       : [];
-  const choice = choiceOf(answers, held);
   const who =
     leaders.length === ranked.length
       ? `all are level, within ${100 * levelTolerance} %, by ${measure.name}${leaders.some((id) => isHeld(id, held)) ? `: ${marked(leaders, held)}` : ""}`

@@ -45,7 +45,7 @@ describe("what is chosen", () => {
   test("is nothing that breaks a constraint or gives up", () => {
     const rows = [...both(reference, 200, 9, givingUp), ...both("srcu", 100, 9), ...both("refcount-rcu", 50, 9)];
     expect(verdict(rows)).toContain(
-      "choose `srcu`, the best of those that nothing is held against (0.500× the best one's bogo-ops/s): `rwsem`\\* gets most done",
+      "choose `srcu`, the best of those that nothing is held against (0.500× the best one's bogo-ops/s): `rwsem`\\* gets most done, by bogo-ops/s; by visits/s",
     );
     const faults = new Map([["srcu", ["quick registration"]]]);
     expect(verdict(rows, faults)).toContain("choose `refcount-rcu`, ");
