@@ -5,7 +5,7 @@
 
 import type { Comparison } from "../../compare/comparison.ts";
 import { caseId, shortHash } from "./names.ts";
-import { exactMean } from "./words.ts";
+import {} from "./words.ts";
 
 const slugMax = 64;
 
@@ -33,7 +33,7 @@ export function renderBencher({ exact, native }: Comparison): string {
     measures[slug(measure)] = metric;
   };
   for (const row of exact?.rows ?? []) {
-    if (row.head !== null) add(caseId(row), row.metric, { value: exactMean(row.head) });
+    if (row.head !== null) add(caseId(row), row.metric, { value: row.head.sum });
   }
   for (const row of native?.rows ?? []) {
     if (row.estimate === null) continue;

@@ -5,7 +5,7 @@
 
 import type { Comparison, NativeRow } from "../../compare/comparison.ts";
 import { oneWord, type RowName, RowNames } from "./names.ts";
-import { exactMean, oneLine, outcomeText } from "./words.ts";
+import { oneLine, outcomeText } from "./words.ts";
 
 /** A measured value of a side. */
 interface Measured {
@@ -75,7 +75,7 @@ export function renderBenchfmt(comparison: Comparison): string {
       if (value === null) return [];
       const unit = oneWord(row.metric);
       const max: [number, string][] = value.samples === 1 ? [] : [[value.max, maxOf(unit)]];
-      return [{ side, row, iterations: value.samples, values: [[exactMean(value), unit], ...max] }];
+      return [{ side, row, iterations: 1, values: [[value.sum, unit], ...max] }];
     }),
     ...(native?.rows ?? []).flatMap((row) => nativeValues(row, side)),
   ]);

@@ -1,11 +1,11 @@
 // A comparison as CSV: a row for each exact value, each row of times and each canary. Of an exact value base and head are its
-// mean, of a time the median over processes. A missing value is empty, never 0. What belongs to no row is left out.
+// sum over samples, of a time the median over processes. A missing value is empty, never 0. What belongs to no row is left out.
 
 import { stringify } from "csv-stringify/sync";
 import type { Canary, Comparison, ExactRow, NativeRow } from "../../compare/comparison.ts";
 import { guardFormula } from "../../records/csv.ts";
 import { type RowName, sideMedians } from "./names.ts";
-import { exactMean } from "./words.ts";
+import {} from "./words.ts";
 
 /** The columns, in order. */
 export const compareColumns = [
@@ -66,8 +66,8 @@ function exactCells(row: ExactRow): Cells {
     instrument: row.instrument,
     verdict: row.change,
     fails: row.fails,
-    base: base === null ? null : exactMean(base),
-    head: head === null ? null : exactMean(head),
+    base: base === null ? null : base.sum,
+    head: head === null ? null : head.sum,
     base_max: base?.max ?? null,
     head_max: head?.max ?? null,
     base_samples: base?.samples ?? null,

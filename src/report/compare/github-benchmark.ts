@@ -5,7 +5,7 @@
 
 import type { Comparison } from "../../compare/comparison.ts";
 import { rowId } from "./names.ts";
-import { countText, detectableText, exactMean, nativeText } from "./words.ts";
+import { countText, detectableText, nativeText } from "./words.ts";
 
 /** What the action reads. */
 interface Bench {
@@ -21,8 +21,8 @@ function benches({ exact, native }: Comparison, better: "lower" | "higher"): Ben
     ...(exact?.rows ?? []).flatMap((row): Bench[] => {
       if (row.head === null || row.better !== better) return [];
       const { samples, max } = row.head;
-      const extra = [row.parameters, ...(samples === 1 ? [] : [`mean of ${samples}, max ${max}`])];
-      return [{ name: rowId(row), unit: row.unit, value: exactMean(row.head), extra: extra.join("\n") }];
+      const extra = [row.parameters, ...(samples === 1 ? [] : [`sum of ${samples}, max ${max}`])];
+      return [{ name: rowId(row), unit: row.unit, value: row.head.sum, extra: extra.join("\n") }];
     }),
     ...(native?.rows ?? []).flatMap((row): Bench[] => {
       const { estimate } = row;

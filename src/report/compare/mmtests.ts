@@ -6,7 +6,7 @@
 import { harmonicMean, mean } from "simple-statistics";
 import type { Comparison, NativeRow } from "../../compare/comparison.ts";
 import { RowNames } from "./names.ts";
-import { changedRows, exactMean, oneLine, outcomeText, timedRows } from "./words.ts";
+import { changedRows, oneLine, outcomeText, timedRows } from "./words.ts";
 
 const fieldWidth = 12;
 const percentWidth = 7;
@@ -66,8 +66,8 @@ export function renderMmtests(comparison: Comparison): string {
             {
               statistic: row.better === "higher" ? "Hmean" : "Amean",
               operation: operation(names.full(row)),
-              base: exactMean(row.base),
-              head: exactMean(row.head),
+              base: row.base.sum,
+              head: row.head.sum,
               isSignificant: true,
             },
           ],

@@ -1,6 +1,6 @@
 // What a comparison found, in the words that all formats share.
 
-import type { Comparison, ExactRow, ExactValue, NativeRow, PairedEstimate, Verdict } from "../../compare/comparison.ts";
+import type { Comparison, ExactRow, NativeRow, PairedEstimate, Verdict } from "../../compare/comparison.ts";
 import { worsening } from "../../compare/judge.ts";
 import { formatNs, formatNumber } from "../format.ts";
 import { isSpeed, type RowName, RowNames } from "./names.ts";
@@ -40,37 +40,48 @@ export function exactTexts(base: number, head: number): readonly [base: string, 
   return [text(base, digits), text(head, digits)];
 }
 
-/** What is compared of an exact value: with several samples their mean. */
-export function exactMean({ sum, samples }: ExactValue): number {
-  return sum / samples;
+type Sides = Pick<ExactRow, "base" | "head" | "better">;
+
+/** Parts of several exact values in which the two sides differ. */
+function differingParts({ base, head }: Sides): ("sum" | "max" | "samples")[] {
+  if (base === null || head === null) return [];
+  const isSingle = base.samples === 1 && head.samples === 1;
+  const parts = isSingle ? (["sum"] as const) : (["sum", "max", "samples"] as const);
+  return parts.filter((part) => base[part] !== head[part]);
 }
 
-/** Both sides of an exact row, in words: what differs of them. A side that lacks it is `–`. */
-export function exactSides({ base, head }: Pick<ExactRow, "base" | "head">): {
-  base: string;
-  head: string;
-  by: string;
-} {
+/** The share by which an exact value rose, by the part that is worst; null where there is none. */
+function exactShare(row: Sides): number | null {
+  const { base, head, better } = row;
+  const differing = differingParts(row);
+  // Of what should be high, the largest value is the best one.
+  const deciding = differing.filter((part) => part === "sum" || (part === "max" && better === "lower"));
+  const shares = (deciding.length > 0 ? deciding : differing)
+    .filter((part) => base![part] !== 0)
+    .map((part) => head![part] / base![part] - 1);
+  if (shares.length === 0) return null;
+  return better === "higher" ? Math.min(...shares) : Math.max(...shares);
+}
+
+/** Both sides of an exact row, in words: what differs of them, and by how much. A side that lacks it is `–`. */
+export function exactSides(row: Sides): { readonly base: string; readonly head: string; readonly by: string } {
+  const { base, head } = row;
   const of = base ?? head;
   if (of === null) return { base: "–", head: "–", by: "–" };
-  const [a, b] = [base ?? of, head ?? of];
-  const isSingle = a.samples === 1 && b.samples === 1;
-  const parts: { name: string; texts: readonly [string, string]; from: number; to: number }[] = [];
-  const add = (name: string, from: number, to: number): void => {
-    parts.push({ name: isSingle ? "" : `${name} `, texts: exactTexts(from, to), from, to });
-  };
-  const [fromMean, toMean] = [exactMean(a), exactMean(b)];
-  const isSame = fromMean === toMean && a.max === b.max && a.samples === b.samples;
-  if (isSame || fromMean !== toMean) add("mean", fromMean, toMean);
-  if (!isSingle && (isSame || a.max !== b.max)) add("max", a.max, b.max);
-  if (a.samples !== b.samples) add("samples", a.samples, b.samples);
-  const first = parts[0];
-  const isKnown = first !== undefined && base !== null && head !== null && first.from !== 0 && first.from !== first.to;
-  const side = (index: 0 | 1): string => parts.map(({ name, texts }) => `${name}${texts[index]}`).join(", ");
+  const [from, to] = [base ?? of, head ?? of];
+  const isSingle = from.samples === 1 && to.samples === 1;
+  const differing = differingParts(row);
+  const shown = differing.length > 0 ? differing : isSingle ? (["sum"] as const) : (["sum", "max"] as const);
+  const texts = shown.map((part) => ({
+    name: isSingle ? "" : `${part} `,
+    sides: exactTexts(from[part], to[part]),
+  }));
+  const side = (index: 0 | 1): string => texts.map(({ name, sides }) => `${name}${sides[index]}`).join(", ");
+  const share = exactShare(row);
   return {
     base: base === null ? "–" : side(0),
     head: head === null ? "–" : side(1),
-    by: isKnown ? signedPercent(first.to / first.from - 1) : "–",
+    by: share === null ? "–" : signedPercent(share),
   };
 }
 
@@ -157,12 +168,19 @@ function badness({ estimate, better }: NativeRow): number {
   return estimate === null ? 0 : worsening(estimate, better);
 }
 
-/** Exact rows that are not the same, those that fail first, then what else is worse. */
+/** Exact rows that are not the same: those that fail first, then what else is worse, and of the same kind the larger change. */
 export function changedRows({ exact }: Comparison): ExactRow[] {
   const order: readonly ExactRow["change"][] = ["worse", "gone", "changed", "within budget", "added", "better"];
   return (exact?.rows ?? [])
     .filter(({ change }) => change !== "same")
-    .sort((a, b) => Number(b.fails) - Number(a.fails) || order.indexOf(a.change) - order.indexOf(b.change));
+    .map((row) => ({ row, size: Math.abs(exactShare(row) ?? 0) }))
+    .sort(
+      (a, b) =>
+        Number(b.row.fails) - Number(a.row.fails) ||
+        order.indexOf(a.row.change) - order.indexOf(b.row.change) ||
+        b.size - a.size,
+    )
+    .map(({ row }) => row);
 }
 
 const verdictOrder: readonly Verdict[] = [
@@ -259,27 +277,37 @@ export function totalText({ exact, native }: Comparison): string {
   return parts.length === 0 ? "nothing was compared" : parts.join("; ");
 }
 
+/** Variants that a text names besides its first row's. */
+const variantsNamed = 3;
+
+/** The first, how many others there are, and of which other variants. */
+function leadText(findings: readonly Pick<Finding, "row" | "text">[], noun: string): string | null {
+  const [first, ...others] = findings;
+  if (first === undefined || others.length === 0) return first?.text ?? null;
+  const nameOf = ({ row }: Pick<Finding, "row">): string => (row === null ? "" : `${row.problem} / ${row.variant}`);
+  const names = [...new Set(others.map(nameOf))].filter((name) => name !== "" && name !== nameOf(first));
+  const left = names.length - variantsNamed;
+  const named = names.slice(0, variantsNamed).join(", ");
+  const also = named === "" ? "" : `, also of ${named}${left > 0 ? ` and ${countText(left, "more variant")}` : ""}`;
+  return `${first.text}; and ${countText(others.length, `more ${noun}`)}${also}`;
+}
+
 /** The first thing to read, in one line: the outcome and what it is about. */
 export function outcomeText(comparison: Comparison, names = new RowNames(comparison)): string {
   const { outcome } = comparison;
   const findings = findingsOf(comparison, names);
   const of = (rule: Finding["rule"], level: Finding["level"]): Finding[] =>
     findings.filter((one) => one.rule === rule && one.level === level);
-  const lead = (of: readonly Pick<Finding, "text">[], one: string): string | null => {
-    const [first, ...others] = of;
-    if (first === undefined) return null;
-    return others.length === 0 ? first.text : `${first.text}; and ${countText(others.length, `more ${one}`)}`;
-  };
   const why = {
     passed: () => null,
-    regressed: () => lead([...of("exact", "error"), ...of("native", "error")], "row"),
-    violated: () => lead(of("violation", "error"), "violation"),
+    regressed: () => leadText([...of("exact", "error"), ...of("native", "error")], "row"),
+    violated: () => leadText(of("violation", "error"), "violation"),
     inconclusive: () => {
       const reasons = of("machine", "warning");
-      if (reasons.length > 0) return lead(reasons, "reason");
+      if (reasons.length > 0) return leadText(reasons, "reason");
       const open = timedRows(comparison).filter(({ gated, verdict }) => gated && verdict === "inconclusive");
-      const texts = open.map((row) => ({ text: `${names.full(row)} could not be decided: ${row.reason}` }));
-      return lead(texts, "row");
+      const texts = open.map((row) => ({ row, text: `${names.full(row)} could not be decided: ${row.reason}` }));
+      return leadText(texts, "row");
     },
   }[outcome]();
   return `${outcome}: ${oneLine(why ?? totalText(comparison))}`;

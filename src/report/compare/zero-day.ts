@@ -6,7 +6,7 @@
 import { mean, sampleStandardDeviation } from "simple-statistics";
 import type { Comparison } from "../../compare/comparison.ts";
 import { oneWord, type RowName } from "./names.ts";
-import { changedRows, exactMean, findingsOf, oneLine, outcomeText, timedRows } from "./words.ts";
+import { changedRows, findingsOf, oneLine, outcomeText, timedRows } from "./words.ts";
 
 const absWidth = 10;
 const relWidth = 10;
@@ -92,7 +92,7 @@ function blockText(comparison: Comparison, lines: readonly Line[]): string[] {
 export function renderZeroDay(comparison: Comparison): string {
   const lines: Line[] = [
     ...changedRows(comparison).flatMap((row) =>
-      row.base === null || row.head === null ? [] : [{ row, base: [exactMean(row.base)], head: [exactMean(row.head)] }],
+      row.base === null || row.head === null ? [] : [{ row, base: [row.base.sum], head: [row.head.sum] }],
     ),
     ...timedRows(comparison).map((row) => ({
       row,

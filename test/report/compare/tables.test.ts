@@ -59,10 +59,10 @@ describe("CSV", () => {
       "gone",
       "true",
     ]);
-    const mean = find("exact", "ring", "remove-accesses");
-    expect([mean?.base, mean?.head, mean?.base_max, mean?.head_max, mean?.head_samples]).toEqual([
-      "20",
-      "20.2",
+    const several = find("exact", "ring", "remove-accesses");
+    expect([several?.base, several?.head, several?.base_max, several?.head_max, several?.head_samples]).toEqual([
+      "1000",
+      "1010",
       "40",
       "41",
       "50",
@@ -183,7 +183,7 @@ describe("the table of mmtests", () => {
 
   test("has values without a direction nowhere, nor what one side lacks", () => {
     const text = renderMmtests(comparison());
-    expect(text).not.toContain("rwsem");
+    expect(linesOf(text).slice(1).join("\n")).not.toContain("rwsem");
     expect(linesOf(renderMmtests(timed([native({ better: "" })])))).toHaveLength(3);
     expect(linesOf(text)[0]).toMatch(/^# regressed: /);
   });

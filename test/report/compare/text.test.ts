@@ -37,7 +37,7 @@ describe("on a terminal", () => {
       /\n +96\.4 ns\/object +106 ns\/object +1\.096 \[1\.091, 1\.103\] +0\.002 +0\.7 % +3 % +regressed; /,
     );
     expect(text).toMatch(/the same code twice +ratio .*\n.*0\.999 \[0\.995, 1\.003\] +3 % +silent/);
-    expect(text).toMatch(/\n +mean 20, max 40 +mean 20\.2, max 41 +\+1 % +5 % +within budget\n/);
+    expect(text).toMatch(/\n +sum 1,000, max 40 +sum 1,010, max 41 +\+2\.5 % +5 % +within budget\n/);
   });
 
   test("no line is wider than it", () => {
@@ -270,7 +270,7 @@ describe("as annotations of GitHub", () => {
       const own = commandsOf(renderGithubAnnotations(many(count)));
       expect(own.length).toBe(Math.min(count + 1, annotationsMax));
       const left = own.at(-1)!.message;
-      if (count === annotationsMax - 1) expect(left).toContain("metric-8");
+      if (count === annotationsMax - 1) expect(left).toContain("metric-0 ");
       else expect(left).toBe(`${count - (annotationsMax - 2)} more of this kind`);
     }
   });

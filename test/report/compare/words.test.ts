@@ -112,14 +112,26 @@ describe("exact values", () => {
     expect(exactTexts(base, head)).toEqual(texts);
   });
 
-  test("that are one of several show what of them differs", () => {
-    const sides = (base: ReturnType<typeof value> | null, head: ReturnType<typeof value> | null) =>
-      exactSides({ base, head });
+  test("that are several show what of them differs, and by how much the worst of it", () => {
+    type Side = ReturnType<typeof value> | null;
+    const sides = (base: Side, head: Side, better: "lower" | "higher" | "" = "lower") =>
+      exactSides({ base, head, better });
     expect(sides(value(12), value(13))).toEqual({ base: "12", head: "13", by: "+8.3 %" });
     expect(sides(value(0), value(13)).by).toBe("–");
     expect(sides(value(20, 2, 11), value(20, 2, 12))).toEqual({ base: "max 11", head: "max 12", by: "+9.1 %" });
-    expect(sides(value(20, 2, 11), value(22, 2, 11))).toEqual({ base: "mean 10", head: "mean 11", by: "+10 %" });
-    expect(sides(value(20, 2, 11), value(30, 3, 11))).toEqual({ base: "samples 2", head: "samples 3", by: "+50 %" });
+    expect(sides(value(20, 2, 11), value(22, 2, 11))).toEqual({ base: "sum 20", head: "sum 22", by: "+10 %" });
+    const grown = { base: "sum 20, samples 2", head: "sum 30, samples 3", by: "+50 %" };
+    expect(sides(value(20, 2, 11), value(30, 3, 11))).toEqual(grown);
+    expect(sides(value(20, 2, 11), value(20, 3, 11)).by).toBe("+50 %");
+    // One does not make up for the other.
+    expect(sides(value(20, 2, 11), value(18, 2, 22)).by).toBe("+100 %");
+    expect(sides(value(20, 2, 11), value(18, 2, 22), "higher").by).toBe("-10 %");
+    expect(sides(value(20, 2, 11), value(18, 2, 22), "").by).toBe("-10 %");
+    expect(sides(value(20, 2, 11, "1"), value(20, 2, 11, "2"))).toEqual({
+      base: "sum 20, max 11",
+      head: "sum 20, max 11",
+      by: "–",
+    });
     expect(sides(value(12), null)).toEqual({ base: "12", head: "–", by: "–" });
     expect(sides(null, null)).toEqual({ base: "–", head: "–", by: "–" });
   });
@@ -171,7 +183,7 @@ describe("the outcome in one line", () => {
   test.each([
     [
       "regressed",
-      /^regressed: quarantine \/ ring \/ put-accesses-mean \(.*\) is worse, from 12 to 13 \(\+8\.3 %\); and 3 more rows$/,
+      /^regressed: quarantine \/ ring \/ put-accesses-mean \(.*\) is worse, from 12 to 13 \(\+8\.3 %\); and 3 more rows, also of shrinker \/ rwsem, quarantine \/ doubly-linked$/,
     ],
     [
       "slower",
@@ -239,4 +251,18 @@ describe("what is to be said", () => {
     const none: Comparison = samples.empty;
     expect([timedRows(none), findingsOf(none)]).toEqual([[], []]);
   });
+});
+
+test("of many failing rows the largest change leads, and the variants are named", () => {
+  const failing = (variant: string, head: number) =>
+    exact({ variant, base: value(100), head: value(head), change: "worse", fails: true });
+  const of = (rows: ReturnType<typeof exact>[]): string =>
+    outcomeText(comparison({ exact: { compared: rows.length, rows }, native: null }));
+  expect(of([failing("a", 101), failing("b", 150), { ...failing("b", 110), metric: "other" }])).toMatch(
+    /^regressed: quarantine \/ b \/ put-accesses-mean \(.*\) is worse, from 100 to 150 \(\+50 %\); and 2 more rows, also of quarantine \/ a$/,
+  );
+  expect(of([failing("b", 150), { ...failing("b", 110), metric: "other" }])).toMatch(/; and 1 more row$/);
+  expect(of(["a", "b", "c", "d", "e", "f"].map((variant) => failing(variant, 101)))).toMatch(
+    /; and 5 more rows, also of quarantine \/ b, quarantine \/ c, quarantine \/ d and 2 more variants$/,
+  );
 });
