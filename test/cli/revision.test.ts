@@ -1,0 +1,71 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { hasVariant, openRevision } from "../../src/cli/revision.ts";
+import { InputError } from "../../src/errors.ts";
+
+let project: string;
+beforeEach(() => {
+  project = mkdtempSync(path.join(tmpdir(), "project-"));
+  git("init", "--quiet", "--initial-branch", "trunk");
+  mkdirSync(path.join(project, "src/kernel/cil"), { recursive: true });
+  commit("src/kernel/cil/old.ts", "first");
+});
+afterEach(() => rmSync(project, { recursive: true }));
+
+function git(...args: readonly string[]): void {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_")));
+  const identity = {
+    GIT_AUTHOR_NAME: "a",
+    GIT_AUTHOR_EMAIL: "a@b",
+    GIT_COMMITTER_NAME: "a",
+    GIT_COMMITTER_EMAIL: "a@b",
+  };
+  execFileSync("git", [...args], { cwd: project, env: { ...env, ...identity }, stdio: "ignore" });
+}
+
+function commit(file: string, text: string): void {
+  writeFileSync(path.join(project, file), text);
+  git("add", "--all");
+  git("commit", "--quiet", "--message", "a change");
+}
+
+test("a revision is what was committed then, in a folder of its own that goes again", async () => {
+  git("tag", "v1");
+  commit("src/kernel/cil/old.ts", "second");
+  writeFileSync(path.join(project, "src/kernel/cil/new.ts"), "not committed");
+  for (const [name, text] of [
+    ["v1", "first"],
+    ["trunk", "second"],
+    ["HEAD~1", "first"],
+  ] as const) {
+    const revision = (await openRevision(name, project))!;
+    expect(readFileSync(path.join(revision.kernelFolder, "cil/old.ts"), "utf8")).toBe(text);
+    expect(revision.commit).toMatch(/^[0-9a-f]{40}$/);
+    expect([hasVariant(revision, "cil", "old"), hasVariant(revision, "cil", "new")]).toEqual([true, false]);
+    expect(path.relative(project, revision.kernelFolder)).toMatch(/^\.\./);
+    await revision.close();
+    expect(existsSync(revision.kernelFolder)).toBe(false);
+  }
+  expect(readdirSync(project).sort()).toEqual([".git", "src"]);
+});
+
+test.each(["nothing", "--all", ":0", "HEAD:src"])("'%s' is no revision", async (name) => {
+  expect(await openRevision(name, project)).toBeNull();
+});
+
+test("a folder outside of a checkout has no revisions", async () => {
+  rmSync(path.join(project, ".git"), { recursive: true });
+  expect(await openRevision("HEAD", project)).toBeNull();
+});
+
+test("a revision without code under test is refused", async () => {
+  git("rm", "--quiet", "-r", "src");
+  commit("README.md", "nothing else");
+  await expect(openRevision("HEAD", project)).rejects.toThrow(InputError);
+  await expect(openRevision("HEAD", project)).rejects.toThrow(
+    /^--base HEAD: revision [0-9a-f]{12} has no src\/kernel$/,
+  );
+});
