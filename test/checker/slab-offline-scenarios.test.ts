@@ -115,11 +115,13 @@ const meets: Readonly<Record<string, Counts>> = {
   "last-free-against-offline": { counterOfflines: 1, counterFreesLive: 1, counterFreesDead: 1 },
   "two-last-frees": { counterFreesDead: 2 },
   "preempted-frees-of-dead": { counterFreesDead: 2 },
+  "one-preempted-free-against-offline": { counterOfflines: 1, counterFreesDead: 1, counterFreesLive: 1 },
   "preempted-free-against-offline": { counterOfflines: 1, counterFreesDead: 2, counterFreesLive: 2 },
   "flush-against-frees": { counterAllocations: 2, counterFreesLive: 3 },
   "preempted-free-against-allocations": { counterAllocations: 2, counterFreesLive: 1 },
   "two-frees-and-an-allocation": { counterAllocations: 1, counterFreesLive: 2 },
   "reparent-against-frees": { counterOfflines: 2, counterReparented: 2, counterFreesDead: 1 },
+  "full-slab-against-offline": { counterOfflines: 1, counterFreesDead: 2, counterFreesLive: 2 },
   "frees-on-three-cpus-against-offline": { counterOfflines: 1, counterFreesDead: 5, counterFreesLive: 4 },
 };
 

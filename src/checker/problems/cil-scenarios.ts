@@ -111,7 +111,14 @@ const cases: readonly Case[] = [
     setup: commit(0, large),
     tasks: onCpus(commit(1, large), [push]),
     settings: { memoryLimit: memoryForOne },
-    effort: 4,
+  },
+  {
+    name: "short-of-memory-alone",
+    description: "a commit needs memory that only a push would free, which nobody else does",
+    setup: commit(0, large),
+    tasks: onCpus(commit(1, large)),
+    settings: { memoryLimit: memoryForOne },
+    isForTso: true,
   },
   {
     name: "resize-against-push",
@@ -153,7 +160,6 @@ const cases: readonly Case[] = [
     setup: commit(0, large),
     tasks: onCpus(commit(0, large), [push, ...commit(1, large)]),
     settings: { memoryLimit: memoryForOne },
-    effort: 4,
   },
 ];
 

@@ -123,6 +123,7 @@ export const cilCheck: ProblemCheck<CilExports, undefined> = {
   invariants: [noMemoryUnderLock, oneOwner, fits, pinnedOnce, accounted, unchanged, inOrder],
   defects: [
     { variant: "allocate-under-lock", scenario: "short-of-memory", kind: "deadlock", why: deadlockUnderLock },
+    { variant: "allocate-under-lock", scenario: "short-of-memory-alone", kind: "deadlock", why: deadlockUnderLock },
     { variant: "allocate-under-lock", scenario: "relog-short-of-memory", kind: "deadlock", why: deadlockUnderLock },
     {
       variant: "check-then-allocate",

@@ -68,8 +68,10 @@ const withObjects = [
   "last-free-against-offline",
   "two-last-frees",
   "preempted-frees-of-dead",
+  "one-preempted-free-against-offline",
   "preempted-free-against-offline",
   "reparent-against-frees",
+  "full-slab-against-offline",
   "frees-on-three-cpus-against-offline",
 ];
 

@@ -20,6 +20,29 @@ function cycleOf(numbers: Source): string | null {
   ].join("; ");
 }
 
+/** That a run without a deadlock shows nothing: it takes a push at one moment, which the checker tries. */
+function luckOf(numbers: Source): string | null {
+  const under = numbers.value("allocations-under-lock") ?? 0;
+  if (under === 0 || (numbers.value("deadlocks") ?? 0) > 0) return null;
+  return `allocated ${formatNumber(under)} vectors under the context lock, and did not deadlock in this run. That does not tell that it cannot: the checker finds the deadlock in small cases (\`check cil\`)`;
+}
+
+/** What the gain of vmalloc over kmalloc rests on. */
+function compactionOf(numbers: Source): string | null {
+  const compactions = numbers.value("compactions") ?? 0;
+  const vmallocs = numbers.value("vector-vmallocs") ?? 0;
+  const parameter =
+    "what that costs is the workload's parameter `compaction-ns`, not measured, and the gain of going without follows from it";
+  if (compactions > 0) return `compacted memory ${formatTimes(compactions)} for large vectors: ${parameter}`;
+  if (vmallocs > 0) return `took ${formatNumber(vmallocs)} large vectors by vmalloc, without compaction: ${parameter}`;
+  return null;
+}
+
+function toldOf(numbers: Source): string | null {
+  const texts = [cycleOf, luckOf, compactionOf].flatMap((tell) => tell(numbers) ?? []);
+  return texts.length === 0 ? null : texts.join(". It ");
+}
+
 export const cilPlan: Plan = {
   constraints: [
     atMost("deadlocks", 0, {
@@ -44,5 +67,5 @@ export const cilPlan: Plan = {
     "push-ns",
     "vector-footprint-max-bytes",
   ],
-  told: cycleOf,
+  told: toldOf,
 };

@@ -225,3 +225,18 @@ test("what the numbers of a deadlock add up to says who waited for whom, and of 
   expect(lines[2]).toContain("task 2 waits for that lock for writing, in order to push");
   expect(toldSection("### Seen", variants, planOf("memcg-iterator"))).toEqual([]);
 });
+
+test("what cil's numbers rest on is said beside them: a parameter, and luck", () => {
+  const told = (values: Readonly<Record<string, number>>): string | null =>
+    planOf("cil").told!({ value: (metric) => values[metric] ?? null, latency: () => null });
+  expect(told({ compactions: 3 })).toMatch(/^compacted memory 3 times .*`compaction-ns`, not measured/);
+  expect(told({ "vector-vmallocs": 5, compactions: 0 })).toMatch(/^took 5 large vectors by vmalloc.*`compaction-ns`/);
+  const lucky = told({ "allocations-under-lock": 17, deadlocks: 0, compactions: 1 });
+  expect(lucky).toMatch(
+    /^allocated 17 vectors under the context lock.*the checker finds the deadlock.*\. It compacted/,
+  );
+  expect(told({ "allocations-under-lock": 17, deadlocks: 1 })).toBeNull();
+  for (const metric of ["compactions", "vector-vmallocs", "allocations-under-lock", "deadlocks"]) {
+    expect(metricOf(problems.find(({ name }) => name === "cil")!, metric), metric).toBeDefined();
+  }
+});
