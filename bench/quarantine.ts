@@ -115,6 +115,10 @@ export const quarantine: Suite = {
         counted: { guests: 1, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 8 },
         instrumented: { guests: 1, "churn-cycles": 8, drain: 0 },
       },
+      quickLesser: {
+        counted: { "quarantine-bytes": 2 * mebibyte, "churn-cycles": 4 },
+        instrumented: { "quarantine-bytes": 2 * mebibyte, "churn-cycles": 4 },
+      },
       simulated: {
         quick: { parameters: { guests: 1, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 2 } },
         standard: { parameters: { guests: 4, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 8 } },
@@ -148,6 +152,7 @@ export const quarantine: Suite = {
         counted: { cgroups: 3, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 4 },
         instrumented: { cgroups: 8, "churn-cycles": 8 },
       },
+      quickLesser: { instrumented: { cgroups: 3, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 4 } },
       simulated: {
         quick: { parameters: { cgroups: 4, "quarantine-bytes": 2 * mebibyte, "churn-cycles": 2 } },
         standard: { parameters: { cgroups: 24, "quarantine-bytes": 8 * mebibyte, "churn-cycles": 8 } },
@@ -163,6 +168,7 @@ export const quarantine: Suite = {
         full: { "bogo-ops": 10_000, "quarantine-bytes": 1024 * mebibyte },
       },
       lesser: { counted: { "bogo-ops": 20, "quarantine-bytes": 2 * mebibyte }, instrumented: { "bogo-ops": 50 } },
+      quickLesser: { instrumented: { "bogo-ops": 20, "quarantine-bytes": 2 * mebibyte } },
       simulated: {
         quick: { parameters: { "bogo-ops": 20, "quarantine-bytes": 2 * mebibyte } },
         standard: { parameters: { "bogo-ops": 200, "quarantine-bytes": 8 * mebibyte } },

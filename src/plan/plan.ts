@@ -230,8 +230,8 @@ class Planner {
     const isSet = Object.keys(given).length > 0;
     if (isSet && this.#stages.length > 0) checkExercised(this.#suite, make(sizes, given));
     for (const stage of this.#stages) {
-      const less = one.lesser[stage];
-      const workload = less === undefined ? make(sizes, given) : make(sizes, given, lesser(less, given));
+      const less = { ...one.lesser[stage], ...(scale === "quick" ? one.quickLesser?.[stage] : {}) };
+      const workload = make(sizes, given, lesser(less, given));
       this.#measure(stage, workload, { fixedTime: one.fixedTime?.[scale] ?? null });
     }
     if (one.growth !== undefined) this.#planGrowth(one.growth, (...layers) => make(sizes, given, ...layers), given);

@@ -46,6 +46,8 @@ export interface SuiteWorkload {
   readonly scales: Readonly<Record<Scale, Parameters>>;
   /** What is changed, on top, in stages that are slower than `timed`. */
   readonly lesser: Readonly<Partial<Record<Stage, Parameters>>>;
+  /** Where quick runs take still less in a stage: what comes on top of `lesser`. */
+  readonly quickLesser?: Readonly<Partial<Record<Stage, Parameters>>>;
   /**
    * How often and how long the measured chunk of a repeatable workload is repeated in the native stages, instead of
    * being run once: throughput is work in a given time.

@@ -69,7 +69,7 @@ function keysOf(rows: readonly MeasuredRow[]): string[] {
 
 /** Sizes at which the suite counts, so that a saved workload can be compared in every stage. */
 const counted = [
-  ...["guests=1", "quarantine-bytes=4194304", "churn-cycles=8"],
+  ...["guests=1", "quarantine-bytes=2097152", "churn-cycles=4"],
   ...["background-objects=8192", "churn-batch=2048"],
 ];
 const buckets = ["--variant", "hash-buckets"];

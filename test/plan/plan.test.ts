@@ -156,9 +156,22 @@ describe("--set", () => {
     }
   });
 
+  test("counts and instruments less still in quick runs, and only there", () => {
+    const bytesOf = (scale: Scale): number[] => {
+      const units = byStage(
+        planUnits(unfilled, choose({ scale, workloads: ["libvirt-teardown"] })),
+        "libvirt-teardown",
+      );
+      return (["counted", "instrumented"] as const).map((stage) => quarantineBytesOf(units.get(stage)!.workload));
+    };
+    const standard = quarantine.workloads[0]!.scales.standard["quarantine-bytes"];
+    expect(bytesOf("quick")).toEqual([2 * mebibyte, 2 * mebibyte]);
+    expect(bytesOf("standard")).toEqual([4 * mebibyte, standard]);
+  });
+
   test("lowers the sizes of counting and of growth, and never raises them", () => {
     const sizes = (parameters: Record<string, number>) =>
-      planUnits(unfilled, choose({ parameters, workloads: ["libvirt-teardown"] }))
+      planUnits(unfilled, choose({ scale: "standard", parameters, workloads: ["libvirt-teardown"] }))
         .filter((unit) => unit.stage === "counted" || unit.purpose === "growth")
         .map(({ workload, purpose }) => ({
           purpose,
