@@ -193,7 +193,7 @@ describe("in the summary of a job", () => {
     const rows = Array.from({ length: 300 }, (_, index) =>
       native({ variant: long, workload: long, metric: `${index} ${long}`, reason: long }),
     );
-    const warnings = Array.from({ length: 100 }, () => long);
+    const warnings = [long];
     const own = comparison({ exact: null, native: { ...comparison().native!, rows }, warnings, command: long });
     expect(
       Buffer.byteLength(renderCompareMarkdown({ ...own, native: { ...own.native!, rows: rows.slice(0, 100) } })),
