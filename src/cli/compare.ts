@@ -15,6 +15,7 @@ import { type NativeOutcome, type NativeWishes, timeRevisions, timeVariants } fr
 import { ComparisonFolder, planFormats, showComparison } from "./compare-output.ts";
 import type { Io } from "./io.ts";
 import { integerOf, readSettings, stoppedCode, suitesOf, withinBounds, workersOf } from "./options.ts";
+import { asOfRevision } from "./revision.ts";
 import { type Base, openBase, openRun, type RecordedRun, sideOf } from "./sides.ts";
 import { checkWritable } from "./writable.ts";
 
@@ -240,7 +241,7 @@ export async function compareCommand(
     await showComparison(comparison, output, places, io);
     return options.exitZero ? 0 : exitCodes[comparison.outcome];
   } catch (error) {
-    if (!(error instanceof StoppedError)) throw error;
+    if (!(error instanceof StoppedError)) throw base?.kind === "revision" ? asOfRevision(base.revision, error) : error;
     io.warn("reclaim-bench: stopped; nothing was compared\n");
     return stoppedCode;
   } finally {

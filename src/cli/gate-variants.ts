@@ -1,6 +1,5 @@
 // The variants whose code the native gate times, as it is compiled for that.
 
-import { suites } from "../../bench/index.ts";
 import { chooseVariants } from "../plan/plan.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import { Machines } from "./machines.ts";
@@ -24,9 +23,4 @@ export function gateVariants(problem: string, more: readonly string[] = []): Pla
   const { lines } = suite!;
   const choices = readChoices({ ...noOptions, variant: [...lines, ...more] }, chosen, new Machines());
   return chooseVariants(suite!, choices);
-}
-
-/** Whether a problem is one of this version. */
-export function isProblem(problem: string): boolean {
-  return suites.some((suite) => suite.problem === problem);
 }

@@ -53,3 +53,10 @@ export async function openRevision(name: string, project = packageRoot): Promise
 export function hasVariant({ kernelFolder }: Revision, problem: string, variant: string): boolean {
   return existsSync(path.join(kernelFolder, problem, `${variant}.ts`));
 }
+
+/** An error of compiling a revision's code, told with the revision instead of the folder that it was unpacked to. */
+export function asOfRevision({ name, kernelFolder }: Revision, error: unknown): unknown {
+  if (!(error instanceof InputError) || !error.message.includes(kernelFolder)) return error;
+  const message = error.message.replaceAll(kernelFolder, `${name}:src/kernel`);
+  return new InputError(`--base ${name}: its variants do not fit the present harness: ${message}`);
+}

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { hasVariant, openRevision } from "../../src/cli/revision.ts";
+import { asOfRevision, hasVariant, openRevision } from "../../src/cli/revision.ts";
 import { InputError } from "../../src/errors.ts";
 
 let project: string;
@@ -68,4 +68,19 @@ test("a revision without code under test is refused", async () => {
   await expect(openRevision("HEAD", project)).rejects.toThrow(
     /^--base HEAD: revision [0-9a-f]{12} has no src\/kernel$/,
   );
+});
+
+test("what does not compile is told by its place in the revision", async () => {
+  const revision = (await openRevision("HEAD", project))!;
+  const place = path.join(revision.kernelFolder, "cil/old.ts");
+  const bad = new InputError(`${place}:1:1: '}' expected.`);
+  expect(asOfRevision(revision, bad)).toEqual(
+    new InputError(
+      "--base HEAD: its variants do not fit the present harness: HEAD:src/kernel/cil/old.ts:1:1: '}' expected.",
+    ),
+  );
+  for (const other of [new InputError("no such file"), new Error(place)]) {
+    expect(asOfRevision(revision, other)).toBe(other);
+  }
+  await revision.close();
 });
