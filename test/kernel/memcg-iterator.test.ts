@@ -171,7 +171,8 @@ test("what comes and goes leaves nothing, however often", async () => {
     }
     settle(rig);
     expect(rig.exports[0]!.allocatedBytes(), one.id).toBe(bytes);
-    expect(total(rig, counters.counterFreed)).toBe(60);
+    expect(total(rig, counters.counterDestroys)).toBe(60);
+    expect(rig.exports[0]!.gauge(counters.gaugeDying)).toBe(0);
     expect(total(rig, counters.counterFreedVisits)).toBe(0);
   }
 });

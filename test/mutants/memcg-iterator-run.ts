@@ -31,7 +31,7 @@ const outcomes = [
   counters.counterRounds,
   counters.counterRestarts,
   counters.counterBroken,
-  counters.counterFreed,
+  counters.counterDestroys,
   counters.counterFreedVisits,
   counters.counterTwice,
   counters.counterNever,

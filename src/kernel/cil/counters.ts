@@ -57,8 +57,6 @@ export const counterMiscounted = 24;
 export const counterDisordered = 25;
 /** L1: vectors allocated or freed under the context lock by a variant that says that it never does. */
 export const counterForbiddenMemory = 26;
-/** One more than the largest counter. */
-export const counterCount = 27;
 
 /** Durations of commits, in ns. */
 export const histogramCommit = 0;
@@ -72,5 +70,3 @@ export const histogramPushWait = 3;
 export const histogramPush = 4;
 /** Waits for memory. */
 export const histogramMemoryWait = 5;
-/** One more than the largest histogram. */
-export const histogramCount = 6;

@@ -8,8 +8,8 @@
 
 import { load32, note, read64, storeRelaxed32, storeRelaxed64 } from "../machine/impl";
 import { noteVectorOverrun } from "../notes";
-import { countAlways, countMany } from "../statistics";
-import { counterFormattedBytes, counterHeaderBytes, counterOverruns } from "./counters";
+import { count, countAlways, countMany } from "../statistics";
+import { counterFormatted, counterFormattedBytes, counterHeaderBytes, counterOverruns } from "./counters";
 import { Item } from "./region";
 
 /** The header. */
@@ -171,6 +171,7 @@ export function formatItem(item: usize, vector: usize): void {
   storeRelaxed32(vector + offsetof<LogVec>("bytes"), copied);
   storeRelaxed32(vector + offsetof<LogVec>("length"), length);
   storeRelaxed32(item + offsetof<Item>("logged"), load32(item + offsetof<Item>("version")));
+  count(counterFormatted);
   countMany(counterFormattedBytes, copied);
   countMany(counterHeaderBytes, iovecSpace(iovecs));
 }

@@ -11,46 +11,40 @@ export const counterRounds = 1;
 export const counterRestarts = 2;
 /** Cgroups removed by rmdir. */
 export const counterDestroys = 3;
-/** Cgroups created. */
-export const counterCreates = 4;
 /** Cursors that pointed at a cgroup when it was removed. */
-export const counterHits = 5;
+export const counterHits = 4;
 /** Cursors that were found to point at a dying cgroup by a walk, and were given up or cleared for it. */
-export const counterDyingPositions = 6;
+export const counterDyingPositions = 5;
 /** Cursors that the end of a cgroup cleared. */
-export const counterCleared = 7;
+export const counterCleared = 6;
 /** Cursors that the end of a cgroup looked at. */
-export const counterCompared = 8;
+export const counterCompared = 7;
 /** Reclaim passes done, broken ones included. */
-export const counterPasses = 9;
+export const counterPasses = 8;
 /** Passes broken off. */
-export const counterBroken = 10;
+export const counterBroken = 9;
 /** Passes that ended because another walker had completed the round. */
-export const counterGenerationEnds = 11;
+export const counterGenerationEnds = 10;
 /** Times that two walkers moved a cursor at once, and one found it moved. */
-export const counterLostMoves = 12;
+export const counterLostMoves = 11;
 /** Visits of a cgroup in a round in which it had been visited before, in watched rounds. */
-export const counterTwice = 13;
+export const counterTwice = 12;
 /** Cgroups that a watched round did not come to although they were there for all of it. */
-export const counterNever = 14;
+export const counterNever = 13;
 /** Watched rounds: completed ones of which is known who was visited. */
-export const counterWatched = 15;
+export const counterWatched = 14;
 /** Cgroups that were there for all of a watched round, summed over these rounds. */
-export const counterExpected = 16;
+export const counterExpected = 15;
 /** Bogo-ops done. */
-export const counterBogoOps = 17;
+export const counterBogoOps = 16;
 /** Cgroups that a walk was given after their memory had been freed, or held while it was. Any at all is a bug. */
-export const counterFreedVisits = 18;
-/** Cgroups freed. */
-export const counterFreed = 19;
+export const counterFreedVisits = 17;
 /** Visits of a cgroup in a round in which its index had not been given out before; what reclaim gets on by. */
-export const counterFirst = 20;
+export const counterFirst = 18;
 /** Times that a walk cannot go on from where its cursor stood, because something was removed. */
-export const counterLost = 21;
+export const counterLost = 19;
 /** Those of them in which that was not what was removed. */
-export const counterLostForNothing = 22;
-/** One more than the largest counter. */
-export const counterCount = 23;
+export const counterLostForNothing = 20;
 
 /** Durations of rmdir itself, in ns: as its caller waits for it. */
 export const histogramDestroy = 0;

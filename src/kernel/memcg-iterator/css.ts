@@ -14,13 +14,13 @@
 import { recordDuration } from "../histogram";
 import { defer, enter, leave, load32, load64, now, storeRelaxed32, storeRelaxed64 } from "../machine/impl";
 import { kfree, kmalloc, kmallocBytes, zero } from "../slab/kmalloc";
-import { begin, count, end, histogramAt, measured } from "../statistics";
+import { begin, end, histogramAt, measured } from "../statistics";
 import { cgroupMkdir, cgroupRmdir, memCgroupCssOffline, memCgroupCssReleased } from "../symbols";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
 import { percpuCounterSize, percpuRefGet, percpuRefInit, percpuRefKill, percpuRefPut } from "../sync/percpu-ref";
 import { callRcu } from "../sync/rcu";
 import { acquireIrqOff, releaseIrqOn } from "../sync/spin-lock";
-import { counterFreed, histogramDestroy, histogramDestroyWork, histogramFreed } from "./counters";
+import { histogramDestroy, histogramDestroyWork, histogramFreed } from "./counters";
 import { lookForReference } from "./harness";
 import { createMemcg, memcgBytes, offlineMemcg, releaseMemcg } from "./impl";
 import {
@@ -169,7 +169,6 @@ function free(memcg: usize): void {
   storeRelaxed32(memcg + offsetof<Memcg>("mark"), 0);
   giveCounter(load32(memcg + offsetof<Memcg>("counter")));
   kfree(memcg);
-  count(counterFreed);
   tallyFreed();
   if (parent !== 0) percpuRefPut(refOf(parent));
 }

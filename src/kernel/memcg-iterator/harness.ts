@@ -30,7 +30,6 @@ import { rcuPending, rcuQuiescent, rcuReadLock, rcuReadUnlock } from "../sync/rc
 import {
   counterBogoOps,
   counterBroken,
-  counterCreates,
   counterDestroys,
   counterFirst,
   counterFreedVisits,
@@ -156,7 +155,6 @@ function create(event: usize): bool {
   const memcg = createCgroup(index, parent === index ? 0 : cgroupAt(parent), load<u64>(event, eventBOffset));
   if (memcg === 0) return false;
   cgroupAppeared(index, memcg, parent);
-  count(counterCreates);
   return true;
 }
 

@@ -29,8 +29,6 @@ export const counterReparented = 10;
 export const counterSlowFrees = 11;
 /** Bogo-ops done. */
 export const counterBogoOps = 12;
-/** One more than the largest counter. */
-export const counterCount = 13;
 
 /** Durations of taking a cgroup offline, as its caller sees it, in ns. */
 export const histogramOffline = 0;
@@ -43,8 +41,6 @@ export const histogramFreeLive = 3;
 export const histogramFreeDead = 4;
 /** Durations of allocations, one of `sampledEvery` on each CPU, in ns. */
 export const histogramAllocate = 5;
-/** One more than the largest histogram. */
-export const histogramCount = 6;
 /** Of how many allocations or frees of a CPU one is timed: reading the clock natively costs as much as several. */
 export const sampledEvery = 16;
 
