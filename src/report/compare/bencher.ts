@@ -5,7 +5,6 @@
 
 import type { Comparison } from "../../compare/comparison.ts";
 import { caseId, shortHash } from "./names.ts";
-import {} from "./words.ts";
 
 const slugMax = 64;
 

@@ -5,7 +5,6 @@ import { stringify } from "csv-stringify/sync";
 import type { Canary, Comparison, ExactRow, NativeRow } from "../../compare/comparison.ts";
 import { guardFormula } from "../../records/csv.ts";
 import { type RowName, sideMedians } from "./names.ts";
-import {} from "./words.ts";
 
 /** The columns, in order. */
 export const compareColumns = [
