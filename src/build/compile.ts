@@ -273,7 +273,7 @@ function readKept(key: string, hasSourceMap = false): Compilation | null {
 }
 
 /** The flags of a module. */
-function flagsOf({ constants, machine }: ModuleSource): string[] {
+export function flagsOf({ constants, machine }: Pick<ModuleSource, "constants" | "machine">): string[] {
   const flags = compilerFlags(constants, machine);
   return machine === "checked" ? [...flags, "--sourceMap"] : flags;
 }

@@ -9,6 +9,7 @@ import {
   compileCheckerCore,
   compileModule,
   compileSimulatorCore,
+  flagsOf,
   isKept,
   type ModuleSource,
 } from "../build/compile.ts";
@@ -119,9 +120,10 @@ export class Modules {
     }));
   }
 
-  flags(): string[] {
-    const first = [...this.#modules.values()].find(({ variant }) => variant.isReference);
-    return [...(first?.compiled.flags ?? [])];
+  /** By form of the machine; constants, which differ from variant to variant, left out. */
+  flags(): Record<string, string[]> {
+    const forms = new Set([...this.#modules.values()].map(({ machine }) => machine));
+    return Object.fromEntries([...forms].map((machine) => [machine, flagsOf({ constants: {}, machine })]));
   }
 }
 

@@ -32,8 +32,11 @@ export const runSchema = z
     parameters,
     /** The seed from which the order of variants and every workload's own seed follow. */
     seed: count,
-    /** Flags given to the AssemblyScript compiler, in order. */
-    flags: z.array(z.string()),
+    /**
+     * Flags given to the AssemblyScript compiler, in order, by form of the machine, such as `native`. Constants are left out:
+     * they follow from the parameters of variants and suites. Older runs have the flags of one module, of no stated form.
+     */
+    flags: z.union([z.record(z.string(), z.array(z.string())), z.array(z.string())]),
     modules: z.array(
       z.strictObject({
         problem: z.string(),

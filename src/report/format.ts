@@ -14,7 +14,7 @@ export function formatNumber(value: number | null | undefined): string {
   return value === null || value === undefined ? none : digits(value);
 }
 
-/** A duration with its unit, from ns up to hours. */
+/** A duration with its unit, from ns up to days. */
 export function formatNs(ns: number | null | undefined): string {
   if (ns === null || ns === undefined) return none;
   const magnitude = Math.abs(ns);
@@ -22,7 +22,9 @@ export function formatNs(ns: number | null | undefined): string {
   if (magnitude < 1e6) return `${digits(ns / 1e3)} µs`;
   if (magnitude < 1e9) return `${digits(ns / 1e6)} ms`;
   if (magnitude < 120e9) return `${digits(ns / 1e9)} s`;
-  return `${digits(ns / 60e9)} min`;
+  if (magnitude < 7200e9) return `${digits(ns / 60e9)} min`;
+  if (magnitude < 48 * 3600e9) return `${digits(ns / 3600e9)} h`;
+  return `${digits(ns / (24 * 3600e9))} days`;
 }
 
 export function formatBytes(bytes: number | null | undefined): string {
@@ -54,6 +56,12 @@ export function formatTimes(count: number): string {
 export function ratioOf(value: number | null | undefined, base: number | null | undefined): number | null {
   if (value === null || value === undefined || base === null || base === undefined || base === 0) return null;
   return value / base;
+}
+
+/** Names in a sentence: `cil, shrinker and quarantine`. */
+export function joinAnd(names: readonly string[]): string {
+  const last = names.at(-1) ?? "";
+  return names.length < 2 ? last : `${names.slice(0, -1).join(", ")} and ${last}`;
 }
 
 /** A text with a capital at its beginning. */

@@ -5,7 +5,7 @@ import { markdownTable } from "markdown-table";
 import type { Run } from "../records/run-file.ts";
 import type { CheckSummary } from "./checked.ts";
 import { formatCpus, formatInstruments } from "./cpus.ts";
-import { formatBytes, formatNumber } from "./format.ts";
+import { formatBytes, formatNumber, joinAnd } from "./format.ts";
 import type { Choice, Part, SimulatedSummary } from "./part.ts";
 import type { Table } from "./tables.ts";
 
@@ -154,10 +154,23 @@ function instruments(parts: readonly Part[]): string {
   return parts.map(({ subject }, index) => `of ${subject.problem}: ${texts[index]}`).join("; ");
 }
 
+/** By form of the machine; those that got the same together. */
+function flagsText(flags: Run["flags"]): string {
+  // A run of before has the flags of its first reference.
+  if (Array.isArray(flags)) return `Compiler flags of one of the modules: \`${flags.join(" ")}\`.`;
+  const forms = new Map<string, string[]>();
+  for (const [form, given] of Object.entries(flags)) {
+    const text = given.join(" ");
+    forms.set(text, [...(forms.get(text) ?? []), form]);
+  }
+  const texts = [...forms].map(([text, same]) => `${joinAnd(same)} modules \`${text}\``);
+  return `Compiler flags, besides the constants of variants and suites: of ${texts.join("; of ")}.`;
+}
+
 /** The whole report. */
 export function renderMarkdown(run: Run, parts: readonly Part[]): string {
   const names = parts.map(({ subject }) => subject.problem);
-  const lines: string[] = [`# ${names.join(" and ")}: which variant to choose`, ""];
+  const lines: string[] = [`# ${joinAnd(names)}: which variant to choose`, ""];
   if (parts.length === 1) {
     const { subject, markdown } = parts[0]!;
     lines.push(subject.statement, "", ...notices(run, parts), markdown);
@@ -172,7 +185,7 @@ export function renderMarkdown(run: Run, parts: readonly Part[]): string {
   lines.push(`Run \`${run.runId}\`, seed ${run.seed}, begun ${run.startedAt}. Instrument: ${instruments(parts)}.`, "");
   lines.push(environmentTable(run), "");
   lines.push(
-    `Compiler flags: \`${run.flags.join(" ")}\`. ${formatNumber(run.modules.length)} modules; their hashes, the workloads' hashes and all parameters are in \`run.json\`, every sample in \`records.csv\`.`,
+    `${flagsText(run.flags)} ${formatNumber(run.modules.length)} modules; their hashes, the workloads' hashes and all parameters are in \`run.json\`, every sample in \`records.csv\`.`,
     "",
   );
   return lines.join("\n");

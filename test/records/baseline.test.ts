@@ -27,7 +27,7 @@ const run: Run = {
   environment: { id: environmentId(described), ...described },
   parameters: { problems: '["cil"]' },
   seed: 1,
-  flags: [],
+  flags: {},
   modules: [{ problem: "cil", variant: "floor", machine: "traced", wasmSha256: "0".repeat(64) }],
   workloads: [],
   cases: [{ id: "cil / floor / metadata-commits / counted", state: "done" }],

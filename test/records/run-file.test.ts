@@ -39,7 +39,7 @@ const run: Run = {
   },
   parameters: { rounds: 60, quick: false, pin: "none" },
   seed: 1,
-  flags: ["-O3", "--noAssert"],
+  flags: { native: ["-O3", "--noAssert"] },
   modules: [
     { problem: "quarantine", variant: "batched-async form=scan", machine: "native", wasmSha256: "ab".repeat(32) },
   ],
@@ -83,6 +83,12 @@ test.each([
 ])("an %s run comes back as it was written", async (_, each) => {
   expect(await writeRun(folder, each)).toBe(join(folder, "run.json"));
   expect(await readRun(folder)).toEqual(each);
+});
+
+test("a run from before flags were told by form is read", async () => {
+  const older = { ...run, flags: ["-O3", "--noAssert"] };
+  await writeRun(folder, older);
+  expect(await readRun(folder)).toEqual(older);
 });
 
 test("a run is replaced as it goes on", async () => {

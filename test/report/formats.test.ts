@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatBytes, formatNs, formatNumber, formatRatio, ratioOf } from "../../src/report/format.ts";
+import { formatBytes, formatNs, formatNumber, formatRatio, joinAnd, ratioOf } from "../../src/report/format.ts";
 import { renderColumns } from "../../src/report/terminal.ts";
 
 test("a missing value is written as a dash, never as 0", () => {
@@ -27,6 +27,14 @@ test.each([
   [formatNs(2_500_000), "2.50 ms"],
   [formatNs(119e9), "119 s"],
   [formatNs(180e9), "3 min"],
+  [formatNs(119 * 60e9), "119 min"],
+  [formatNs(840 * 60e9), "14 h"],
+  [formatNs(47.5 * 3600e9), "47.5 h"],
+  [formatNs(7 * 24 * 3600e9), "7 days"],
+  [joinAnd([]), ""],
+  [joinAnd(["cil"]), "cil"],
+  [joinAnd(["cil", "shrinker"]), "cil and shrinker"],
+  [joinAnd(["cil", "shrinker", "quarantine"]), "cil, shrinker and quarantine"],
   [formatBytes(1023), "1023 B"],
   [formatBytes(1536), "1.50 KiB"],
   [formatBytes(2 ** 20), "1 MiB"],

@@ -205,7 +205,11 @@ export const fixedRun: Run = {
   },
   parameters: { problem: "quarantine", scale: "quick" },
   seed: 1,
-  flags: ["-O3", "--noAssert"],
+  flags: {
+    native: ["-O3", "--noAssert"],
+    traced: ["-O0", "--noAssert"],
+    instrumented: ["-O3", "--noAssert"],
+  },
   modules: fixedOrder.map((variant) => ({
     problem: "quarantine",
     variant,
