@@ -1,70 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
 import type { CheckOutcome } from "../../../src/checker/outcome.ts";
 import { renderCheckSarif } from "../../../src/report/check/sarif.ts";
+import { type SarifRun, sarif } from "../sarif.ts";
 import { clean, counterexample, report, violated } from "./outcomes.ts";
 
-// What OASIS SARIF 2.1.0 says of the objects that are written: required properties, allowed ones, and their types.
-const message = z.strictObject({ text: z.string().min(1) });
-const region = z.strictObject({ startLine: z.int().min(1), startColumn: z.int().min(1) });
-const location = z.strictObject({
-  physicalLocation: z.strictObject({
-    artifactLocation: z.strictObject({ uri: z.string().min(1), uriBaseId: z.string().optional() }),
-    region,
-  }),
-  logicalLocations: z.array(z.strictObject({ name: z.string().min(1), kind: z.literal("function") })).optional(),
-});
-const level = z.enum(["none", "note", "warning", "error"]);
-const sarif = z.strictObject({
-  $schema: z.literal("https://json.schemastore.org/sarif-2.1.0.json"),
-  version: z.literal("2.1.0"),
-  runs: z.tuple([
-    z.strictObject({
-      tool: z.strictObject({
-        driver: z.strictObject({
-          name: z.string().min(1),
-          version: z.string().min(1),
-          rules: z.array(
-            z.strictObject({
-              id: z.string().regex(/^[a-z]+(-[a-z]+)*$/),
-              shortDescription: message,
-              fullDescription: message,
-              help: message,
-              defaultConfiguration: z.strictObject({ level }),
-            }),
-          ),
-        }),
-      }),
-      invocations: z.array(
-        z.strictObject({
-          commandLine: z.string(),
-          startTimeUtc: z.iso.datetime(),
-          executionSuccessful: z.boolean(),
-          toolExecutionNotifications: z.array(z.strictObject({ level, message })),
-        }),
-      ),
-      originalUriBaseIds: z.record(z.string(), z.strictObject({ description: message })),
-      columnKind: z.enum(["utf16CodeUnits", "unicodeCodePoints"]),
-      results: z.array(
-        z.strictObject({
-          ruleId: z.string(),
-          ruleIndex: z.int().min(0),
-          level,
-          message,
-          locations: z.array(location),
-          stacks: z
-            .array(z.strictObject({ message, frames: z.array(z.strictObject({ location })).min(1) }))
-            .min(1)
-            .optional(),
-          partialFingerprints: z.record(z.string(), z.string().min(1)),
-          properties: z.record(z.string(), z.unknown()),
-        }),
-      ),
-    }),
-  ]),
-});
-
-function runOf(outcomes: readonly CheckOutcome[]): z.infer<typeof sarif>["runs"][0] {
+function runOf(outcomes: readonly CheckOutcome[]): SarifRun {
   return sarif.parse(JSON.parse(renderCheckSarif({ ...clean, outcomes }))).runs[0];
 }
 

@@ -1,74 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
 import type { Comparison } from "../../../src/compare/comparison.ts";
 import { renderCompareSarif, resultsMax } from "../../../src/report/compare/sarif.ts";
 import { outcomeText } from "../../../src/report/compare/words.ts";
+import { type SarifRun, sarif } from "../sarif.ts";
 import * as samples from "./comparisons.ts";
 import { comparison, exact, hostile, native, value } from "./comparisons.ts";
 
-// What OASIS SARIF 2.1.0 says of the objects that are written: required properties, allowed ones, and their types.
-const message = z.strictObject({ text: z.string().min(1) });
-const level = z.enum(["none", "note", "warning", "error"]);
-const sarif = z.strictObject({
-  $schema: z.literal("https://json.schemastore.org/sarif-2.1.0.json"),
-  version: z.literal("2.1.0"),
-  runs: z.tuple([
-    z.strictObject({
-      tool: z.strictObject({
-        driver: z.strictObject({
-          name: z.string().min(1),
-          rules: z.array(
-            z.strictObject({
-              id: z.string().regex(/^[a-z]+$/),
-              shortDescription: message,
-              fullDescription: message,
-              help: message,
-              defaultConfiguration: z.strictObject({ level }),
-            }),
-          ),
-        }),
-      }),
-      invocations: z.array(
-        z.strictObject({
-          commandLine: z.string(),
-          startTimeUtc: z.iso.datetime(),
-          endTimeUtc: z.iso.datetime(),
-          executionSuccessful: z.boolean(),
-          toolExecutionNotifications: z.array(z.strictObject({ level, message })),
-        }),
-      ),
-      originalUriBaseIds: z.record(z.string(), z.strictObject({ description: message })),
-      columnKind: z.enum(["utf16CodeUnits", "unicodeCodePoints"]),
-      results: z.array(
-        z.strictObject({
-          ruleId: z.string(),
-          ruleIndex: z.int().min(0),
-          level,
-          message,
-          locations: z.array(
-            z.strictObject({
-              physicalLocation: z.strictObject({
-                artifactLocation: z.strictObject({
-                  // A relative reference: no scheme, nothing that an address may not hold.
-                  uri: z
-                    .string()
-                    .regex(/^src\/kernel\/([\w.~!$&'()*+,;=:@-]|%[0-9A-F]{2})+\/([\w.~!$&'()*+,;=:@-]|%[0-9A-F]{2})+$/),
-                  uriBaseId: z.string(),
-                }),
-                region: z.strictObject({ startLine: z.int().min(1) }),
-              }),
-              logicalLocations: z.array(z.strictObject({ name: z.string().min(1), kind: z.literal("module") })),
-            }),
-          ),
-          partialFingerprints: z.record(z.string(), z.string().min(1)),
-          properties: z.record(z.string(), z.unknown()),
-        }),
-      ),
-    }),
-  ]),
-});
-
-function runOf(one: Comparison): z.infer<typeof sarif>["runs"][0] {
+function runOf(one: Comparison): SarifRun {
   return sarif.parse(JSON.parse(renderCompareSarif(one))).runs[0];
 }
 
