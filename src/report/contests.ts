@@ -1,7 +1,7 @@
 // Who wins on what: one question after the other, with the value that each variant gives to it.
 
 import type { PairedRatio } from "../statistics/paired.ts";
-import { formatBytes, formatNs, formatNumber, formatRatio, ratioOf } from "./format.ts";
+import { formatBytes, formatCount, formatNs, formatRatio, ratioOf } from "./format.ts";
 import { formatPairedRatio, type Role, type Table } from "./tables.ts";
 
 /** Unit of a contest's values, which says how they are written. */
@@ -72,7 +72,7 @@ export function holdContests<Variant extends { readonly id: string; readonly rol
 
 function formatOf(unit: ContestUnit): (value: number) => string {
   if (unit === "ns") return formatNs;
-  return unit === "bytes" ? formatBytes : (value) => `${formatNumber(value)} ${unit}`.trimEnd();
+  return unit === "bytes" ? formatBytes : (value) => formatCount(value, unit);
 }
 
 /**

@@ -52,6 +52,19 @@ export function formatTimes(count: number): string {
   return count === 1 ? "once" : `${formatNumber(count)} times`;
 }
 
+/** One of what is counted in a unit: `visit` of `visits`, `pass` of `passes`, `entry` of `entries`. */
+export function singular(unit: string): string {
+  if (unit.endsWith("ies")) return `${unit.slice(0, -3)}y`;
+  return unit.replace(/(?<=ss|sh|tch|x)es$|(?<!s)s$/, "");
+}
+
+/** A number of what is counted in a unit: `1 cgroup`, `3 visits/s`. */
+export function formatCount(count: number, unit: string): string {
+  if (unit === "ratio") return formatRatio(count);
+  const [what = "", ...per] = unit.split("/");
+  return `${formatNumber(count)} ${[count === 1 ? singular(what) : what, ...per].join("/")}`.trimEnd();
+}
+
 /** Ratio of two values; unknown when either is unknown or the base is 0. */
 export function ratioOf(value: number | null | undefined, base: number | null | undefined): number | null {
   if (value === null || value === undefined || base === null || base === undefined || base === 0) return null;

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { formatBytes, formatNs, formatNumber, formatRatio, joinAnd, ratioOf } from "../../src/report/format.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatNs,
+  formatNumber,
+  formatRatio,
+  joinAnd,
+  ratioOf,
+} from "../../src/report/format.ts";
 import { renderColumns } from "../../src/report/terminal.ts";
 
 test("a missing value is written as a dash, never as 0", () => {
@@ -35,6 +43,11 @@ test.each([
   [joinAnd(["cil"]), "cil"],
   [joinAnd(["cil", "shrinker"]), "cil and shrinker"],
   [joinAnd(["cil", "shrinker", "quarantine"]), "cil, shrinker and quarantine"],
+  [formatCount(1, "cgroups"), "1 cgroup"],
+  [formatCount(1, "visits/s"), "1 visit/s"],
+  [formatCount(2000, "visits/s"), "2,000 visits/s"],
+  [formatCount(1.5, "ratio"), "1.50×"],
+  [formatCount(1, ""), "1"],
   [formatBytes(1023), "1023 B"],
   [formatBytes(1536), "1.50 KiB"],
   [formatBytes(2 ** 20), "1 MiB"],

@@ -1,6 +1,6 @@
 // What the thread about allocations in log commits asked of them. The thresholds are ours.
 
-import { formatBytes, formatNs, formatNumber, formatTimes } from "../format.ts";
+import { formatBytes, formatCount, formatNs, formatTimes } from "../format.ts";
 import { atMost, type Plan, type Source } from "./plan.ts";
 
 /** Who waited for whom when the watchdog ended the first deadlock. */
@@ -16,7 +16,9 @@ function cycleOf(numbers: Source): string | null {
     pusher === 0
       ? "nobody pushes, which would free memory"
       : `task ${pusher - 1} waits for that lock for writing, in order to push, which would free memory`,
-    ...(behind === 0 ? [] : [`${formatNumber(behind)} commits wait for the lock behind it`]),
+    ...(behind === 0
+      ? []
+      : [`${formatCount(behind, "commits")} ${behind === 1 ? "waits" : "wait"} for the lock behind it`]),
   ].join("; ");
 }
 
@@ -24,7 +26,7 @@ function cycleOf(numbers: Source): string | null {
 function luckOf(numbers: Source): string | null {
   const under = numbers.value("allocations-under-lock") ?? 0;
   if (under === 0 || (numbers.value("deadlocks") ?? 0) > 0) return null;
-  return `allocated ${formatNumber(under)} vectors under the context lock, and did not deadlock in this run. That does not tell that it cannot: the checker finds the deadlock in small cases (\`check cil\`)`;
+  return `allocated ${formatCount(under, "vectors")} under the context lock, and did not deadlock in this run. That does not tell that it cannot: the checker finds the deadlock in small cases (\`check cil\`)`;
 }
 
 /** What the gain of vmalloc over kmalloc rests on. */
@@ -34,7 +36,8 @@ function compactionOf(numbers: Source): string | null {
   const parameter =
     "what that costs is the workload's parameter `compaction-ns`, not measured, and the gain of going without follows from it";
   if (compactions > 0) return `compacted memory ${formatTimes(compactions)} for large vectors: ${parameter}`;
-  if (vmallocs > 0) return `took ${formatNumber(vmallocs)} large vectors by vmalloc, without compaction: ${parameter}`;
+  if (vmallocs > 0)
+    return `took ${formatCount(vmallocs, "large vectors")} by vmalloc, without compaction: ${parameter}`;
   return null;
 }
 
@@ -56,7 +59,8 @@ export const cilPlan: Plan = {
       name: "no allocation under the lock",
       occasions: "vector-allocations",
       text: "no vector is allocated by a task that holds the context lock",
-      broken: (count) => `${formatNumber(count)} vectors were allocated under the context lock`,
+      broken: (count) =>
+        `${formatCount(count, "vectors")} ${count === 1 ? "was" : "were"} allocated under the context lock`,
     }),
   ],
   overview: [

@@ -6,7 +6,7 @@
 // given the same one. That is a cost, which the numbers show (visited again) and the ranking takes off (first visits), but
 // nothing is broken by it.
 
-import { formatNumber, formatPercent } from "../format.ts";
+import { formatCount, formatPercent, formatTimes } from "../format.ts";
 import { atMost, type Plan } from "./plan.ts";
 
 /** Cgroups that completed rounds leave out, as a share of those that were there. */
@@ -22,7 +22,7 @@ export const memcgIteratorPlan: Plan = {
         const destroys = numbers.value("destroys");
         if (innocent === null || destroys === null || destroys === 0) return undefined;
         return innocent > 0
-          ? `${formatNumber(destroys)} removals sent walks back ${formatNumber(innocent)} times from cgroups that were still there`
+          ? `${formatCount(destroys, "removals")} sent walks back ${formatTimes(innocent)} from cgroups that were still there`
           : null;
       },
     },
@@ -34,9 +34,7 @@ export const memcgIteratorPlan: Plan = {
         const rounds = numbers.value("rounds-completed");
         // What is too short for a round shows nothing of removals.
         if (restarts === null || rounds === null || (restarts === 0 && rounds === 0)) return undefined;
-        return rounds === 0
-          ? `removals sent walks back ${formatNumber(restarts)} times, and no round was completed`
-          : null;
+        return rounds === 0 ? `removals sent walks back ${formatTimes(restarts)}, and no round was completed` : null;
       },
     },
     {
@@ -55,7 +53,7 @@ export const memcgIteratorPlan: Plan = {
       name: "dead cgroups go",
       occasions: "destroys",
       text: "a removed cgroup must not be kept by a cursor until somebody happens to walk again",
-      broken: (pinned) => `${formatNumber(pinned)} removed cgroups are kept at the end`,
+      broken: (pinned) => `${formatCount(pinned, "removed cgroups")} ${pinned === 1 ? "is" : "are"} kept at the end`,
     }),
   ],
   overview: [

@@ -1,6 +1,6 @@
 // What the threads about caches that outlive their cgroup asked of their end. The thresholds are ours.
 
-import { formatNs, formatNumber, formatRatio } from "../format.ts";
+import { formatCount, formatNs, formatRatio } from "../format.ts";
 import { atMost, type Plan } from "./plan.ts";
 
 /** Longest median of an offline: what waits for a grace period, or for all CPUs, takes some milliseconds. */
@@ -15,13 +15,13 @@ export const slabOfflinePlan: Plan = {
       kinds: ["leak"],
       occasions: "offlines",
       text: "a dead cache whose last object was freed must go: nobody else will ever come back to it",
-      broken: (leaked) => `${formatNumber(leaked)} empty caches stay for ever`,
+      broken: (leaked) => `${formatCount(leaked, "empty caches")} ${leaked === 1 ? "stays" : "stay"} for ever`,
     }),
     atMost("dying-cgroups-left", 0, {
       name: "cgroups go",
       occasions: "offlines",
       text: "objects that live on must not keep their cgroup, which is far larger than they are",
-      broken: (left) => `${formatNumber(left)} offline cgroups are kept at the end`,
+      broken: (left) => `${formatCount(left, "offline cgroups")} ${left === 1 ? "is" : "are"} kept at the end`,
     }),
     {
       name: "quick offline",

@@ -5,6 +5,7 @@ import type { Problem } from "../../problems/index.ts";
 import type { Metric } from "../../problems/problem.ts";
 import { virtualName } from "../../records/metrics.ts";
 import { formatOf, headOf } from "../described/names.ts";
+import { singular } from "../format.ts";
 import {
   bogoOp,
   bogoOpsPerSecond,
@@ -15,12 +16,6 @@ import {
   type View,
   type Work,
 } from "./view.ts";
-
-/** One of what is counted in a unit: `visit` of `visits`, `pass` of `passes`, `entry` of `entries`. */
-export function singular(unit: string): string {
-  if (unit.endsWith("ies")) return `${unit.slice(0, -3)}y`;
-  return unit.replace(/(?<=s|sh|ch|x)es$|(?<!s)s$/, "");
-}
 
 function quantityOf({ metric, unit }: Pick<Metric, "metric" | "unit">, name: string = headOf(metric)): Quantity {
   return quantity(name, virtualName(metric), formatOf(unit));

@@ -3,10 +3,11 @@ import { problems } from "../../../src/problems/index.ts";
 import { shrinker } from "../../../src/problems/shrinker.ts";
 import { virtualName } from "../../../src/records/metrics.ts";
 import { reporterOf } from "../../../src/report/compose.ts";
+import { singular } from "../../../src/report/format.ts";
 import { reporterOfProblem, viewOfProblem } from "../../../src/report/problems.ts";
 import { simulated, VariantRows } from "../../../src/report/rows.ts";
 import { shrinkerView } from "../../../src/report/shrinker/simulated.ts";
-import { describedView, singular } from "../../../src/report/simulator/described.ts";
+import { describedView } from "../../../src/report/simulator/described.ts";
 import { latencyOf, operationsOf } from "../../../src/report/simulator/detail.ts";
 import { defaultView, measuresOf, workOf } from "../../../src/report/simulator/view.ts";
 import { toy } from "../../simulator/toy-description.ts";
@@ -78,6 +79,9 @@ describe("what follows from a description", () => {
     "pass pass",
     "slabs slab",
     "boxes box",
+    "caches cache",
+    "pushes push",
+    "accesses access",
   ])("has one of many: %s", (pair) => {
     const [many = "", one] = pair.split(" ");
     expect(singular(many)).toBe(one);
