@@ -82,7 +82,14 @@ const sharedConstants = [
 const protocols = coreOwners.map((owner) => `src/${owner}/core/protocol.ts`);
 /** Code of the harnesses that problems share. It keeps the harness's own memory, so it may touch it plainly. */
 const harnessPieces = ["common-harness", "crew", "histogram", "statistics"].map((name) => `src/kernel/${name}.ts`);
-const small = ["src/errors.ts", "src/job-pool.ts", "src/package-root.ts", "src/symbol-names.ts", ...sharedConstants];
+const small = [
+  "src/errors.ts",
+  "src/job-pool.ts",
+  "src/json-process.ts",
+  "src/package-root.ts",
+  "src/symbol-names.ts",
+  ...sharedConstants,
+];
 
 /** Instruments measure the same thing in different ways, so none of them may lean on another one. */
 const instruments = ["fiber", "native", "traced", "simulator", "checker"];
@@ -104,8 +111,21 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   native: [...small, "workloads", "problems", "records", "statistics", "build", "plan"],
   traced: [...small, "workloads", "problems", "records", "statistics", "build", "plan"],
   simulator: [...small, "workloads", "problems", "records", "statistics", "build", "plan"],
-  // It compares what the simulator tells with what was published, and writes the result down.
-  fidelity: [...small, "workloads", "problems", "records", "statistics", "build", "plan", "report", "simulator"],
+  // It compares what the simulator and the checker tell with what was published, and writes the result down.
+  fidelity: [
+    ...small,
+    "workloads",
+    "problems",
+    "records",
+    "statistics",
+    "build",
+    "plan",
+    "report",
+    "simulator",
+    "checker",
+  ],
+  // The paired comparison for other programs' own functions.
+  library: [...small, "workloads", "compare", "native"],
   cli: [
     ...small,
     "bench/index.ts",

@@ -3,8 +3,9 @@
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { InputError } from "../errors.ts";
+import { badJobExitCode } from "../json-process.ts";
 import { pairedJobSchema } from "../plan/paired.ts";
-import { badJobExitCode, performPaired } from "./paired.ts";
+import { performPaired } from "./paired.ts";
 
 try {
   const parsed = pairedJobSchema.safeParse(JSON.parse(await text(process.stdin)));

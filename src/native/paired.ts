@@ -2,11 +2,11 @@
 // happens to get of memory and of code layout, is then the same for all of them; how much a process's luck decides, shows
 // between processes. So each job is performed in a process of its own, and says one thing: a value of each metric per round.
 
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { CompiledModule } from "../build/compile.ts";
-import { InputError, StoppedError, ViolationError } from "../errors.ts";
+import { InputError, ViolationError } from "../errors.ts";
+import { runJsonProcess } from "../json-process.ts";
 import { packageRoot } from "../package-root.ts";
 import { type PairedJob, type PairedSamples, type PairedSubject, pairedSamplesSchema } from "../plan/paired.ts";
 import { quarantineBytesOf } from "../plan/unit.ts";
@@ -125,9 +125,6 @@ export async function performPaired(job: PairedJob, signal: AbortSignal): Promis
 /** The program that performs a job; of the build, also where the sources run. */
 const processFile = path.join(packageRoot, "dist", "src", "native", "paired-process.js");
 
-/** Exit code of {@link processFile} for a job that is wrong. */
-export const badJobExitCode = 2;
-
 /** Longest time that a job may take, in ms: it takes seconds, and one CPU alone is not watched for hangs. */
 const patienceMs = 180_000;
 
@@ -139,32 +136,13 @@ const patienceMs = 180_000;
  * @throws {Error} when the process died or did not end
  */
 export async function measurePaired(job: PairedJob, signal: AbortSignal): Promise<PairedSamples> {
-  if (signal.aborted) throw new StoppedError("stopped");
-  const timeout = AbortSignal.timeout(patienceMs);
-  // All code is that of the optimising compiler from the first call on.
-  const child = spawn(process.execPath, ["--no-liftoff", processFile], {
-    stdio: "pipe",
-    signal: AbortSignal.any([signal, timeout]),
-    killSignal: "SIGKILL",
+  const end = await runJsonProcess(processFile, job, {
+    // All code is that of the optimising compiler from the first call on.
+    nodeArguments: ["--no-liftoff"],
+    name: `${job.problem}, ${job.subjects.map(({ id }) => id).join(" and ")} in ${job.workload.name}`,
+    patienceMs,
+    signal,
   });
-  let output = "";
-  let errors = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
-  });
-  // A process that is gone takes no job; how it ended is told below.
-  child.stdin.on("error", () => {}).end(JSON.stringify(job));
-  const ended = await new Promise<string | number | null>((resolve, reject) => {
-    child.on("error", (error) => (child.pid === undefined ? reject(error) : resolve(null)));
-    child.on("close", (code, killedBy) => resolve(code ?? killedBy));
-  });
-  if (signal.aborted) throw new StoppedError("stopped");
-  const what = `${job.problem}, ${job.subjects.map(({ id }) => id).join(" and ")} in ${job.workload.name}`;
-  if (timeout.aborted) throw new Error(`${what}: the process did not end within ${patienceMs / 1000} s`);
-  if (ended === badJobExitCode) throw new InputError(errors.trim());
-  if (ended !== 0) throw new Error(`${what}: the process ended with ${ended}: ${errors.trim()}`);
-  return pairedSamplesSchema.parse(JSON.parse(output));
+  if (end.isBadJob) throw new InputError(end.text);
+  return pairedSamplesSchema.parse(JSON.parse(end.text));
 }
