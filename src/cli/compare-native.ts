@@ -239,6 +239,17 @@ class BaselineCode {
   }
 }
 
+/** What a baseline has code of and the working tree has not. */
+function lostCode({ modules }: Baseline, rows: readonly GateRow[]): string[] {
+  const problems = [...new Set(rows.map(({ problem }) => problem))];
+  const lost = problems.flatMap((problem) => {
+    const present = new Set(gateVariants(problem).map(({ id }) => id));
+    const gone = modules.filter((one) => one.problem === problem && !present.has(one.variant));
+    return gone.map(({ variant }) => `${problem} ${variant}`);
+  });
+  return lost.length === 0 ? [] : [`the base has code of ${lost.join(", ")}, which is not there any more`];
+}
+
 /**
  * Times the base's code beside that of the working tree, in the rows of the gate's suite.
  *
@@ -284,8 +295,10 @@ export async function timeRevisions(
       }
     }
     const result = await time("revisions", cases, wishes, run);
-    const warnings =
-      missing.size === 0 ? [] : [`the base has no code of ${[...missing].join(", ")}, so it is not timed`];
+    const warnings: string[] = [];
+    if (missing.size > 0) warnings.push(`the base has no code of ${[...missing].join(", ")}, so it is not timed`);
+    if (from.kind === "baseline" && variants.length === 0) warnings.push(...lostCode(from.baseline, rows));
+    if (cases.length === 0) warnings.push("nothing is timed: the gate's suite has no row of what is compared");
     return { ...result, warnings };
   } finally {
     await files.close();

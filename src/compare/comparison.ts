@@ -151,7 +151,14 @@ export const comparisonSchema = z.strictObject({
   base: sideSchema,
   head: sideSchema,
   /** Null where exact metrics were not compared. */
-  exact: z.strictObject({ compared: count, rows: z.array(exactRowSchema) }).nullable(),
+  exact: z
+    .strictObject({
+      /** Rows that both sides have. */
+      compared: count,
+      /** All, the same ones included. */
+      rows: z.array(exactRowSchema),
+    })
+    .nullable(),
   /** Null where nothing was timed. */
   native: z
     .strictObject({

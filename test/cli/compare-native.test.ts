@@ -126,6 +126,24 @@ describe("the native gate", { timeout }, () => {
     expect([native, warnings]).toEqual([null, [expect.stringContaining("nothing is timed")]]);
   });
 
+  test("says of which variant only one side has code", async () => {
+    const other = newOut();
+    cpSync(path.join(out, "results", "baseline"), path.join(other, "results", "baseline"), { recursive: true });
+    const file = path.join(other, "results", "baseline", "main", "baseline.json");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, text.replace('"variant": "shadow-buffers"', '"variant": "older-buffers"'));
+    const { code, stdout } = await call(["compare", "--native-only", "--out", other, "--format", "json"]);
+    const { native, warnings } = comparisonSchema.parse(JSON.parse(stdout));
+    expect([code, warnings]).toEqual([
+      0,
+      [
+        "the base has no code of cil shadow-buffers, so it is not timed",
+        "the base has code of cil older-buffers, which is not there any more",
+      ],
+    ]);
+    expect(native!.rows.map(({ variant }) => variant)).not.toContain("shadow-buffers");
+  });
+
   test("does not time a baseline whose modules share other numbers with their host", async () => {
     const other = newOut();
     cpSync(path.join(out, "results", "baseline"), path.join(other, "results", "baseline"), { recursive: true });

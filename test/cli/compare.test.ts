@@ -212,6 +212,14 @@ describe("formats", { timeout }, () => {
     expect(readFileSync(path.join(again, `${comparison().id}.md`), "utf8")).toBe(report);
   });
 
+  test("are not made of a damaged comparison", async () => {
+    expect((await compare([runId])).code).toBe(0);
+    const folder = path.join(out, "results", comparison().id);
+    edit(path.join(folder, "comparison.json"), (text) => text.replace('"outcome": "passed"', '"outcome": "good"'));
+    const { code, stderr } = await call(["report", folder, "--out", out]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/comparison\.json: field 'outcome': [^\n]*\n$/)]);
+  });
+
   test("are for comparisons", async () => {
     const { code, stderr } = await call(["report", path.join(out, "results", runId), "--format", "junit"]);
     expect([code, stderr]).toEqual([2, expect.stringContaining("--format: is for comparisons")]);
