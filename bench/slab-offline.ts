@@ -5,8 +5,16 @@ import type { Suite, VariantParameter } from "../src/plan/suite.ts";
 const form: VariantParameter = {
   constant: "LAB_FORM",
   default: "grace-period",
-  values: { poison: 0, "grace-period": 1, "grace-period-once": 2 },
+  values: { poison: 0, "grace-period": 1 },
   meaning: "how a free that is in flight is kept from hiding a slab: by a closed list, or by a wait",
+};
+
+const wait: VariantParameter = {
+  constant: "LAB_WAIT",
+  default: "kick",
+  values: { kick: 0, sched: 1, "sched-once": 2 },
+  meaning:
+    "what makes every CPU see that a cache is dead: an interrupt (Linux 4.0), a grace period per cache (4.7) or per cgroup (4.10)",
 };
 
 const reapMs: VariantParameter = {
@@ -64,7 +72,7 @@ export const slabOffline: Suite = {
   variants: [
     {
       name: "keep-dead",
-      summary: "caches that are not empty when their cgroup goes stay for good (Linux 3.10 to 3.18; the reference)",
+      summary: "caches that are not empty when their cgroup goes stay for good (Linux 3.16 to 3.19; the reference)",
     },
     {
       name: "periodic-reap",
@@ -73,14 +81,18 @@ export const slabOffline: Suite = {
     },
     {
       name: "refcount-destroy",
-      summary: "a cache goes with its last slab, but empty slabs stay hidden (Linux 3.10 to 3.14)",
+      summary: "a cache goes with its last slab, but empty slabs stay hidden (Linux 3.8 to 3.15)",
     },
     {
       name: "mark-and-wait",
-      summary: "marks dead caches and keeps frees in flight from hiding slabs (proposed in 2014; Linux 4.7 to 4.10)",
+      summary: "marks dead caches and keeps frees in flight from hiding slabs (proposed in 2014, not merged)",
       parameters: { form },
     },
-    { name: "self-drain", summary: "a free of a dead cache drains its CPU's list at once (Linux 4.0)" },
+    {
+      name: "self-drain",
+      summary: "a free of a dead cache drains its CPU's list at once (Linux 4.0 to 5.2)",
+      parameters: { wait },
+    },
     {
       name: "reparent-slabs",
       summary: "slabs of a dead cache come to the root cache (proposed in 2014, not merged)",
@@ -99,6 +111,8 @@ export const slabOffline: Suite = {
     "mark-and-wait",
     "mark-and-wait form=poison",
     "self-drain",
+    "self-drain wait=sched",
+    "self-drain wait=sched-once",
     "reparent-slabs",
     "reparent-caches",
     "object-cgroups",

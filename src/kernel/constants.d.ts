@@ -10,4 +10,5 @@ declare const LAB_MIN_PARTIAL: i32;
 declare const LAB_REAP_MS: i32;
 declare const LAB_TIMEOUT_MS: i32;
 declare const LAB_RESTART: i32;
+declare const LAB_WAIT: i32;
 declare const LAB_ZONES: i32;

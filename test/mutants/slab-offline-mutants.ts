@@ -30,7 +30,7 @@ const waiting: readonly Mutant[] = [
     base: "mark-and-wait",
     description:
       "a cache is marked and flushed without a wait for frees in flight: the race of the original thread, in which a free has decided to freeze a slab",
-    files: { [wait]: [["      if (form !== formGracePeriodOnce) waitForFrees();\n", ""]] },
+    files: { [wait]: [["      if (form === formGracePeriod) waitForFrees();\n", ""]] },
     scenario: "freeze-against-offline",
     model: "sc",
     expected: leaked,
@@ -42,10 +42,10 @@ const waiting: readonly Mutant[] = [
     description: "the wait for frees in flight comes before the mark, so that a free may begin in between",
     files: {
       [wait]: [
-        ["      if (form !== formGracePeriodOnce) waitForFrees();\n", ""],
+        ["      if (form === formGracePeriod) waitForFrees();\n", ""],
         [
-          "      keepNoEmpty(cache);\n      markDead(cache);\n",
-          "      waitForFrees();\n      keepNoEmpty(cache);\n      markDead(cache);\n",
+          "    keepNoEmpty(cache);\n    markDead(cache);\n",
+          "    if (form === formGracePeriod) waitForFrees();\n    keepNoEmpty(cache);\n    markDead(cache);\n",
         ],
       ],
     },
@@ -185,15 +185,27 @@ const draining: readonly Mutant[] = [
     expected: usedAfterFree,
   },
   {
+    name: "no-kick",
+    problem,
+    base: "self-drain",
+    description:
+      "the cache is shrunk before every CPU sees the marks, which may still be in the store buffer of the CPU that set them",
+    files: {
+      [drain]: [
+        ["    countMany(counterInterrupts, slubOnCpus(cache, kick.index, true));\n    return;\n", "    return;\n"],
+      ],
+    },
+    scenario: "freeze-against-offline",
+    model: "tso",
+    expected: leaked,
+  },
+  {
     name: "min-partial-kept",
     problem,
     base: "self-drain",
     description: "the node of a dead cache goes on keeping empty slabs",
     files: {
-      [drain]: [
-        ["    keepNoEmpty(cache);\n", ""],
-        ["import { cpuPartialOf, keepNoEmpty, setCpuPartial }", "import { cpuPartialOf, setCpuPartial }"],
-      ],
+      "slab-offline/clone": [['  storeRelaxed32(cache + offsetof<SlubCache>("minPartial"), 0);\n', ""]],
     },
     scenario: "last-free-against-offline",
     model: "sc",
@@ -332,6 +344,22 @@ const reparenting: readonly Mutant[] = [
     scenario: "reparent-against-frees",
     model: "sc",
     expected: [...miscounted, { kind: "broken invariant" }],
+    isSequential: true,
+  },
+  {
+    name: "no-drain-after-reparenting",
+    problem,
+    base: "reparent-caches",
+    description:
+      "a free does not look at the mark after it has put a slab on its CPU's list: the grace period before the shrink closes no gap by itself",
+    files: {
+      "slab-offline/reparent-caches": [
+        ["    return cpuPartialOf(changetype<usize>(this)) === 0;\n", "    return false;\n"],
+      ],
+    },
+    scenario: "two-last-frees",
+    model: "sc",
+    expected: leaked,
     isSequential: true,
   },
   {

@@ -194,9 +194,9 @@ export const slabOfflineCheck: ProblemCheck<SlabOfflineCheckExports, undefined> 
       findMiscounted(first, objects) ??
       findMisplaced(first) ??
       findWrongCharge(first, cgroups) ??
-      // Late, for some variants are known for it, and what else is wrong with them has to show.
-      findDead(first) ??
-      findLost(first)
+      findLost(first) ??
+      // Last, for some variants are known for it, and what else is wrong with them has to show.
+      findDead(first)
     );
   },
 

@@ -26,6 +26,7 @@ import {
   ownerPartOf,
   SlubCache,
   SlubCpu,
+  setCpuPartial,
   slubCacheBytes,
   slubCacheOf,
   slubCpuOf,
@@ -104,6 +105,15 @@ export function isDeadClone(cache: usize): bool {
 
 export function markDead(cache: usize): void {
   storeRelaxed32(cloneOf(cache) + offsetof<Clone>("isDead"), 1);
+}
+
+/**
+ * CPUs and the node are to keep nothing that is empty. Plain stores, as in Linux: who calls sees to it that every CPU knows
+ * before the cache is shrunk.
+ */
+export function keepNothing(cache: usize): void {
+  setCpuPartial(cache, 0);
+  storeRelaxed32(cache + offsetof<SlubCache>("minPartial"), 0);
 }
 
 /** The cache's `sync/percpu-ref.ts`, for variants that have one. */

@@ -18,6 +18,7 @@ import { descriptorBytes, firstRoot, isRootShared, memcgOf, nextRoot, slabBytes 
 import { cacheCount, cgroupCount } from "./harness";
 import { Memcg, memcgBytes, parentOf } from "./memcg";
 import { ObjCgroup, objcgBytes } from "./object-cgroup";
+import { dyingCgroups } from "./oracle";
 import { cacheOfIndex, memcgCell } from "./region";
 
 /** Longest list that is followed: a longer one goes round in a circle. */
@@ -147,6 +148,8 @@ export function reachableBytes(): f64 {
     const memcg: usize = load32(memcgCell(cgroup));
     if (memcg !== 0) bytes += (memcgBytes() as f64) + objcgBytesOf(memcg);
   }
+  // Whether something still belongs to them is for `dyingCgroups` to tell.
+  bytes += (dyingCgroups() as f64) * (memcgBytes() as f64);
   for (let index: u32 = 0; index < cacheCount; index++) {
     const cache = cacheOfIndex(index);
     if (cache !== 0 && !isRootShared(cache)) bytes += descriptorBytes() as f64;

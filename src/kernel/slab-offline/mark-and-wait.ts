@@ -2,16 +2,17 @@
 //
 // grace-period (the default): a free looks at the mark before it freezes a slab, and has preemption off; offline marks, waits
 // for a grace period, so for all frees in flight, and then shrinks. Follows Vladimir Davydov's patches of June 2014 on
-// linux-mm (withdrawn in July), and the wait of Linux 4.7 to 4.9 (synchronize_sched() for each cache under slab_mutex).
-// grace-period-once: the same with one wait for all caches of the cgroup, outside of slab_mutex (Linux 4.10).
+// linux-mm (withdrawn in July). In Linux 4.7 and later there is a wait at the same place, but frees go on freezing slabs and
+// drain them: that is `self-drain` with `wait`.
 // poison: no wait. The flush closes each CPU's list with a value that is no slab; a free that would put a slab there finds it
 // in the very compare-and-exchange that publishes, and gives the slab to the node instead. His first version, May 2014.
 //
-// Costs. grace-period: a grace period per cache under slab_mutex, or per cgroup; a free on a dead cache takes the node's lock
+// Costs. grace-period: a grace period per cache under slab_mutex; a free on a dead cache takes the node's lock
 // where a slab gets its first free object or its last. poison: an interrupt for every CPU per cache. All: a locked
 // instruction on the count per slab.
 // Memory: a dead cache goes with its last object.
-// In the grace-period forms statistics are written after the object is back, as in Linux, and the cache is freed a grace period
+// The constant has a third value, without any wait: the race itself, for whoever wants to see it found.
+// In the grace-period form statistics are written after the object is back, as in Linux, and the cache is freed a grace period
 // after its last slab. With poison frees can be preempted, and nothing of the cache is touched once the object is back.
 
 import { cpu, storeRelaxed32 } from "../machine/impl";
@@ -41,8 +42,8 @@ export { createCounted as createCache } from "./counted";
 export { background, createMemcg, finish, globalBytes, initialise } from "./stateless";
 
 const formPoison: u32 = 0;
-const formGracePeriodOnce: u32 = 2;
-/** 0: poison; 1: grace-period; 2: grace-period-once. */
+const formGracePeriod: u32 = 1;
+/** 0: poison; 1: grace-period; 2: marks and does not wait, which leaks. */
 const form: u32 = isDefined(LAB_FORM) ? LAB_FORM : 1;
 /** What a closed list of a CPU holds: no address of a slab. */
 const closed: u32 = 1;
@@ -101,14 +102,6 @@ export function free(object: usize): void {
   rcuReadUnlock();
 }
 
-/** Marks all caches of a cgroup that are not dead yet. Under slab_mutex. */
-function markAll(memcg: usize): void {
-  for (let cache = firstCloneOf(memcg); cache !== 0; cache = nextCloneOf(cache)) {
-    keepNoEmpty(cache);
-    markDead(cache);
-  }
-}
-
 function waitForFrees(): void {
   count(counterGraceWaits);
   synchronizeRcu(rcuDomain());
@@ -116,22 +109,14 @@ function waitForFrees(): void {
 
 export function offlineCaches(memcg: usize): void {
   mutexLock(slabMutex());
-  if (form === formGracePeriodOnce) {
-    markAll(memcg);
-    mutexUnlock(slabMutex());
-    waitForFrees();
-    mutexLock(slabMutex());
-  }
   let cache = firstCloneOf(memcg);
   while (cache !== 0) {
     const next = nextCloneOf(cache);
-    if (form !== formGracePeriodOnce) {
-      keepNoEmpty(cache);
-      markDead(cache);
-    }
+    keepNoEmpty(cache);
+    markDead(cache);
     if (form === formPoison) close(cache);
     else {
-      if (form !== formGracePeriodOnce) waitForFrees();
+      if (form === formGracePeriod) waitForFrees();
       shrink<Policy>(cache);
     }
     putCounted(cache, release);

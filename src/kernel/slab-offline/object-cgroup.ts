@@ -11,7 +11,14 @@ import { cpuCount, lineSize } from "../layout";
 import { cpu, irqOff, irqOn, load32, storeRelaxed32 } from "../machine/impl";
 import { kfree, kmallocBytes, kzalloc } from "../slab/kmalloc";
 import { count } from "../statistics";
-import { percpuRefGet, percpuRefInit, percpuRefKill, percpuRefPut, percpuRefSize } from "../sync/percpu-ref";
+import {
+  percpuRefGet,
+  percpuRefInit,
+  percpuRefKill,
+  percpuRefPut,
+  percpuRefSize,
+  percpuRefTryGet,
+} from "../sync/percpu-ref";
 import { callRcu, rcuHeadSize, rcuReadLock, rcuReadUnlock } from "../sync/rcu";
 import { acquireIrqOff, releaseIrqOn } from "../sync/spin-lock";
 import { counterReparented } from "./counters";
@@ -139,14 +146,20 @@ export function reparentObjcgs(memcg: usize, parent: usize): void {
   percpuRefKill(own, 0);
 }
 
-/** The object cgroup for a new object of an online cgroup, with a reference. */
-export function getObjcg(memcg: usize): usize {
+/** The object cgroup for a new object of an online cgroup, with a reference: that of whoever allocates. */
+export function takeObjcg(memcg: usize): usize {
   const objcg = load32(memcg + offsetof<Memcg>("objcg"));
-  percpuRefGet(objcg);
+  // It has one of its own for as long as its cgroup is online.
+  percpuRefTryGet(objcg);
   return objcg;
 }
 
-/** An object refers to it no more. */
+/** An object refers to it. */
+export function getObjcg(objcg: usize): void {
+  percpuRefGet(objcg);
+}
+
+/** An object, or whoever allocates one, refers to it no more. */
 export function putObjcg(objcg: usize): void {
   percpuRefPut(objcg);
 }

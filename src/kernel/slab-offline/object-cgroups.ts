@@ -4,7 +4,7 @@
 // Follows Roman Gushchin's series of Linux 5.9 (memcg_slab_post_alloc_hook(), memcg_slab_free_hook() of mm/slab.h,
 // memcg_reparent_objcgs() of mm/memcontrol.c). The table of a slab is made for its first charged object.
 //
-// Costs. Allocation and free: a reference count on this CPU and a stock of charged bytes (`object-cgroup.ts`), and a cell of
+// Costs. Allocation: a reference for whoever allocates and one for the object, and free: the object's, on this CPU and a stock of charged bytes (`object-cgroup.ts`), and a cell of
 // the slab's table. offline: a spin lock, and some stores for each object cgroup of the cgroup, whatever objects there are.
 // Memory: 8 bytes per object of a slab that has charged ones, as in Linux (4 here, counted as 8); an object cgroup until its
 // last object goes. No dead caches, no dying cgroups.
@@ -26,6 +26,7 @@ import {
   objcgGlobalBytes,
   putObjcg,
   reparentObjcgs,
+  takeObjcg,
   unchargeObject,
 } from "./object-cgroup";
 import { cacheOfIndex, kmallocCaches, memcgOfIndex } from "./region";
@@ -44,6 +45,11 @@ class Policy extends SlubPolicy {
 
 /** Bytes of a cell of a slab's table, as in Linux. */
 const cellBytes: u32 = 8;
+
+/** What an object is charged for, as obj_full_size(): itself and its cell. */
+function fullSizeOf(cache: usize): u32 {
+  return slubObjectSize(cache) + cellBytes;
+}
 
 export function globalBytes(): usize {
   return objcgGlobalBytes();
@@ -82,8 +88,8 @@ export function allocate(index: u32): usize {
   const memcg = memcgOfIndex(index);
   if (memcg === 0) return slubAllocate<Policy>(cache);
   enter(objCgroupCharge);
-  const objcg = getObjcg(memcg);
-  const bytes = slubObjectSize(cache);
+  const objcg = takeObjcg(memcg);
+  const bytes = fullSizeOf(cache);
   chargeObject(objcg, bytes);
   leave();
   const object = slubAllocate<Policy>(cache);
@@ -95,7 +101,9 @@ export function allocate(index: u32): usize {
     putObjcg(objcg);
     return 0;
   }
+  getObjcg(objcg);
   storeRelaxed32(cellOf(table, slab, cache, object), objcg as u32);
+  putObjcg(objcg);
   return object;
 }
 
@@ -103,7 +111,7 @@ export function free(object: usize): void {
   const slab = headPageOf(object);
   const cache = slubCacheOf(slab);
   const table: usize = load32(slab + offsetof<Page>("extension"));
-  if (table !== 0) unchargeFor(cellOf(table, slab, cache, object), slubObjectSize(cache));
+  if (table !== 0) unchargeFor(cellOf(table, slab, cache, object), fullSizeOf(cache));
   slubCountFree(cache);
   slubFree<Policy>(cache, slab, object);
 }

@@ -13,7 +13,7 @@
 
 import { defer, storeRelaxed32 } from "../machine/impl";
 import { slubAllocate } from "../slab/slub";
-import { cpuPartialOf, keepNoEmpty, setCpuPartial } from "../slab/slub-cache";
+import { cpuPartialOf } from "../slab/slub-cache";
 import { SlubPolicy } from "../slab/slub-slab";
 import { count } from "../statistics";
 import { mutexLock, mutexUnlock } from "../sync/mutex";
@@ -33,6 +33,7 @@ import {
   initialiseRef,
   isDeadClone,
   isRoot,
+  keepNothing,
   linkTo,
   makeCache,
   markDead,
@@ -129,8 +130,7 @@ export function offlineCaches(memcg: usize): void {
   for (let cache = firstCloneOf(memcg); cache !== 0; cache = nextCloneOf(cache)) {
     if (isDeadClone(cache)) continue;
     markDead(cache);
-    setCpuPartial(cache, 0);
-    keepNoEmpty(cache);
+    keepNothing(cache);
     callRcu(rcuDomain(), cloneOf(cache) + offsetof<Clone>("head0"), deactivateLater.index, cache);
   }
   reparent(memcg, parentOf(memcg));
