@@ -2,6 +2,7 @@
 
 import { InputError } from "../errors.ts";
 import type { Problem } from "../problems/index.ts";
+import { bucketCount, Histogram } from "../records/histogram.ts";
 import type { Workload } from "../workloads/workload.ts";
 import type { CompiledModule } from "./compile.ts";
 import { type HarnessExports, type MachineImports, type MakeMachine, type RunningModule, start } from "./instance.ts";
@@ -27,6 +28,24 @@ export interface ProblemExports extends HarnessExports {
   areaAt(address: number): number;
   /** Pages of the arena that were ever used. */
   touchedPageCount(): number;
+}
+
+/** Where a histogram holds its longest duration, behind its buckets; more of them than are ever used. */
+const histogramMaxOffset = 6400;
+
+/** Adds up one of the histograms of all CPUs (`src/kernel/histogram.ts`). */
+export function readHistogram(
+  instances: readonly Pick<ProblemExports, "histogramAddress">[],
+  { buffer }: WebAssembly.Memory,
+  index: number,
+): Histogram {
+  const histogram = new Histogram();
+  for (const instance of instances) {
+    const address = instance.histogramAddress(index) >>> 0;
+    const max = new DataView(buffer, address + histogramMaxOffset, 8).getBigUint64(0, true);
+    histogram.addCounts(new Uint32Array(buffer, address, bucketCount), Number(max));
+  }
+  return histogram;
 }
 
 /** Sizes of a case. */

@@ -4,7 +4,7 @@
 import { sum } from "simple-statistics";
 import type { CompiledModule } from "../build/compile.ts";
 import type { RunningModule } from "../build/instance.ts";
-import { type ProblemExports, startProblem } from "../build/problem.ts";
+import { type ProblemExports, readHistogram, startProblem } from "../build/problem.ts";
 import { InputError, ViolationError } from "../errors.ts";
 import {
   eventAOffset,
@@ -17,8 +17,8 @@ import {
 } from "../kernel/events.ts";
 import type { FixedTime } from "../plan/suite.ts";
 import type { Problem } from "../problems/index.ts";
-import type { Counter, Gauge, Metric } from "../problems/problem.ts";
-import { bucketCount, Histogram } from "../records/histogram.ts";
+import { type Counter, type Gauge, holdsAny, type Metric } from "../problems/problem.ts";
+import type { Histogram } from "../records/histogram.ts";
 import { labelledMetric } from "../records/labelled.ts";
 import { Partitioner } from "../workloads/partition.ts";
 import type { Workload } from "../workloads/workload.ts";
@@ -53,9 +53,6 @@ export interface ProblemMeasureOptions {
   readonly signal: AbortSignal;
 }
 
-/** Buckets that a harness keeps room for. */
-const bucketSlots = 1600;
-
 /** Machine of the instances in the host's thread, which prepare and read but run no events. */
 const hostMachine = nativeMachine(() => Number(process.hrtime.bigint()));
 
@@ -74,10 +71,6 @@ interface Round {
   readonly isMeasured: boolean;
   /** Kinds of its events, but for those that the problem has no use for. */
   readonly kinds: ReadonlySet<number>;
-}
-
-function holdsOneOf({ kinds }: Round, some: Iterable<number>): boolean {
-  return [...some].some((kind) => kinds.has(kind));
 }
 
 /** One subject while it is measured. */
@@ -173,11 +166,11 @@ class Running {
     // Also when a variant got none done.
     if (round.kinds.has(kindBogoOp)) emit("bogo-ops-per-s", perSecond(done(problem.bogoOps)));
     for (const rate of problem.rates.filter(isTold)) {
-      if (holdsOneOf(round, rate.kinds)) emit(rate.metric, perSecond(done(rate.counter)));
+      if (holdsAny(round.kinds, rate.kinds)) emit(rate.metric, perSecond(done(rate.counter)));
     }
     for (const cost of (problem.costs ?? []).filter(isTold)) {
       const units = sum(done(cost.counter));
-      const isAlone = holdsOneOf(round, cost.kinds) && !holdsOneOf(round, cost.without);
+      const isAlone = holdsAny(round.kinds, cost.kinds) && !holdsAny(round.kinds, cost.without);
       if (isAlone && units > 0) emit(cost.metric, sum(results.map(timeOf)) / units);
     }
     for (const gauge of problem.gauges.filter(isTold)) {
@@ -220,21 +213,9 @@ class Running {
     onSample(id, "events-skipped", 0, skipped);
     if (workPerOpNs !== null) onSample(id, "work-per-op-ns", 0, workPerOpNs);
     for (const { index, metric } of durations) {
-      const latencies = this.#distribution(index);
+      const latencies = readHistogram(this.#readers, this.#crew.running.memory, index);
       if (latencies.count > 0) onDistribution(id, metric, latencies);
     }
-  }
-
-  #distribution(index: number): Histogram {
-    const histogram = new Histogram();
-    const { buffer } = this.#crew.running.memory;
-    for (const reader of this.#readers) {
-      const address = reader.histogramAddress(index) >>> 0;
-      const counts = new Uint32Array(buffer, address, bucketCount);
-      const max = new DataView(buffer, address + bucketSlots * 4, 8).getBigUint64(0, true);
-      histogram.addCounts(counts, Number(max));
-    }
-    return histogram;
   }
 
   async close(): Promise<void> {
@@ -315,7 +296,7 @@ export async function measureProblem(
         kinds: contents.kinds,
       };
       if (fixedTime !== null && isMeasured) {
-        if (!holdsOneOf(round, problem.workKinds ?? problem.kinds)) continue;
+        if (!holdsAny(round.kinds, problem.workKinds ?? problem.kinds)) continue;
         for (let slice = 0; slice < fixedTime.slices; slice++) {
           await turns.take((one) => one.step({ ...round, index: slice }, fixedTime.sliceMs * 1e6));
           options.onProgress((slice + 1) / fixedTime.slices);

@@ -3,6 +3,12 @@
 
 import type { Workload, WorkloadLimits } from "../workloads/workload.ts";
 
+/** Whether there is one of some kinds of events among those of a round. */
+export function holdsAny(kinds: ReadonlySet<number>, some: Iterable<number>): boolean {
+  for (const kind of some) if (kinds.has(kind)) return true;
+  return false;
+}
+
 /** What a problem's sizes follow from. */
 export type Sized = Pick<Workload, "limits" | "parameters">;
 

@@ -5,7 +5,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { RunningModule } from "../build/instance.ts";
-import { type ProblemExports, startProblem } from "../build/problem.ts";
+import { type ProblemExports, readHistogram, startProblem } from "../build/problem.ts";
 import { InputError, ViolationError } from "../errors.ts";
 import {
   eventSize,
@@ -17,13 +17,12 @@ import {
 } from "../kernel/events.ts";
 import { noteGracePeriod } from "../kernel/notes.ts";
 import type { Problem } from "../problems/index.ts";
-import type { Gauge } from "../problems/problem.ts";
-import { bucketCount, Histogram } from "../records/histogram.ts";
+import { type Gauge, holdsAny } from "../problems/problem.ts";
 import { sortByTask, type TaskEvents } from "../workloads/partition.ts";
 import { callRun, callRunUntil } from "./core/protocol.ts";
 import { activityBytes, SimulatedMachine } from "./machine.ts";
 import { ProblemLines } from "./problem-lines.ts";
-import { holdsAny, type Round, roundsOf } from "./rounds.ts";
+import { type Round, roundsOf } from "./rounds.ts";
 import {
   attachInstances,
   busyNs,
@@ -57,9 +56,6 @@ export interface SimulatedProblem extends SimulatedRun {
   /** Empty without gauges that are read after each round. */
   readonly rounds: readonly RoundEnd[];
 }
-
-/** Buckets that a harness keeps room for. */
-const bucketSlots = 1600;
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
@@ -121,16 +117,6 @@ class Harness {
   gauges(read: Gauge["read"]): Record<string, number> {
     const ones = told(this.problem.gauges).filter((gauge) => gauge.read === read);
     return Object.fromEntries(ones.map((gauge) => [gauge.metric, this.gauge(gauge)]));
-  }
-
-  histogram({ buffer }: WebAssembly.Memory, index: number): Histogram {
-    const histogram = new Histogram();
-    for (const instance of this.instances) {
-      const address = instance.histogramAddress(index) >>> 0;
-      const max = new DataView(buffer, address + bucketSlots * 4, 8).getBigUint64(0, true);
-      histogram.addCounts(new Uint32Array(buffer, address, bucketCount), Number(max));
-    }
-    return histogram;
   }
 
   /** @throws {ViolationError} when the variant did what none may do */
@@ -320,7 +306,7 @@ export async function simulateProblem(problem: Problem, one: SimulatedCase): Pro
     hottest: phases.hottest.map((line) => ({ ...line, name: lines.nameOf(line.address) })),
     longestHold: { lock: lines.nameOf(counts.longestHold.lock), ns: counts.longestHold.ns },
     gracePeriods,
-    distributions: byMetric(problem.durations, ({ index }) => harness.histogram(running.memory, index)),
+    distributions: byMetric(problem.durations, ({ index }) => readHistogram(harness.instances, running.memory, index)),
     bogoOps: sum(harness.counts(problem.bogoOps)),
     bogoOpsPerSecond: bogoOps.perSecond,
     rates: byMetric(rates, ({ work }) => work.perSecond),

@@ -2,6 +2,7 @@
 
 import { eventKindOffset, eventSize } from "../kernel/events.ts";
 import type { Problem } from "../problems/index.ts";
+import { holdsAny } from "../problems/problem.ts";
 import { chunkEventsMax, type Workload } from "../workloads/workload.ts";
 import { isMeasured } from "./simulation.ts";
 
@@ -20,12 +21,6 @@ function kindsOf(chunk: Uint8Array): ReadonlySet<number> {
   for (let offset = 0; offset < chunk.byteLength; offset += eventSize)
     kinds.add(chunk[offset + eventKindOffset] as number);
   return kinds;
-}
-
-/** Whether there is one of some kinds in a round. */
-export function holdsAny(kinds: ReadonlySet<number>, some: Iterable<number>): boolean {
-  for (const kind of some) if (kinds.has(kind)) return true;
-  return false;
 }
 
 /** The workload's chunks; those that leave all as they found it, which begin whenever their tasks are ready, as one. */

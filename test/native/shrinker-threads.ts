@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect } from "vitest";
-import { startProblem } from "../../src/build/problem.ts";
+import { readHistogram, startProblem } from "../../src/build/problem.ts";
 import {
   eventSize,
   flagMeasured,
@@ -48,9 +48,6 @@ export interface ThreadsOptions {
   readonly variantFile?: string;
   readonly patienceMs?: number;
 }
-
-/** Buckets of a histogram; the maximum follows. */
-const bucketSlots = 1600;
 
 /** Rounds after which callbacks that have not run are taken for lost. */
 const settlingRoundsMax = 200;
@@ -136,8 +133,7 @@ export class Threads {
 
   /** The longest duration that a CPU recorded, in ns. */
   maximumOf(cpu: number, histogram: number): number {
-    const address = this.readers[cpu]!.histogramAddress(histogram) >>> 0;
-    return Number(new DataView(this.crew.running.memory.buffer, address + bucketSlots * 4, 8).getBigUint64(0, true));
+    return readHistogram([this.readers[cpu]!], this.crew.running.memory, histogram).max ?? 0;
   }
 
   /** How much a counter of all CPUs grows meanwhile. */
