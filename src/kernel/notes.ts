@@ -50,5 +50,7 @@ export const noteVectorOverrun = 31;
 export const noteFreedCgroupVisited = 20;
 /** A walk was given many times as many cgroups as there can be. value = its root. Only without end is it wrong. */
 export const noteLongWalk = 21;
+/** A walk was given a cgroup although the round that it had joined had ended before it asked. value = its root. */
+export const noteWalkGoesOn = 23;
 /** A cgroup has no reference left although one is held. value = the cgroup. No variant may cause it. */
 export const noteReferenceMissing = 22;

@@ -150,6 +150,22 @@ describe("what a round came to", () => {
   });
 });
 
+test("restarts below as many parents as workloads have are counted", async () => {
+  const rig = await rigOf(variantOf("dead-count"));
+  const parent = 17;
+  perform(
+    rig,
+    0,
+    ...Array.from({ length: parent + 1 }, (_, cgroup): IteratorStep => ({ kind: "create", cgroup, parent: 0 })),
+    ...[18, 19, 20].map((cgroup): IteratorStep => ({ kind: "create", cgroup, parent })),
+    { kind: "pass", root: parent, visits: 2 },
+    { kind: "offline", cgroup: 20 },
+  );
+  settle(rig);
+  perform(rig, 0, { kind: "pass", root: parent });
+  expect(total(rig, counters.counterRestarts)).toBe(1);
+});
+
 test("what comes and goes leaves nothing, however often", async () => {
   for (const one of iteratorVariants) {
     const rig = await rigOf(one);

@@ -26,6 +26,7 @@ const usedAfterFree: Mutant["expected"] = [
 ];
 /** A reference too few: freed too early, or twice. */
 const freedTooEarly: Mutant["expected"] = [...usedAfterFree, { kind: "double free" }];
+const goesOn: Mutant["expected"] = [{ kind: "broken invariant", invariant: "a walk ends with its round" }];
 const pinnedFor: Mutant["expected"] = [{ kind: "leak", invariant: "no pinned cgroup" }];
 const incomplete: Mutant["expected"] = [{ kind: "broken invariant", invariant: "every cgroup in every round" }];
 
@@ -158,6 +159,28 @@ const onDeadCount: readonly Mutant[] = [
     isSequential: true,
   },
   {
+    name: "dead-count-any-round",
+    problem: "memcg-iterator",
+    base: "dead-count",
+    description:
+      "a walk does not look whether the round that it joined is still the present one, and goes on in the next",
+    files: {
+      [deadCount]: [
+        [
+          "    if (previous !== 0 && generationOf(cookie) !== generation) {\n",
+          "    if (generation === u32.MAX_VALUE) {\n",
+        ],
+        [
+          "import { cursorCount, cursorOf, generationOf, joinGeneration }",
+          "import { cursorCount, cursorOf, joinGeneration }",
+        ],
+      ],
+    },
+    scenario: "round-ended-by-another",
+    model: "sc",
+    expected: goesOn,
+  },
+  {
     name: "last-visited-break-keeps",
     problem: "memcg-iterator",
     base: "dead-count",
@@ -272,6 +295,48 @@ const onPosition: readonly Mutant[] = [
     model: "sc",
     expected: [...freedTooEarly, { kind: "broken invariant", invariant: "every reference is there" }],
     isSequential: true,
+  },
+  {
+    name: "pinned-any-round",
+    problem: "memcg-iterator",
+    base: "pinned-position",
+    description:
+      "a walk does not look whether the round that it joined is still the present one, and goes on in the next",
+    files: {
+      [pinned]: [
+        ["  if (previous === 0 || generationOf(cookie) === load32(generation)) {\n", "  if (slot !== 0) {\n"],
+        ["generationOf, joinGeneration", "joinGeneration"],
+      ],
+    },
+    scenario: "round-ended-by-another",
+    model: "sc",
+    expected: goesOn,
+  },
+  {
+    name: "weak-any-round",
+    problem: "memcg-iterator",
+    base: "weak-position",
+    description:
+      "a walk does not look whether the round that it joined is still the present one, and goes on in the next",
+    files: {
+      [weak]: [["  if (previous !== 0 && generationOf(cookie) !== load32(generation)) return 0;\n", ""]],
+    },
+    scenario: "round-ended-by-another",
+    model: "sc",
+    expected: goesOn,
+  },
+  {
+    name: "winner-any-round",
+    problem: "memcg-iterator",
+    base: "weak-position",
+    description: "the same where a walker that comes too late begins again",
+    constants: { LAB_RESTART: 1 },
+    files: {
+      [weak]: [["    else if (generationOf(cookie) !== present) return 0;\n", ""]],
+    },
+    scenario: "round-ended-by-another",
+    model: "sc",
+    expected: goesOn,
   },
   {
     name: "weak-without-invalidation",

@@ -103,6 +103,13 @@ const cases: readonly Case[] = [
     isShort: true,
   },
   {
+    name: "round-ended-by-another",
+    description: "a walker completes the round that another one is in, and then removes a cgroup",
+    setup: [create(0), create(1)],
+    tasks: onCpus([pass(0)], [pass(0), offline(1)]),
+    closing: [pass(0), pass(0)],
+  },
+  {
     name: "walk-after-destroy",
     description:
       "broken walks left cursors of several priorities and roots at a cgroup that then went; they are walked on",

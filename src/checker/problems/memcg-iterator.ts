@@ -6,7 +6,7 @@
 import { type ProblemExports, startProblem } from "../../build/problem.ts";
 import { kindCgroupCreate, kindCgroupOffline, kindReclaimPass } from "../../kernel/events.ts";
 import { counterFreedVisits } from "../../kernel/memcg-iterator/counters.ts";
-import { noteFreedCgroupVisited, noteLongWalk, noteReferenceMissing } from "../../kernel/notes.ts";
+import { noteFreedCgroupVisited, noteLongWalk, noteReferenceMissing, noteWalkGoesOn } from "../../kernel/notes.ts";
 import { memcgIterator } from "../../problems/memcg-iterator.ts";
 import type { Finding } from "../model.ts";
 import type { Invariant, Scenario, ScenarioEvent } from "../scenario.ts";
@@ -54,6 +54,10 @@ const everyReference: Invariant = {
 const everyWalkEnds: Invariant = {
   name: "every walk ends",
   description: "J4: a walk comes to its end when nobody removes cgroups any more",
+};
+const endsWithRound: Invariant = {
+  name: "a walk ends with its round",
+  description: "J4: when another walker has completed the round that a walk joined, the walk is given nobody any more",
 };
 const noPinnedCgroup: Invariant = {
   name: "no pinned cgroup",
@@ -161,7 +165,15 @@ function findPinned(instance: MemcgIteratorExports, scenario: Scenario): Finding
 
 export const memcgIteratorCheck: ProblemCheck<MemcgIteratorExports, null> = {
   scenarios: memcgIteratorScenarios,
-  invariants: [everyRoundComplete, onceAlone, noFreedCgroup, everyReference, everyWalkEnds, noPinnedCgroup],
+  invariants: [
+    everyRoundComplete,
+    onceAlone,
+    noFreedCgroup,
+    everyReference,
+    everyWalkEnds,
+    endsWithRound,
+    noPinnedCgroup,
+  ],
   defects: [
     {
       variant: "dead-count",
@@ -213,6 +225,7 @@ export const memcgIteratorCheck: ProblemCheck<MemcgIteratorExports, null> = {
   violationOf(note) {
     if (note === noteFreedCgroupVisited) return { kind: "use after free", invariant: noFreedCgroup.name };
     if (note === noteReferenceMissing) return { kind: "broken invariant", invariant: everyReference.name };
+    if (note === noteWalkGoesOn) return { kind: "broken invariant", invariant: endsWithRound.name };
     return note === noteLongWalk ? { kind: "livelock", invariant: everyWalkEnds.name } : undefined;
   },
 

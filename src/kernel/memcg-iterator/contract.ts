@@ -17,10 +17,12 @@
 // memcgBytes: bytes of the variant's part of a cgroup. slotBytes: those of them that are cursors.
 // positionCell: where the cursor of a root, a node and a priority says where it stands, a u32; 0: there is none. The
 //   harness looks there and writes nothing.
+// generationCell: likewise where its round has its number, which the walkers of the round have in their cookies.
 // globalBytes, initialise: bytes at `variantBase()`, zeroed; `initialise` is called once.
 
 import {
   createMemcg,
+  generationCell,
   globalBytes,
   initialise,
   iterate,
@@ -40,6 +42,7 @@ export const contractOfflineMemcg: (memcg: usize) => void = offlineMemcg;
 export const contractReleaseMemcg: (memcg: usize) => void = releaseMemcg;
 export const contractMemcgBytes: () => u32 = memcgBytes;
 export const contractSlotBytes: () => u32 = slotBytes;
+export const contractGenerationCell: (root: usize, node: u32, priority: u32) => usize = generationCell;
 export const contractPositionCell: (root: usize, node: u32, priority: u32) => usize = positionCell;
 export const contractGlobalBytes: () => usize = globalBytes;
 export const contractInitialise: () => void = initialise;

@@ -18,6 +18,10 @@ class Cookie {
 export const cookieSize: usize = 8;
 if (offsetof<Cookie>() !== 8) ERROR("a cookie must be 8 bytes");
 
+/** Where a cookie says which round the walker has joined. */
+export const generationAt: usize = 0;
+if (offsetof<Cookie>("generation") !== generationAt) ERROR("the round must stand where it is said");
+
 /** The round that a walker has joined. */
 export function generationOf(cookie: usize): u32 {
   return load32(cookie + offsetof<Cookie>("generation"));

@@ -61,6 +61,10 @@ export function positionCell(root: usize, node: u32, priority: u32): usize {
   return slotOf(root, node, priority) + offsetof<LastVisited>("position");
 }
 
+export function generationCell(root: usize, node: u32, priority: u32): usize {
+  return slotOf(root, node, priority) + offsetof<LastVisited>("generation");
+}
+
 /** Where the cursor stands, with a reference unless it is the root; 0: at the beginning. */
 function loadPosition(root: usize, node: u32, priority: u32, sequence: u32): usize {
   const slot = slotOf(root, node, priority);

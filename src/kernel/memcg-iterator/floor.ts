@@ -29,6 +29,10 @@ export function positionCell(_root: usize, _node: u32, _priority: u32): usize {
   return 0;
 }
 
+export function generationCell(_root: usize, _node: u32, _priority: u32): usize {
+  return 0;
+}
+
 export function iterate(root: usize, previous: usize, _node: u32, _priority: u32, cookie: usize): usize {
   enter(memCgroupIter);
   rcuReadLock();

@@ -21,7 +21,7 @@ import {
   kindReclaimPass,
 } from "../events";
 import { compute, enterIdle, keep32, load64, note, quiescent, runDeferred, sleep, taskStack } from "../machine/impl";
-import { noteFreedCgroupVisited, noteLongWalk, noteReferenceMissing } from "../notes";
+import { noteFreedCgroupVisited, noteLongWalk, noteReferenceMissing, noteWalkGoesOn } from "../notes";
 import { initialiseKmalloc, kmallocUsed } from "../slab/kmalloc";
 import { begin, count, countAlways, countMany, end, measured, setMeasured } from "../statistics";
 import { jiffyNs } from "../sync/jiffies";
@@ -50,8 +50,16 @@ import {
   histogramPass,
 } from "./counters";
 import { allocatedBytesOf, createCgroup, removeCgroup } from "./css";
-import { endedCell } from "./cursor";
-import { globalBytes, initialise as initialiseVariant, iterate, iterateBreak, positionCell, slotBytes } from "./impl";
+import { endedCell, generationAt } from "./cursor";
+import {
+  generationCell,
+  globalBytes,
+  initialise as initialiseVariant,
+  iterate,
+  iterateBreak,
+  positionCell,
+  slotBytes,
+} from "./impl";
 import { areaOf, harnessBytes, headerBytes, kmallocCaches, priorities, rcuDomain } from "./region";
 import { liveMark, Memcg, parentOf, refOf } from "./tree";
 import {
@@ -225,7 +233,9 @@ function reclaim(event: usize): void {
 /** One step of a walk, and what is to be known of it. */
 function next(root: usize, previous: usize, node: u32, priority: u32, cookie: usize): usize {
   keep32(endedCell(cookie), 0);
+  const isOver = previous !== 0 && hasRoundEnded(root, node, priority, cookie);
   const memcg = iterate(root, previous, node, priority, cookie);
+  if (isOver && memcg !== 0) note(noteWalkGoesOn, root);
   const ended = load<u32>(endedCell(cookie));
   if (ended !== 0) countMany(counterRounds, u64(ended));
   else if (memcg === 0) count(counterGenerationEnds);
@@ -235,6 +245,12 @@ function next(root: usize, previous: usize, node: u32, priority: u32, cookie: us
   // A dying one may have lost its index to another.
   if (measured() !== 0 && cgroupAt(given) === memcg) countVisit(given);
   return memcg;
+}
+
+/** Whether the round that a walker has joined is over. Costs nothing that an instrument could see. */
+function hasRoundEnded(root: usize, node: u32, priority: u32, cookie: usize): bool {
+  const cell = generationCell(root, node, priority);
+  return cell !== 0 && load<u32>(cell) !== load<u32>(cookie + generationAt);
 }
 
 /** Index of the root of a walk that is watched, or u32.MAX_VALUE. */

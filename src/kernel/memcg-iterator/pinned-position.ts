@@ -54,6 +54,10 @@ export function positionCell(root: usize, node: u32, priority: u32): usize {
   return slotOf(root, node, priority) + offsetof<Position>("position");
 }
 
+export function generationCell(root: usize, node: u32, priority: u32): usize {
+  return slotOf(root, node, priority) + offsetof<Position>("generation");
+}
+
 /** Where the cursor stands, with a reference; 0: at the beginning. */
 function takePosition(cell: usize): usize {
   while (true) {

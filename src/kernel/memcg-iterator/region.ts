@@ -36,8 +36,11 @@ class Header {
 if (offsetof<Header>() !== 64) ERROR("Header must fill one 64-byte line");
 if (mutexSize > 32) ERROR("the mutex must fit into the header");
 
-/** Walks over cgroups with an index below this are watched: who was visited in which round. */
-export const watchedRoots: u32 = 8;
+/**
+ * Walks over cgroups with an index below this are watched: who was visited in which round. Of others, every visit counts as a
+ * first one, and none as a restart. Workloads have the root and the parents at the lowest indices.
+ */
+export const watchedRoots: u32 = 32;
 /** Bytes of what is known of one cursor's rounds, in front of the cells of its cgroups. */
 export const watchHeaderBytes: usize = 32;
 /** Bytes of what is kept of one cgroup index. */

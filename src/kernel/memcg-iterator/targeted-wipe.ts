@@ -51,6 +51,10 @@ export function positionCell(root: usize, node: u32, priority: u32): usize {
   return slotOf(root, node, 0, priority) + offsetof<LastVisited>("position");
 }
 
+export function generationCell(root: usize, node: u32, priority: u32): usize {
+  return slotOf(root, node, 0, priority) + offsetof<LastVisited>("generation");
+}
+
 /** Where the cursor stands, with a reference unless it is the root; 0: at the beginning. */
 function loadPosition(slot: usize, root: usize): usize {
   const position: usize = load32(slot + offsetof<LastVisited>("position"));

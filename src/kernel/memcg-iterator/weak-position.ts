@@ -57,6 +57,10 @@ export function positionCell(root: usize, node: u32, priority: u32): usize {
   return slotOf(root, node, priority) + offsetof<Position>("position");
 }
 
+export function generationCell(root: usize, node: u32, priority: u32): usize {
+  return slotOf(root, node, priority) + offsetof<Position>("generation");
+}
+
 export function iterate(root: usize, previous: usize, node: u32, priority: u32, cookie: usize): usize {
   enter(memCgroupIter);
   const slot = slotOf(root, node, priority);
