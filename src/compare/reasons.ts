@@ -18,8 +18,9 @@ function changeText(estimate: Pick<PairedEstimate, "ratio">, better: Better): st
 
 function intervalText(low: number | null, high: number | null, better: Better): string | null {
   if (low === null || high === null) return null;
-  const [least, most] = [changeText({ ratio: low }, better), changeText({ ratio: high }, better)];
-  return `${least} to ${most}`;
+  // From the better end to the worse one, whichever way the metric runs.
+  const ends = [low, high].sort((a, b) => worsening({ ratio: a }, better) - worsening({ ratio: b }, better));
+  return ends.map((ratio) => changeText({ ratio }, better)).join(" to ");
 }
 
 /** Of a row that has an estimate. */

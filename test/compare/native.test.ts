@@ -173,6 +173,15 @@ describe("a row", () => {
   });
 });
 
+test.each(["visits-per-s", "visit-ns"])(
+  "an interval of %s goes from its better end to its worse one",
+  async (metric) => {
+    const { result } = await compare([makeCase("rwsem", { metrics: [{ metric, isGated: true }] })], slower(1.1));
+    const found = /\(95 % interval (\d+\.\d) % worse to (\d+\.\d) % worse\)/.exec(result.native.rows[0]!.reason);
+    expect(Number(found![1])).toBeLessThan(Number(found![2]));
+  },
+);
+
 describe("the machine", () => {
   test("whose canary sings is not trusted, and nothing is measured again", async () => {
     // Of the same code, what comes second takes longer.
