@@ -3,7 +3,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { type CompiledModule, compileModule, compileSimulatorCore } from "../build/compile.ts";
+import { type CompiledModule, compileCheckerCore, compileModule, compileSimulatorCore } from "../build/compile.ts";
+import { performCheck, scenarioOf } from "../checker/job.ts";
+import type { CheckOutcome } from "../checker/outcome.ts";
 import { InputError, ViolationError } from "../errors.ts";
 import { Histogram } from "../records/histogram.ts";
 import { labelledMetric } from "../records/labelled.ts";
@@ -31,6 +33,15 @@ export interface CaseSpec {
   readonly cpus: number;
   /** Virtual time for which a repeatable workload is repeated; null: each chunk is run once. */
   readonly virtualMs: number | null;
+}
+
+/** A case whose interleavings a row wants explored. */
+export interface CheckSpec {
+  readonly problem: string;
+  readonly variant: string;
+  readonly constants: Readonly<Record<string, number>>;
+  /** One of the checker's. */
+  readonly scenario: string;
 }
 
 /** Samples of a case, by metric. */
@@ -85,6 +96,8 @@ export class Outcome {
 export interface Lab {
   /** @throws {InputError | ViolationError} with the case's own message */
   run(spec: CaseSpec): Promise<Outcome>;
+  /** Explores every interleaving, with every store at once. @throws {InputError} for an unknown scenario */
+  check(spec: CheckSpec): Promise<CheckOutcome>;
 }
 
 /** A lab that knows how long its simulations took, one after the other. */
@@ -99,6 +112,12 @@ export class TimedLab implements Lab {
   async run(spec: CaseSpec): Promise<Outcome> {
     const outcome = await this.#lab.run(spec);
     this.#seconds += outcome.hostSeconds;
+    return outcome;
+  }
+
+  async check(spec: CheckSpec): Promise<CheckOutcome> {
+    const outcome = await this.#lab.check(spec);
+    this.#seconds += outcome.ms / 1000;
     return outcome;
   }
 
@@ -160,6 +179,25 @@ export class PooledLab implements Lab {
     throw outcome.kind === "violation" ? new ViolationError(outcome.message) : new InputError(outcome.message);
   }
 
+  /** In this thread: the cases of rows are small. */
+  async check({ problem, variant, constants, scenario }: CheckSpec): Promise<CheckOutcome> {
+    const all = { ...scenarioOf({ problem, scenario }).constants, ...constants };
+    const [core, compiled] = await Promise.all([
+      compileCheckerCore(),
+      compileModule({ problem, variant, machine: "checked", constants: all }),
+    ]);
+    return performCheck({
+      problem,
+      variant: { id: variant, skipWhenEmpty: false },
+      scenario,
+      model: "sc",
+      scheduler: { name: "exhaustive", reduction: true },
+      ...checkBounds,
+      core: core.wasm,
+      compiled,
+    });
+  }
+
   #compileCore(): Promise<CompiledModule> {
     this.#core ??= compileSimulatorCore();
     return this.#core;
@@ -188,6 +226,9 @@ export class PooledLab implements Lab {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
+
+/** Far beyond what the cases of rows take. */
+const checkBounds = { statesMax: 1_000_000, stepsMax: 5000, msMax: 60_000, bytesMax: 256 * 1024 * 1024 };
 
 /** Seed of all workloads. */
 const seed = 1;

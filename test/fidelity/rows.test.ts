@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { type CaseSpec, type Lab, type Outcome, PooledLab, TimedLab } from "../../src/fidelity/lab.ts";
+import type { CheckOutcome } from "../../src/checker/outcome.ts";
+import { type CaseSpec, type CheckSpec, type Lab, type Outcome, PooledLab, TimedLab } from "../../src/fidelity/lab.ts";
 import { hostSectionOf, renderPage } from "../../src/fidelity/page.ts";
 import { busyShare, refcountProfile, rwsemProfiles, srcuProfile } from "../../src/fidelity/profiles.ts";
 import { standingOf } from "../../src/fidelity/row.ts";
@@ -124,6 +125,10 @@ describe("simulated", () => {
       this.specs.push(spec);
       return pooled.run({ ...spec, virtualMs: 30 });
     }
+
+    check(spec: CheckSpec): Promise<CheckOutcome> {
+      return pooled.check(spec);
+    }
   }
 
   test("row B3 sets the other work from the baseline alone, and finds reference counts to cost nothing", async () => {
@@ -138,6 +143,12 @@ describe("simulated", () => {
     expect(last).toMatchObject({ variant: "refcount-rcu", cpus: 24 });
     expect(lab.specs.filter(({ variant }) => variant !== "rwsem").map(computeOf)).toEqual([computeOf(last)]);
     expect(simulated.join(" ")).toContain(`compute-ns=${computeOf(last)}`);
+  });
+
+  test("row B12 finds the race where nothing closes it, and nowhere else", async () => {
+    const row = rows.find(({ id }) => id === "B12")!;
+    const { ours } = await row.simulate(new SmallLab());
+    expect(ours).toEqual({ leaks: 1, waits: 0, poison: 0, drains: 0 });
   });
 
   const spec: CaseSpec = {

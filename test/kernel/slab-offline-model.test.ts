@@ -178,7 +178,8 @@ function checkCharges(rig: SlabRig, model: Model, { charges }: Subject): void {
       for (const cache of model.objects.values()) {
         const { owner, geometry } = model.caches.get(cache)!;
         const isWithin = owner !== 0 && (owner === top || model.ancestors.get(owner)!.includes(top));
-        if (isWithin) bytes += geometries[geometry]!.objectSize;
+        // An object and its cell.
+        if (isWithin) bytes += geometries[geometry]!.objectSize + 8;
       }
       expect(charged).toBe(bytes);
     }

@@ -1,7 +1,7 @@
 // The reference: caches that are not empty when their cgroup goes stay for good, and keep it.
 //
-// Follows mem_cgroup_destroy_all_caches() and kmem_cache_destroy_memcg_children() of mm/memcontrol.c and mm/slab_common.c
-// (Linux 3.10 to 3.18), as Vladimir Davydov described the state of 2014 on linux-mm: a cache is destroyed if a shrink leaves it
+// Follows memcg_unregister_all_caches() of mm/memcontrol.c (Linux 3.16 to 3.19, after 1e32e77f95d6 had taken the destruction at
+// the last page away, see `refcount-destroy`), as Vladimir Davydov described the state of 2014 on linux-mm: a cache is destroyed if a shrink leaves it
 // without slabs, and else nobody looks at it again.
 //
 // Costs. offline: under slab_mutex, for each cache a flush (an interrupt for each CPU that has something of it) and a look at

@@ -1,8 +1,7 @@
 // Caches count their slabs, and the page that is given back last has a worker destroy the cache. Empty slabs stay where they
 // are.
 //
-// Follows the reference count of memcg_cache_params and the work item of Linux 3.10 to 3.14
-// (mem_cgroup_destroy_cache()), and why it did not work (Vladimir Davydov, linux-mm, 2014): a dead cache keeps up to
+// Follows nr_pages of memcg_cache_params and the work item of Linux 3.8 to 3.15 (mem_cgroup_destroy_cache()), and why it did not work (Vladimir Davydov, linux-mm, 2014): a dead cache keeps up to
 // min_partial empty slabs on its node, and each CPU some on its list, for nobody allocates from it any more.
 //
 // Costs. offline as in keep-dead, and a locked instruction per cache. Each slab that comes or goes: one on the count.
