@@ -34,7 +34,7 @@ export const slabOffline: Suite = {
     "Every cgroup has slab caches of its own. When it goes, objects of them are still in use, and the last slabs stay hidden, empty, on the lists of CPUs and of the node, so that caches and cgroups pile up. Marking dead caches is not enough, for a free that is under way may still hide a slab; what closes that gap costs a wait, an interrupt or a lock, until caches, slabs or charges move to the parent cgroup instead.",
   stages: ["timed", "profiled", "counted", "simulated"],
   instruments: {
-    // Eleven variants take their time to compile and to run on threads.
+    // So many variants take their time to compile and to run on threads.
     quick: ["traced", "simulator"],
     standard: ["native", "traced", "simulator"],
     full: ["native", "traced", "simulator"],

@@ -329,6 +329,7 @@ export const cil: Problem = {
     },
     {
       index: gauges.gaugeDeadlockWaiter,
+      isForSentences: true,
       read: "end",
       metric: "deadlock-waiter",
       unit: "task",
@@ -337,6 +338,7 @@ export const cil: Problem = {
     },
     {
       index: gauges.gaugeDeadlockHolder,
+      isForSentences: true,
       read: "end",
       metric: "deadlock-waiter-holds-lock",
       unit: "boolean",
@@ -345,6 +347,7 @@ export const cil: Problem = {
     },
     {
       index: gauges.gaugeDeadlockBytes,
+      isForSentences: true,
       read: "end",
       metric: "deadlock-bytes",
       unit: "bytes",
@@ -353,6 +356,7 @@ export const cil: Problem = {
     },
     {
       index: gauges.gaugeDeadlockPusher,
+      isForSentences: true,
       read: "end",
       metric: "deadlock-pusher",
       unit: "task",
@@ -361,6 +365,7 @@ export const cil: Problem = {
     },
     {
       index: gauges.gaugeDeadlockBlocked,
+      isForSentences: true,
       read: "end",
       metric: "deadlock-blocked-commits",
       unit: "commits",
@@ -369,6 +374,7 @@ export const cil: Problem = {
     },
     {
       index: gauges.gaugeDeadlockNs,
+      isForSentences: true,
       read: "end",
       metric: "deadlock-at-ns",
       unit: "ns",

@@ -232,7 +232,7 @@ export const memcgIterator: Problem = {
       metric: "dying-cgroups",
       unit: "cgroups",
       better: "lower",
-      meaning: "Cgroups that were removed and still have memory, after a round",
+      meaning: "Cgroups that were removed and still have memory",
       read: "rounds",
     },
     {

@@ -65,6 +65,8 @@ export interface Gauge extends Metric {
   readonly read: "max" | "end" | "rounds";
   /** Whether it is the same in every native run. @default false */
   readonly isExact?: boolean;
+  /** Whether it is no amount, but told in sentences alone: which task waited. Tables leave it out. @default false */
+  readonly isForSentences?: boolean;
 }
 
 /** Work of all CPUs in a measured round, over its time. */

@@ -54,7 +54,7 @@ export interface WorkloadAnswers {
   readonly workPerOpNs: number | null;
 }
 
-/** Name of a described rate or cost of all CPUs together. */
+/** Name of the rate of bogo-ops, which every problem has. */
 export const bogoOpsMetric = "bogo-ops-per-s";
 
 /** Name of the time of all rounds together, of a workload whose chunks are run once. */

@@ -2,6 +2,7 @@
 // name: what is told follows from the description and the plan.
 
 import type { Problem } from "../../problems/index.ts";
+import type { Metric } from "../../problems/problem.ts";
 import { reporterOf, headOf as workloadHead } from "../compose.ts";
 import { formatCase, oversubscribedText, placeOf, turnsText } from "../cpus.ts";
 import { capitalised, formatNs } from "../format.ts";
@@ -22,6 +23,7 @@ import { type Plan, toldSection } from "./plan.ts";
 import {
   constraintTable,
   contestTable,
+  countsShown,
   countTable,
   latencyTable,
   operationTable,
@@ -41,20 +43,25 @@ import {
   whyNothing,
 } from "./verdict.ts";
 
-/** Legend of metrics, from the description. */
-function legend(metrics: readonly { readonly metric: string; readonly meaning: string }[]): string {
-  return metrics.map(({ metric, meaning }) => `_${headOf(metric)}_: ${meaning}`).join(". ");
+/**
+ * What metrics mean, from the description: those of which a section before has not told it.
+ *
+ * @param told names of those that were told; grows
+ */
+function legend(metrics: readonly Metric[], told: Set<string>): string[] {
+  const fresh = metrics.filter(({ metric }) => !told.has(metric));
+  for (const { metric } of fresh) told.add(metric);
+  return fresh.length === 0 ? [] : [...fresh.map(({ metric, meaning }) => `- _${headOf(metric)}_: ${meaning}.`), ""];
 }
 
-function timedSections(workload: WorkloadAnswers, problem: Problem): string[] {
+function timedSections(workload: WorkloadAnswers, problem: Problem, told: Set<string>): string[] {
   const { timedOn, parameters, workPerOpNs } = workload;
   const perOp =
     workPerOpNs === null
       ? ""
       : ` Of a bogo-op, ${formatNs(workPerOpNs)} is the workload's own computation, the same for all.`;
   const hangs = hangsText(workload);
-  const { totals } = workload.variants[0] ?? { totals: new Map<string, number>() };
-  const counted = [...problem.counters, ...problem.gauges].filter(({ metric }) => totals.has(metric));
+  const counts = countTable(workload, problem);
   return [
     ...withTable("### Throughput (native)", throughputTable(workload, problem), [
       `What all CPUs together got done (${placeOf(timedOn, parameters.timed)}): the median of up to ten blocks of rounds, and its interval. A ratio is the median of the blocks' ratios to the reference. \`~\`: the rounds do not tell the ratio from 1; \`?\`: too few rounds to tell. The floor is the harness alone.${perOp}`,
@@ -64,9 +71,10 @@ function timedSections(workload: WorkloadAnswers, problem: Problem): string[] {
     ...problem.durations.flatMap(({ metric, meaning }) =>
       withTable(`### Time of ${headOf(metric)} (native)`, latencyTable(workload, metric), [`${capitalised(meaning)}.`]),
     ),
-    ...withTable("### What happened (native)", countTable(workload, problem), [
-      `Totals and states of the timed run (${placeOf(timedOn, parameters.timed)}); ratios to the reference in brackets. In runs of fixed time a fast variant has more of everything. ${legend(counted)}.`,
+    ...withTable("### What happened (native)", counts, [
+      `Totals and states of the timed run (${placeOf(timedOn, parameters.timed)}); ratios to the reference in brackets. In runs of fixed time a fast variant has more of everything. What is not explained below the table is below an earlier one.`,
     ]),
+    ...(counts === null ? [] : legend(countsShown(workload, problem), told)),
   ];
 }
 
@@ -75,17 +83,15 @@ function section(
   problem: Problem,
   plan: Plan,
   evidence: Evidence,
-  subject: Subject,
+  { subject, told }: { readonly subject: Subject; readonly told: Set<string> },
 ): string {
   const { profiledOn, countedOn, parameters } = workload;
   const choice = chooseFor(workload, problem, plan, evidence);
   const contests = contestTable(workload, problem);
-  const published = plan.published?.[workload.name];
   return [
     workloadHead(workload.name, subject),
     ...paragraphs(oversubscribedText(workload.timedOn)),
     ...(choice === null ? [] : [`**Choose \`${choice.id}\`**: ${choice.reason}.`, ""]),
-    ...(published === undefined ? [] : [`Published: ${published}`, ""]),
     ...withTable("### Who wins on what", contests.length === 1 ? null : contests, [
       "Times, rates and sampled counts are of this machine and one run; those within a tenth of the best share the place. Constraints play no part. Ratios are to the reference. What grows with the time of the run is per bogo-op where that time is fixed.",
     ]),
@@ -94,7 +100,7 @@ function section(
       workload.variants.map((one) => ({ id: one.id, numbers: sourceOf(one) })),
       plan,
     ),
-    ...timedSections(workload, problem),
+    ...timedSections(workload, problem, told),
     ...withTable("### Where the time goes (sampled)", symbolTable(workload.variants), [
       `The first functions of each variant, as \`perf top\` would show them, in shares of the samples that found a CPU at work (${placeOf(profiledOn, parameters.profiled)}).`,
     ]),
@@ -186,6 +192,8 @@ function answer(
     }),
   );
   const held = uniteHeld(simulated, { faults, judged, defects });
+  /** Metrics of which a section has told what they mean. */
+  const told = new Set<string>();
   return {
     workloads: workloads.map((one) => {
       const choice = chooseFor(one, problem, plan, evidence);
@@ -196,7 +204,7 @@ function answer(
         variant: choice?.id ?? null,
         isIncomplete: one.isIncomplete,
         verdict: isSilent ? null : verdict,
-        markdown: section(one, problem, plan, evidence, subject),
+        markdown: section(one, problem, plan, evidence, { subject, told }),
         terminal: isSilent ? "" : renderTerminal(one, problem, plan, evidence),
       };
     }),

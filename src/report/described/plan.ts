@@ -31,8 +31,6 @@ export interface Plan {
   readonly overview: readonly string[];
   /** What a variant's numbers add up to, in words: a sentence without its full stop; null when there is nothing to tell. */
   readonly told?: (numbers: Source) => string | null;
-  /** What was published of a workload, to hold the numbers against: sentences. */
-  readonly published?: Readonly<Record<string, string>>;
 }
 
 /**

@@ -1,6 +1,7 @@
 // The tables of a described problem's report, as rows of text, for Markdown and for the terminal alike.
 
 import type { Problem } from "../../problems/index.ts";
+import type { Metric } from "../../problems/problem.ts";
 import { pairOf, rateCells } from "../cells.ts";
 import { contestTable as renderContests } from "../contests.ts";
 import { formatNs, formatNumber, formatRatio, ratioOf } from "../format.ts";
@@ -74,12 +75,17 @@ export function latencyTable(workload: WorkloadAnswers, metric: string): Table |
   ]);
 }
 
-/** Counters and gauges; those that nobody has anything of are left out. */
-export function countTable(workload: WorkloadAnswers, problem: Problem): Table | null {
-  const base = referenceOf(workload);
-  const shown = [...problem.counters, ...problem.gauges].filter(({ metric }) =>
+/** Counters and gauges of which somebody has something, but for those that are told in sentences. */
+export function countsShown(workload: WorkloadAnswers, { counters, gauges }: Problem): Metric[] {
+  return [...counters, ...gauges.filter(({ isForSentences = false }) => !isForSentences)].filter(({ metric }) =>
     workload.variants.some(({ totals }) => (totals.get(metric) ?? 0) !== 0),
   );
+}
+
+/** {@link countsShown}, and how many of each. */
+export function countTable(workload: WorkloadAnswers, problem: Problem): Table | null {
+  const base = referenceOf(workload);
+  const shown = countsShown(workload, problem);
   if (shown.length === 0) return null;
   // Many metrics, few variants: a row for each metric.
   return [
@@ -153,6 +159,8 @@ export function overviewTable(workload: WorkloadAnswers, problem: Problem, plan:
     if (latency !== undefined) return formatNs(latency.p50Ns);
     return formatOf(metricOf(problem, metric)?.unit ?? "")(sourceOf(one).value(metric));
   };
+  // Without constraints nobody is said to break none.
+  const isJudged = plan.constraints.length > 0;
   const isDuration = (metric: string): boolean => problem.durations.some((one) => one.metric === metric);
   return withoutEmptyColumns([
     [
@@ -160,13 +168,13 @@ export function overviewTable(workload: WorkloadAnswers, problem: Problem, plan:
       measure?.name ?? "measure",
       "ratio",
       ...columns.map((metric) => `${headOf(metric)}${isDuration(metric) ? " p50" : ""}`),
-      "breaks",
+      ...(isJudged ? ["breaks"] : []),
     ],
     ...workload.variants.map((one) => [
       variantCell(one),
       ...measureText(workload, problem, one),
       ...columns.map((metric) => cellOf(one, metric)),
-      faultsCell(one, plan, evidence),
+      ...(isJudged ? [faultsCell(one, plan, evidence)] : []),
     ]),
   ]);
 }

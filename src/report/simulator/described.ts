@@ -27,7 +27,9 @@ export function describedView(problem: Problem): View {
   const rates = problem.rates.filter(isTold);
   const costs = (problem.costs ?? []).filter(isTold);
   const counters = problem.counters.filter(isTold);
-  const gauges = problem.gauges.filter((gauge) => isTold(gauge) && gauge.read !== "rounds");
+  const gauges = problem.gauges.filter(
+    (gauge) => isTold(gauge) && gauge.read !== "rounds" && gauge.isForSentences !== true,
+  );
   const measures = new Map<string, Measure>([["bogo-ops-per-s", bogoOpsPerSecond]]);
   for (const metric of [...rates, ...costs, ...counters, ...gauges]) {
     const { better } = metric;

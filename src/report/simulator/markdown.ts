@@ -201,12 +201,12 @@ function pointLines(answers: SimulatedAnswers): string[] {
     ),
     ...withTable(
       `#### Where the time goes on ${where}`,
-      `As \`perf top\` would show it: share of the time of all CPUs of ${machine}, idle included, by innermost function; in brackets, where CPUs were idle, of the time that they were busy.`,
+      `As \`perf top\` would show it: share of the time of all CPUs of ${machine}, idle included, by innermost function; in brackets, where CPUs were idle, of the time that they were busy; that alone where they were idle for more than 99.9 %.`,
       profileTable(answers),
     ),
     ...withTable(
       `#### CPU by CPU on ${where}`,
-      "Share of its time that each was busy, and the function that took most of it, as a share of all its time.",
+      "Share of its time that each was busy, and the function that took most of it, as a share of all its time; in brackets and alone, as a share of the time that it was busy, where it was idle for more than 99.9 %.",
       ofCpus?.table ?? null,
       ofCpus === null || ofCpus.left === 0 ? "" : `And ${cpusText(ofCpus.left)} more, in \`answers.json\`.`,
     ),

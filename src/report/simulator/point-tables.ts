@@ -24,19 +24,30 @@ function withoutFloor(variants: readonly Detail[]): readonly Detail[] {
   return variants.filter(({ role }) => role !== "floor");
 }
 
+/** Numbers of a variant that a row has room for; of more, each has a row. */
+const numbersMax = 16;
+
+function turned([heads = [], ...rows]: Table): Table {
+  return heads.map((head, column) => [column === 0 ? "of" : head, ...rows.map((row) => row[column]!)]);
+}
+
 /** What the machine did at one point. */
 export function machineTable({ main, measures, columns, work }: SimulatedAnswers): Table {
+  // What ranks is shown once, with its ratios.
+  const isRanking = (name: string): boolean => measures.some((measure) => measure.name === name);
+  const own = columns.flatMap(({ name, format }, place) => (isRanking(name) ? [] : [{ name, format, place }]));
+  const isTimed = !isRanking("virtual time");
   const reference = main.variants.find(({ role }) => role === "reference");
   const flavours = [...new Set(main.variants.flatMap(({ gracePeriods }) => [...gracePeriods.keys()]))];
   const per = work === null ? "" : `/${work.name}`;
   const amount = (total: number | null, one: Detail): string => formatNumber(work === null ? total : perOp(total, one));
-  return withoutZeroColumns(
+  const table = withoutZeroColumns(
     withoutEmptyColumns([
       [
         "variant",
         ...measures.flatMap(({ name }) => [name, "ratio"]),
-        ...columns.map(({ name }) => name),
-        "virtual time",
+        ...own.map(({ name }) => name),
+        ...(isTimed ? ["virtual time"] : []),
         ...(work === null ? [] : [`${work.name}s`]),
         "CPUs busy",
         "least, median, most busy CPU",
@@ -54,8 +65,8 @@ export function machineTable({ main, measures, columns, work }: SimulatedAnswers
           format(one.values[place]),
           formatRatio(ratioOf(one.values[place], reference?.values[place])),
         ]),
-        ...columns.map(({ format }, place) => format(one.own[place])),
-        formatNs(one.virtualNs),
+        ...own.map(({ format, place }) => format(one.own[place])),
+        ...(isTimed ? [formatNs(one.virtualNs)] : []),
         ...(work === null ? [] : [formatNumber(one.done)]),
         one.utilisation === null ? none : one.utilisation.toFixed(1),
         one.busy === null
@@ -75,6 +86,7 @@ export function machineTable({ main, measures, columns, work }: SimulatedAnswers
       ]),
     ]),
   );
+  return table[0]!.length - 1 > numbersMax ? turned(table) : table;
 }
 
 /** What callers of each operation waited. Null when nobody recorded any. */
@@ -103,9 +115,12 @@ const shareMin = 0.0005;
 /** Below this share of idle time the rest is as good as all. */
 const idleMin = 0.005;
 
+/** Above this share of idle time, shares of all time are nothing. */
+const idleMax = 0.999;
+
 /**
- * Shares of all CPUs' time, in brackets of their busy time where some were idle: a row per function, a column per
- * variant. Null when nobody recorded any.
+ * Shares of all CPUs' time, in brackets of their busy time where some were idle, and where they were nearly always these
+ * alone: a row per function, a column per variant. Null when nobody recorded any.
  */
 export function profileTable({ main }: SimulatedAnswers): Table | null {
   const profiled = withoutFloor(main.variants).filter(({ profile }) => profile.size > 0);
@@ -130,7 +145,9 @@ export function profileTable({ main }: SimulatedAnswers): Table | null {
   const cell = (profile: Detail["profile"], symbol: string, share: number | undefined): string => {
     if (share === undefined) return none;
     const ofAll = formatPercent(share);
-    return isIdle && symbol !== "idle" ? `${ofAll} (${formatPercent(ofBusy(profile, share))})` : ofAll;
+    if (!isIdle || symbol === "idle") return ofAll;
+    const inBrackets = `(${formatPercent(ofBusy(profile, share))})`;
+    return (profile.get("idle") ?? 0) > idleMax ? inBrackets : `${ofAll} ${inBrackets}`;
   };
   const rest = profiled.map(({ profile }) =>
     Math.max(0, 1 - symbols.reduce((sum, symbol) => sum + (profile.get(symbol) ?? 0), 0)),
@@ -184,9 +201,20 @@ function isAlikeTime(one: CpuTime | undefined, other: CpuTime | undefined): bool
   if (one === undefined || other === undefined) return one === other;
   return (
     one.hottest?.symbol === other.hottest?.symbol &&
+    isNearlyIdle(one) === isNearlyIdle(other) &&
     Math.abs(one.busy - other.busy) <= alikeMax &&
-    Math.abs((one.hottest?.share ?? 0) - (other.hottest?.share ?? 0)) <= alikeMax
+    Math.abs(shareOf(one) - shareOf(other)) <= alikeMax
   );
+}
+
+function isNearlyIdle({ busy }: CpuTime): boolean {
+  return busy < 1 - idleMax;
+}
+
+/** That of the hottest function: of all the CPU's time, or of its busy time where that is next to nothing. */
+function shareOf(time: CpuTime): number {
+  const share = time.hottest?.share ?? 0;
+  return isNearlyIdle(time) && time.busy > 0 ? share / time.busy : share;
 }
 
 /** Of CPUs that are alike; empty where a variant has none of them. */
@@ -194,9 +222,9 @@ function cpuCell(times: readonly CpuTime[]): string {
   const [first] = times;
   if (first === undefined) return none;
   if (first.hottest === null) return "idle";
-  const busy = times.map((one) => one.busy);
-  const shares = times.flatMap(({ hottest }) => (hottest === null ? [] : [hottest.share]));
-  return `${percents(busy)}, ${first.hottest.symbol} ${percents(shares)}`;
+  const shares = percents(times.filter(({ hottest }) => hottest !== null).map(shareOf));
+  if (isNearlyIdle(first)) return `${first.hottest.symbol} (${shares})`;
+  return `${percents(times.map((one) => one.busy))}, ${first.hottest.symbol} ${shares}`;
 }
 
 /** `57 to 60 %`. */

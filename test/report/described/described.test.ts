@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { cil } from "../../../src/problems/cil.ts";
 import { problems } from "../../../src/problems/index.ts";
 import { memcgIterator } from "../../../src/problems/memcg-iterator.ts";
 import type { MeasuredRow } from "../../../src/records/record.ts";
@@ -166,9 +167,36 @@ test("the report has a verdict, the constraints with what breaks them, and every
   expect(part.terminal).toContain("choose weak-position");
 });
 
+test("a count is explained once, below the first table that shows it", async () => {
+  const more = rows.map((row) => ({ ...row, workload: "libvirt-teardown" }));
+  const { markdown } = await reporterOfDescribed(memcgIterator, plan)(collect([...rows, ...more], reference), subject);
+  expect(markdown.match(/^\| visits \|/gm)).toHaveLength(2);
+  expect(markdown.match(/^- _visits_: Cgroups that passes were given to reclaim from\.$/gm)).toHaveLength(1);
+  expect(markdown).not.toContain("_never visited_");
+});
+
+test("without constraints nobody is said to break none", async () => {
+  const terminal = async (with_: typeof plan): Promise<string> =>
+    (await reporterOfDescribed(memcgIterator, with_)(collect(rows, reference), subject)).terminal;
+  expect(await terminal(plan)).toMatch(/\bbreaks\b/);
+  expect(await terminal({ constraints: [], overview: [] })).not.toMatch(/\bbreaks\b|0 of 0/);
+});
+
+test("what is for sentences only is in no table", async () => {
+  const [gauge] = cil.gauges.filter(({ isForSentences }) => isForSentences);
+  const given = { "bogo-ops-per-s": times(8, 5), "round-ns": times(8, 1e8), pushes: [3], [gauge!.metric]: [4] };
+  const at = { problem: "cil", workload: "metadata-commits", stage: "timed" as const, cpus: 2, parameters: "" };
+  const own = [...rowsOfCase({ ...at, variant: reference }, given), ...rowsOfCase({ ...at, variant: "other" }, given)];
+  const { markdown } = await reporterOfDescribed(cil, plan)(collect(own, reference), {
+    ...subject,
+    order: [reference, "other"],
+  });
+  expect(markdown).toContain("| pushes | 3 | 3 (1×) |");
+  expect(markdown).not.toContain("deadlock waiter");
+});
+
 describe("a course over time", () => {
-  const ends = { "virtual-round-end-ns": [1e12, 2e12, 3e12, 4e12, 5e12] };
-  const simulated = (variant: string, dying: number[]): MeasuredRow[] =>
+  const simulated = (variant: string, dying: number[], roundNs = 1e12): MeasuredRow[] =>
     rowsOfCase(
       {
         problem: "memcg-iterator",
@@ -178,23 +206,52 @@ describe("a course over time", () => {
         cpus: 4,
         parameters: "machine=xeon-24-1s virtual-ms=0",
       },
-      { ...ends, "virtual-dying-cgroups": dying, "virtual-ns": [5e12], "virtual-bogo-ops-per-s": [1] },
+      {
+        "virtual-round-end-ns": dying.map((_, round) => (round + 1) * roundNs),
+        "virtual-dying-cgroups": dying,
+        "virtual-ns": [5e12],
+        "virtual-bogo-ops-per-s": [1],
+      },
     );
-
-  test("is a table of moments with the pace of its second half", async () => {
-    const own = [...simulated(reference, [1, 2, 3, 4, 5]), ...simulated("weak-position", [1, 4, 5, 5, 5])];
+  const tableOf = async (own: readonly MeasuredRow[]): Promise<string[] | null> => {
     const { markdown } = await reporterOfDescribed(memcgIterator, plan)(collect(own, reference), subject);
-    const [, section = ""] = markdown.split("### dying cgroups over time");
-    const lines = section.split("\n").filter((line) => line.startsWith("|"));
-    expect(lines[0]).toBe("| variant | 16.7 min | 33.3 min | 50 min | 66.7 min | 83.3 min | 2nd half / 1st |");
-    expect(lines[2]).toBe("| dead-count | 1 | 2 | 3 | 4 | 5 | 1 |");
-    expect(lines[3]).toBe("| weak-position | 1 | 4 | 5 | 5 | 5 | 0 |");
+    const [, section] = markdown.split("### dying cgroups over time");
+    return section === undefined ? null : section.split("\n").filter((line) => line.startsWith("|"));
+  };
+
+  test("is a table of rounds with the pace of its second half, and each variant's own time", async () => {
+    const lines = await tableOf([
+      ...simulated(reference, [1, 2, 3, 4, 5]),
+      ...simulated("weak-position", [1, 4, 5, 5, 5], 3e12),
+      ...simulated("pinned-position", [1, 2]),
+    ]);
+    expect(lines?.[0]).toBe(
+      "| variant | round 1 | round 2 | round 3 | round 4 | round 5 | 2nd half / 1st | all rounds took |",
+    );
+    expect(lines?.slice(2)).toEqual([
+      "| dead-count | 1 | 2 | 3 | 4 | 5 | 1 | 83.3 min |",
+      "| weak-position | 1 | 4 | 5 | 5 | 5 | 0 | 4.17 h |",
+      "| pinned-position | 1 | 2 | – | – | – | – | 33.3 min |",
+    ]);
   });
 
-  test("has no pace where nothing grew", () => {
-    expect(paceOf([3, 3, 3, 3])).toBeNull();
-    expect(paceOf([])).toBeNull();
-    expect(paceOf([0, 10, 15])).toBe(0.5);
+  test("is left out where nothing ever happens", async () => {
+    expect(await tableOf([...simulated(reference, [0, 0, 0]), ...simulated("weak-position", [0, 0, 0])])).toBeNull();
+  });
+
+  test.each([
+    [[3, 3, 3, 3, 3, 3], null],
+    [[], null],
+    [[0, 10, 15, 20], null],
+    [[0, 10, 20, 25, 30, 35], 0.5],
+    [[0, 10, 20, 20, 20, 20], 0],
+    [[0, 10, 20, 15, 10, 5], -0.5],
+    [[5, 5, 5, 6, 7, 8], Number.POSITIVE_INFINITY],
+    [[9, 8, 7, 6, 5, 4], null],
+    // Up and down is no growth.
+    [[0, 8, 8, 8, 8, 4, 4, 4, 4, 8, 4, 4, 4, 8], null],
+  ])("%j has the pace %s", (values, pace) => {
+    expect(paceOf(values)).toBe(pace);
   });
 });
 

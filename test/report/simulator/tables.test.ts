@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { formatNumber } from "../../../src/report/format.ts";
 import { isDescribed, lawTable } from "../../../src/report/simulator/law-table.ts";
 import { simulatedMarkdown } from "../../../src/report/simulator/markdown.ts";
 import { mainCurve } from "../../../src/report/simulator/model.ts";
-import { cpuTable, profileTable } from "../../../src/report/simulator/point-tables.ts";
+import { cpuTable, machineTable, profileTable } from "../../../src/report/simulator/point-tables.ts";
 import { costTable, growthTable } from "../../../src/report/simulator/sweep-tables.ts";
+import { defaultView, type Quantity } from "../../../src/report/simulator/view.ts";
 import { answer, heldOf, labelled, latencies, rates, reference, rowsOf } from "./rows.ts";
 
 const text = (...given: Parameters<typeof answer>): string =>
@@ -69,6 +71,35 @@ describe("costs along a sweep", () => {
   });
 });
 
+describe("what the machine did", () => {
+  const columns = Array.from(
+    { length: 20 },
+    (_, place): Quantity => ({ name: `n${place}`, format: formatNumber, read: () => place + 1 }),
+  );
+  const [first, second] = columns as [Quantity, Quantity, ...Quantity[]];
+  const table = (own: readonly Quantity[], measure: Quantity) => {
+    const measures = () => [{ ...measure, better: "lower" as const }];
+    return machineTable(
+      answer(rowsOf(reference, {}, { "virtual-ns": 5 }), {}, { ...defaultView, columns: own, measures }),
+    );
+  };
+
+  test("shows what ranks once", () => {
+    expect(table([first, second], second)[0]!.slice(0, 4)).toEqual(["variant", "n1", "ratio", "n0"]);
+    expect(table([first, second], second)[1]!.slice(1, 4)).toEqual(["2", "1×", "1"]);
+  });
+
+  test("has a row for each number where there are many", () => {
+    const rows = table(columns, first);
+    expect(rows.slice(0, 4)).toEqual([
+      ["of", "rwsem (reference)"],
+      ["n0", "1"],
+      ["ratio", "1×"],
+      ["n1", "2"],
+    ]);
+  });
+});
+
 describe("where the time goes", () => {
   const profile = (ns: Readonly<Record<string, number>>) =>
     profileTable(answer(rowsOf(reference, {}, { "virtual-visits-per-s": 1, ...labelled("symbol-ns", ns) })))!;
@@ -84,6 +115,20 @@ describe("where the time goes", () => {
       ["up_read", "25.00 %"],
     ]);
     expect(profile({ idle: 5 }).slice(1)).toEqual([["idle", "100.00 %"]]);
+  });
+
+  test("is of busy time alone where next to all is idle", () => {
+    expect(profile({ idle: 99_996, up_read: 1, other: 3 }).slice(1)).toEqual([
+      ["idle", "100.00 %"],
+      ["other", "(75.00 %)"],
+      ["up_read", "(25.00 %)"],
+    ]);
+    const ns = { "0 idle": 99_996, "0 other": 3, "0 up_read": 1, "1 idle": 50, "1 other": 50 };
+    const found = answer(rowsOf(reference, {}, { "virtual-visits-per-s": 1, ...labelled("cpu-symbol-ns", ns) }));
+    expect(cpuTable(found)!.table.slice(1)).toEqual([
+      ["0", "other (75 %)"],
+      ["1", "50 %, other 50 %"],
+    ]);
   });
 
   test("is told by CPU, those that follow each other and are alike in one row", () => {
