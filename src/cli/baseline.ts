@@ -32,7 +32,7 @@ export function runFolderOf(run: string, out: string): string {
 }
 
 /** The newest complete run in `results/` that measured all that it was told to: those of comparisons leave out what is timed. */
-async function newestRun(out: string): Promise<string> {
+export async function newestRun(out: string): Promise<string> {
   const results = path.join(out, "results");
   // Sorted as texts, runs are sorted by time.
   const names = existsSync(results) ? readdirSync(results).sort().reverse() : [];

@@ -23,6 +23,7 @@ import { type CheckOptions, defaults, schedulerNames } from "./check-options.ts"
 import { type CompareOptions, compareCommand } from "./compare.ts";
 import { doctor } from "./doctor.ts";
 import { type FidelityOptions, fidelity } from "./fidelity.ts";
+import { type AddOptions, addHistory, type ShowOptions, showHistory } from "./history.ts";
 import type { Io } from "./io.ts";
 import { list } from "./list.ts";
 import type { RunOptions } from "./options.ts";
@@ -200,6 +201,24 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .option("--keep <number>", `remove all but so many of the newest, and '${defaultBaseline}'`)
     .option(...out)
     .action(async (options: PruneOptions) => exit(await pruneBaselines(options, io)));
+
+  const history = program
+    .command("history")
+    .description("keep headline numbers of runs, and tell between which revisions they changed");
+  history
+    .command("add")
+    .description("add a complete run's exact numbers, and its ratios to reference variants")
+    .argument("[run]", "its folder or id; the newest complete one when none is named")
+    .option("--commit <revision>", "what it measured, where the run does not know or had changes on top")
+    .option(...out)
+    .action(async (run: string | undefined, options: AddOptions) => exit(await addHistory(run, options, io)));
+  history
+    .command("show")
+    .description("tell what changed, and report it with charts")
+    .option("--series <pattern>", "names of series, such as 'cil/*/virtual-*'; all unless given")
+    .option("--json", "print series and changes as JSON", false)
+    .option(...out)
+    .action(async (options: ShowOptions) => exit(await showHistory(options, io)));
 
   program
     .command("save")

@@ -278,7 +278,8 @@ export function guardFormula(value: string): string {
   return formula.test(value) ? `'${value}` : value;
 }
 
-function unguardFormula(field: string): string {
+/** The way back from {@link guardFormula}. */
+export function unguardFormula(field: string): string {
   return field.startsWith("'") && formula.test(field.slice(1)) ? field.slice(1) : field;
 }
 
