@@ -208,8 +208,10 @@ export const memcgIterator: Problem = {
     {
       index: counters.histogramFreed,
       metric: "rmdir-to-free-ns",
-      meaning: "Time from rmdir until the cgroup's memory is free",
-      virtualMeaning: "Virtual time from rmdir until the cgroup's memory is free",
+      meaning:
+        "Time from rmdir until the cgroup's memory is free; the grace periods in between do not wait for ticks, as they do in Linux",
+      virtualMeaning:
+        "Virtual time from rmdir until the cgroup's memory is free; the grace periods in between do not wait for ticks, as they do in Linux",
     },
     {
       index: counters.histogramPass,

@@ -143,7 +143,8 @@ export const slabOffline: Problem = {
     {
       index: counters.histogramCacheGone,
       metric: "cache-gone-ns",
-      meaning: "From a cgroup's offline until one of its caches is freed",
+      meaning:
+        "From a cgroup's offline until one of its caches is freed; what call_rcu() puts off does not wait for ticks, as it does in Linux",
     },
     {
       index: counters.histogramDestroy,
