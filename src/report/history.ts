@@ -263,6 +263,7 @@ export function renderChart(series: Series, where: string): string {
   const end = plot.top + inner.height;
   const changed = new Set(changes.map(({ index }) => index));
   const lines = [
+    '<?xml version="1.0" encoding="UTF-8"?>',
     `${xmlTag("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${width} ${height}`, width, height, role: "img" })}>`,
     `<title>${xmlText(`${titleOf(series)} (${where})`)}</title>`,
     `<style>${style}</style>`,
