@@ -96,9 +96,14 @@ export interface NativeResult {
 }
 
 /** Fresh processes for what is suspected, however many there were before. */
-const confirmationProcesses = 12;
+export const confirmationProcesses = 12;
 /** Processes at least: a small family needs fewer to find anything at all, but costs little, and finds less with fewer. */
 const processesMin = 12;
+
+/** Processes of each case, where so many gated rows are judged together. */
+export function processesOf(family: number, alpha = usualAlpha): number {
+  return Math.max(processesMin, processesFor(family, alpha));
+}
 
 /** A row while it is judged. */
 interface Draft {
@@ -283,8 +288,7 @@ class NativeComparison {
         this.#drafts(one).map(({ row }): NativeRow => ({ ...row, verdict: "equivalent", reason: "the same code" })),
       );
     const family = drafts.filter(({ row }) => row.gated).length || drafts.length;
-    const processes =
-      drafts.length === 0 ? 0 : (this.#options.processes ?? Math.max(processesMin, processesFor(family, alpha)));
+    const processes = drafts.length === 0 ? 0 : (this.#options.processes ?? processesOf(family, alpha));
     const watched = this.#canaries(timed.map(({ what }) => what));
     await this.#time([...watched, ...timed], processes);
     const canaries = watched.map((one) => this.#judgeCanary(one)).filter((canary) => canary !== null);

@@ -1,4 +1,4 @@
-// The tail of Student's t distribution, which simple-statistics has in tables only.
+// The tail of Student's t distribution, which simple-statistics has in tables only, and the function that it rests on.
 
 import { gammaln } from "simple-statistics";
 
@@ -18,8 +18,8 @@ const termsMax = 1000;
 const precision = 1e-15;
 const tiny = 1e-300;
 
-/** The regularised incomplete beta function, by its continued fraction (Abramowitz and Stegun 26.5.8) after Lentz. */
-function incompleteBeta(x: number, a: number, b: number): number {
+/** The regularised incomplete beta function, for `a` and `b` above 0, by its continued fraction (Abramowitz and Stegun 26.5.8) after Lentz. */
+export function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
   // The fraction converges fast only on this side of the mean.
