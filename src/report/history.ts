@@ -117,12 +117,20 @@ function titleOf({ problem, variant, metric }: Series): string {
 const blocks = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] as const;
 const sparklineMax = 24;
 
-/** The last values as blocks, the lowest of them one eighth high. */
-export function sparkline(values: readonly number[]): string {
-  const shown = values.slice(-sparklineMax);
+/** Values as blocks, the lowest of them one eighth high: those around an index, where not all can be shown. */
+export function sparkline(values: readonly number[], index: number): string {
+  const first = Math.max(0, Math.min(index - sparklineMax / 2, values.length - sparklineMax));
+  const shown = values.slice(first, first + sparklineMax);
   const [least, most] = [Math.min(...shown), Math.max(...shown)];
   const height = (value: number): number => (most === least ? 3 : Math.round((7 * (value - least)) / (most - least)));
   return shown.map((value) => blocks[height(value)]).join("");
+}
+
+function sparklineOf({ series, change }: Changed): string {
+  return sparkline(
+    series.points.map(({ value }) => value),
+    change.index,
+  );
 }
 
 function spanText(series: readonly Series[]): string {
@@ -147,7 +155,7 @@ export function renderHistoryTerminal(history: History): string {
       const { before, after } = changed.change;
       const values = `${valueText(before, changed.series.unit)} to ${valueText(after, changed.series.unit)}`;
       lines.push(
-        `  ${titleOf(changed.series)} (${labels.whereOf(changed.series)}): ${values} (${changeText(changed)})  ${sparkline(changed.series.points.map(({ value }) => value))}`,
+        `  ${titleOf(changed.series)} (${labels.whereOf(changed.series)}): ${values} (${changeText(changed)})  ${sparklineOf(changed)}`,
       );
     }
     const more = range.changes.length - shownMax;
@@ -172,7 +180,7 @@ export function renderHistoryMarkdown(history: History, charts: string): string 
     "",
     `${spanText(series)}.`,
     "",
-    "Exact numbers are the same on every machine: any difference is a change. Ratios are to the problem's reference variant in the same run, a series for each machine; a change of theirs is told by the energy distance of the values before and after it, with p < 0.001 by Welch's t-test and a magnitude of at least 5 %, and noise may move it by a run or two. Runs are ordered by the time of their commit. A range is named as git does: the change came after the first commit, and with the second at the latest.",
+    "Exact numbers are the same on every machine: any difference is a change. Ratios are to the problem's reference variant in the same run, a series for each machine; a change of theirs is told by the energy distance of the values before and after it, with p < 0.001 by Welch's t-test and a magnitude of at least 5 %. Noise may move it by a run or two, and as the best of all splits is tested, pure noise passes for a change now and then: look at the chart. Runs are ordered by the time of their commit. A range is named as git does: the change came after the first commit, and with the second at the latest.",
     "",
   ];
   const ranges = changedRanges(series);
@@ -181,14 +189,14 @@ export function renderHistoryMarkdown(history: History, charts: string): string 
     lines.push(`## ${range.at.slice(0, 10)}: ${rangeText(range, history)}`, "");
     lines.push(
       renderTable([
-        ["series", "where", "before", "after", "change", "latest values"],
+        ["series", "where", "before", "after", "change", "values around it"],
         ...range.changes.map((changed) => [
           `[${titleOf(changed.series)}](${charts}/${chartFile(changed.series)})`,
           labels.whereOf(changed.series),
           valueText(changed.change.before, changed.series.unit),
           valueText(changed.change.after, changed.series.unit),
           changeText(changed),
-          sparkline(changed.series.points.map(({ value }) => value)),
+          sparklineOf(changed),
         ]),
       ]),
       "",

@@ -112,10 +112,13 @@ describe("a history for people", () => {
   });
 });
 
-test("a sparkline spans its values, is level where they are, and ends with the last", () => {
-  expect(sparkline([1, 2, 8])).toBe("▁▂█");
-  expect(sparkline([4, 4])).toBe("▄▄");
-  expect(sparkline([...new Array<number>(100).fill(0), 1])).toBe(`${"▁".repeat(23)}█`);
+test("a sparkline spans its values, is level where they are, and shows those around an index", () => {
+  expect(sparkline([1, 2, 8], 0)).toBe("▁▂█");
+  expect(sparkline([4, 4], 1)).toBe("▄▄");
+  const zeros = (count: number): number[] => new Array<number>(count).fill(0);
+  expect(sparkline([...zeros(100), 1], 100)).toBe(`${"▁".repeat(23)}█`);
+  expect(sparkline([1, ...zeros(100)], 0)).toBe(`█${"▁".repeat(23)}`);
+  expect(sparkline([...zeros(50), 1, ...zeros(50)], 50)).toBe(`${"▁".repeat(12)}█${"▁".repeat(11)}`);
 });
 
 test("ticks are round and cover what they are of", () => {
