@@ -1,66 +1,38 @@
-// Every described problem measured on threads and counted, on a small workload of its own: its description and its
-// harness say the same, and every metric is in the table.
+// Every described problem measured on threads, counted and simulated, on a small workload of its own (`cases`): its
+// description and its harness say the same, and every metric is in the table.
 
+import { readdirSync } from "node:fs";
+import path from "node:path";
 import { expect, test } from "vitest";
-import { type CompiledModule, compileModule } from "../../src/build/compile.ts";
+import { type CompiledModule, compileModule, compileSimulatorCore } from "../../src/build/compile.ts";
 import type { MachineForm } from "../../src/build/flags.ts";
 import { measureProblem } from "../../src/native/problem.ts";
-import { cil } from "../../src/problems/cil.ts";
-import { type Problem, problems } from "../../src/problems/index.ts";
-import { memcgIterator } from "../../src/problems/memcg-iterator.ts";
-import { shrinker } from "../../src/problems/shrinker.ts";
-import { slabOffline } from "../../src/problems/slab-offline.ts";
+import { packageRoot } from "../../src/package-root.ts";
+import { problems } from "../../src/problems/index.ts";
+import type { Counter, Gauge } from "../../src/problems/problem.ts";
 import { metricOf } from "../../src/records/metrics.ts";
+import { simulateProblem } from "../../src/simulator/problem.ts";
+import { loadProfile } from "../../src/simulator/profile.ts";
 import { countProblem } from "../../src/traced/problem.ts";
 import { createWorkload } from "../../src/workloads/index.ts";
-import type { ParameterValue, Workload } from "../../src/workloads/workload.ts";
+import type { Workload } from "../../src/workloads/workload.ts";
+import type { Case, Run } from "./cases/case.ts";
 
-interface Case {
-  readonly problem: Problem;
-  readonly variant: string;
-  /** Holds something of all that the problem counts, and takes no second. */
-  readonly workload: readonly [name: string, parameters: Readonly<Record<string, ParameterValue>>];
-}
-
-const cases: readonly Case[] = [
-  {
-    problem: cil,
-    variant: "shadow-buffers",
-    workload: ["metadata-commits", { committers: 2, transactions: 20, "push-threshold": 65_536, "compute-ns": 2000 }],
-  },
-  {
-    problem: memcgIterator,
-    variant: "weak-position",
-    workload: [
-      "iterator-churn",
-      {
-        ...{ cgroups: 20, "slow-cgroups": 0, rounds: 2, "churn-ops": 5, passes: 5 },
-        ...{ "visit-ns": 100, "churn-ns": 1000 },
-      },
-    ],
-  },
-  {
-    problem: slabOffline,
-    variant: "reparent-slabs",
-    workload: ["offline-churn", { rounds: 6, cgroups: 4, objects: 40, "long-rounds": 3 }],
-  },
-  {
-    problem: shrinker,
-    variant: "refcount-rcu",
-    workload: [
-      "container-start",
-      { mounters: 1, reclaimers: 1, cgroups: 10, rounds: 2, containers: 3, "reclaim-passes": 2, "compute-ns": 2000 },
-    ],
-  },
-];
+const cases: readonly Case[] = await Promise.all(
+  readdirSync(path.join(packageRoot, "test", "problems", "cases"))
+    .filter((file) => file !== "case.ts")
+    .map(
+      async (file) => ((await import(`./cases/${path.basename(file, ".ts")}.ts`)) as { readonly tried: Case }).tried,
+    ),
+);
 
 const metricsOf = (values: Iterable<string>): string[] => [...new Set(values)].sort();
 
-function compileFor({ problem, variant }: Case, machine: MachineForm): Promise<CompiledModule> {
+function compileFor({ problem }: Case, { variant }: Run, machine: MachineForm): Promise<CompiledModule> {
   return compileModule({ problem: problem.name, variant, machine, constants: {} });
 }
 
-function workloadOf({ workload: [name, parameters] }: Case): Workload {
+function workloadOf({ workload: [name, parameters] }: Run): Workload {
   return createWorkload(name, parameters, 1);
 }
 
@@ -71,12 +43,13 @@ test("every described problem is here", () => {
 const described = cases.map((one) => [one.problem.name, one] as const);
 
 test.each(described)("%s on threads", async (name, one) => {
-  const { problem } = one;
+  const { problem, runs } = one;
+  const [run] = runs;
   const samples = new Map<string, number[]>();
   const durations: string[] = [];
   const failures = await measureProblem(problem, {
-    subjects: [{ id: name, compiled: await compileFor(one, "native") }],
-    workload: workloadOf(one),
+    subjects: [{ id: name, compiled: await compileFor(one, run, "native") }],
+    workload: workloadOf(run),
     cpus: 2,
     fixedTime: null,
     isProfiled: false,
@@ -106,12 +79,13 @@ test.each(described)("%s on threads", async (name, one) => {
 });
 
 test.each(described)("%s counted, twice the same", async (name, one) => {
-  const { problem } = one;
-  const compiled = await compileFor(one, "traced");
+  const { problem, runs } = one;
+  const [run] = runs;
+  const compiled = await compileFor(one, run, "traced");
   const count = async (): Promise<ReadonlyMap<string, number>> => {
     const values = new Map<string, number>();
     const emit = (metric: string, _round: number, value: number): void => void values.set(metric, value);
-    await countProblem(problem, name, compiled, workloadOf(one), 2, emit, new AbortController().signal);
+    await countProblem(problem, name, compiled, workloadOf(run), 2, emit, new AbortController().signal);
     return values;
   };
   const values = await count();
@@ -122,4 +96,53 @@ test.each(described)("%s counted, twice the same", async (name, one) => {
     else expect(metricsOf(values.keys())).toEqual(expect.arrayContaining([metrics[0]!.metric]));
   }
   expect([...(await count())]).toEqual([...values]);
+});
+
+/**
+ * What the runs of a case come to on two simulated CPUs: all counters and gauges, of those read after rounds the last, and how
+ * many durations there were and the longest.
+ */
+async function simulate(one: Case): Promise<readonly Readonly<Record<string, number>>[]> {
+  const core = new WebAssembly.Module((await compileSimulatorCore()).wasm);
+  const profile = loadProfile("xeon-24-1s");
+  const found: Record<string, number>[] = [];
+  for (const run of one.runs) {
+    const compiled = await compileFor(one, run, "simulated");
+    const about = { core, compiled, workload: workloadOf(run), profile, cpus: 2, virtualMs: null };
+    const { counters, gauges, rounds, distributions } = await simulateProblem(one.problem, about);
+    const times = Object.entries(distributions).flatMap(([metric, { count, max }]) => [
+      [`${metric} count`, count],
+      [`${metric} max`, max ?? 0],
+    ]);
+    found.push({ ...counters, ...gauges, ...rounds.at(-1)?.gauges, ...Object.fromEntries(times) });
+  }
+  return found;
+}
+
+/** Metrics of one kind with the same values in all runs, in groups. */
+function alikeOf(metrics: readonly string[], runs: readonly Readonly<Record<string, number>>[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const metric of metrics) {
+    const key = runs.map((run) => run[metric]).join(" ");
+    groups.set(key, [...(groups.get(key) ?? []), metric]);
+  }
+  return [...groups.values()].filter(({ length }) => length > 1);
+}
+
+// After a change that is meant to alter them: `npx vitest run test/problems/measured.test.ts -u`.
+test.each(described)("%s comes to the very numbers that are committed, each its own", async (name, one) => {
+  const { problem, runs, alike } = one;
+  const found = await simulate(one);
+  const metrics = Object.keys(found[0]!);
+  const rows = [
+    ["metric", ...runs.map(({ variant }) => variant)],
+    ...metrics.map((metric) => [metric, ...found.map((run) => run[metric])]),
+  ];
+  await expect(`${rows.join("\n")}\n`).toMatchFileSnapshot(
+    path.join(packageRoot, "test", "golden", "problems", `${name}.csv`),
+  );
+  const told = (all: readonly (Counter | Gauge)[]): string[] =>
+    all.map(({ metric }) => metric).filter((metric) => metrics.includes(metric));
+  const counters = told(problem.counters.filter(({ forbidden }) => forbidden === undefined));
+  expect([...alikeOf(counters, found), ...alikeOf(told(problem.gauges), found)]).toEqual(alike);
 });
