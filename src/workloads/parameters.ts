@@ -46,14 +46,15 @@ export function resolveParameters<Table extends ParameterTable>(
   const values: Record<string, ParameterValue> = {};
   for (const [name, parameter] of Object.entries(table)) {
     const value = Object.hasOwn(given, name) ? (given[name] as ParameterValue) : parameter.default;
-    values[name] = parameter.kind === "text" ? checkText(name, value) : checkNumber(name, parameter, value);
+    values[name] = parameter.kind === "text" ? checkText(name, parameter, value) : checkNumber(name, parameter, value);
   }
   return values as ParametersOf<Table>;
 }
 
-function checkText(name: string, value: ParameterValue): string {
+function checkText(name: string, { unit }: TextParameter, value: ParameterValue): string {
   if (typeof value !== "string" || value === "") {
-    throw new InputError(`parameter '${name}': must be text that is not empty, got ${JSON.stringify(value)}`);
+    const wanted = unit === "" ? "text that is not empty" : `text that is not empty (${unit})`;
+    throw new InputError(`parameter '${name}': must be ${wanted}, got ${JSON.stringify(value)}`);
   }
   return value;
 }

@@ -373,7 +373,7 @@ test.each<[string, Record<string, string | number | boolean>, string]>([
   ["cgroups-4000", { "caches-per-cgroup": "dentry,nonsense" }, "'nonsense' is not in packaged:libvirt-guest"],
   ["cgroups-4000", { "caches-per-cgroup": "pid,pid" }, "must not name a cache twice"],
   ["cgroups-4000", { "caches-per-cgroup": "constructor" }, "'constructor' is not in"],
-  ["cgroups-4000", { slabinfo: 5 }, "parameter 'slabinfo': must be text that is not empty, got 5"],
+  ["cgroups-4000", { slabinfo: 5 }, "parameter 'slabinfo': must be text that is not empty (path), got 5"],
   ["libvirt-teardown", { "churn-batch": 65_537 }, "parameter 'churn-batch': must be at most 65536"],
   [
     "libvirt-teardown",

@@ -92,6 +92,7 @@ test("items that are shared go to the next task with every chunk, and the others
 describe("refuses", () => {
   test.each<[string, Readonly<Record<string, number | string>>, string]>([
     ["a mix that is none", { mix: "512" }, "bytes:weight"],
+    ["a mix that is a number", { mix: 512 }, "parameter 'mix': must be text that is not empty (bytes:weight), got 512"],
     ["an item that is too large", { mix: "2097152:1" }, "8 to 1048576"],
     ["a weight of 0", { mix: "512:0" }, "weight of 1"],
     ["more items in a transaction than there are", { items: 3 }, "must be at most items (3), got 4"],
