@@ -1,3 +1,5 @@
+// What cil is tried with.
+
 import { cil } from "../../../src/problems/cil.ts";
 import type { Case, Run } from "./case.ts";
 

@@ -1,3 +1,5 @@
+// What memcg-iterator is tried with.
+
 import { memcgIterator } from "../../../src/problems/memcg-iterator.ts";
 import type { Case, Run } from "./case.ts";
 

@@ -1,3 +1,5 @@
+// What shrinker is tried with.
+
 import { shrinker } from "../../../src/problems/shrinker.ts";
 import type { Case, Run } from "./case.ts";
 

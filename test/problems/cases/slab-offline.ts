@@ -1,3 +1,5 @@
+// What slab-offline is tried with.
+
 import { slabOffline } from "../../../src/problems/slab-offline.ts";
 import type { Case, Run } from "./case.ts";
 
