@@ -6,8 +6,12 @@
 // run, and whether it is still wanted when its turn comes.
 
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { Piscina } from "piscina";
 import { StoppedError } from "./errors.ts";
+
+/** Threads of a pool when the user does not say. */
+export const workersByDefault = availableParallelism();
 
 /** A job with what the pool needs to know of it. */
 export interface PooledJob<Job> {
@@ -16,6 +20,8 @@ export interface PooledJob<Job> {
   readonly bytes: number;
   /** Asked when its turn comes: false leaves it out. */
   readonly isWanted: () => boolean;
+  /** As {@link PoolOptions.patienceMs}, for this job alone. */
+  readonly patienceMs?: number;
   /** Makes of the job what is performed when its turn comes; absent: the job itself. */
   readonly prepare?: (job: Job) => Job;
 }
@@ -155,7 +161,8 @@ export class JobPool<Job, Outcome> {
     this.#running.add(entry);
     const job = entry.prepare?.(entry.job) ?? entry.job;
     const task: WorkerTask<Job> = { job, progress: entry.progress.buffer as SharedArrayBuffer };
-    const { signal, patienceMs = 120_000 } = this.#options;
+    const { signal } = this.#options;
+    const patienceMs = entry.patienceMs ?? this.#options.patienceMs ?? 120_000;
     const quiet = new AbortController();
     const timer = watch(entry.progress, patienceMs, () => quiet.abort());
     try {

@@ -4,11 +4,11 @@ import { suites } from "../../bench/index.ts";
 import { type MemoryModel, memoryModels } from "../checker/model.ts";
 import type { SchedulerChoice } from "../checker/outcome.ts";
 import { InputError } from "../errors.ts";
+import { workersByDefault } from "../job-pool.ts";
 import { checkFormats } from "../report/check/formats.ts";
 import { checkSeed } from "../workloads/parameters.ts";
 import type { CheckSelection } from "./check-plan.ts";
 import { integerOf, listed, outsideVariants, suitesOf, withinBounds, workersMax } from "./options.ts";
-import { workersByDefault } from "./simulations.ts";
 
 /** Options as the command line gives them. */
 export interface CheckOptions {

@@ -1,4 +1,4 @@
-// Carries out the short check, then planned units one after the other, simulated ones of a workload together.
+// Carries out the short check, then planned units: native ones one after the other, those between them together.
 
 import { StoppedError } from "../errors.ts";
 import { caseId, type Unit, unitText } from "../plan/unit.ts";
@@ -7,6 +7,7 @@ import type { Environment } from "../records/environment.ts";
 import type { Run } from "../records/run-file.ts";
 import { workloadHash } from "../workloads/index.ts";
 import type { CheckCase } from "./check-plan.ts";
+import { ExactUnits, isExact } from "./exact-units.ts";
 import type { Machines } from "./machines.ts";
 import type { Modules } from "./modules.ts";
 import { runProblemUnit } from "./problem-unit.ts";
@@ -14,10 +15,9 @@ import { runQuarantineUnit } from "./quarantine-unit.ts";
 import { checkId, parameterText } from "./run-records.ts";
 import { type Execution, RunState } from "./run-state.ts";
 import { performShortChecks } from "./short-check.ts";
-import { Simulations } from "./simulations.ts";
 import type { UnitFailures, UnitRun } from "./unit.ts";
 
-/** Who carries out the units of a problem that is not described, in all stages but the simulated one. */
+/** Who carries out the units of a problem that is not described, in native stages. */
 const runners: Readonly<Record<string, (run: UnitRun) => Promise<UnitFailures>>> = {
   quarantine: runQuarantineUnit,
 };
@@ -30,15 +30,16 @@ function runnerOf({ problem }: Unit): (run: UnitRun) => Promise<UnitFailures> {
   return runner;
 }
 
-/** Units that are carried out together: one, or the neighbouring simulated ones of one workload. */
+/** Units that are carried out together: a native one, or neighbours of one workload that are counted or simulated. */
 function batchesOf(units: readonly Unit[]): Unit[][] {
   const batches: Unit[][] = [];
   for (const unit of units) {
     const last = batches.at(-1)?.[0];
     const goesOn =
-      unit.simulation !== null &&
-      last?.simulation !== null &&
-      last?.problem === unit.problem &&
+      last !== undefined &&
+      isExact(unit) &&
+      isExact(last) &&
+      last.problem === unit.problem &&
       last.workload.name === unit.workload.name;
     if (goesOn) batches.at(-1)?.push(unit);
     else batches.push([unit]);
@@ -46,7 +47,7 @@ function batchesOf(units: readonly Unit[]): Unit[][] {
   return batches;
 }
 
-/** Carries out a unit natively or counted. */
+/** Carries out a native unit. */
 async function measure(state: RunState, planned: Unit): Promise<void> {
   const { modules, signal } = state.execution;
   if (state.pending(planned).length === 0) return;
@@ -89,16 +90,17 @@ async function measure(state: RunState, planned: Unit): Promise<void> {
  * @returns the run as it was left, complete or stopped by the signal, and whether a variant did what none may do
  */
 export async function execute(execution: Execution): Promise<{ readonly run: Run; readonly violated: boolean }> {
-  const simulations = new Simulations();
-  const state = await RunState.open(execution, (row) => simulations.add(row));
+  const exact = new ExactUnits();
+  const state = await RunState.open(execution, (row) => exact.add(row));
   try {
     // First, and to its end: what is void need not be measured, and threads that check would disturb what is timed.
     await performShortChecks(state);
     for (const batch of batchesOf(execution.units)) {
       if (execution.signal.aborted) break;
       const [first] = batch;
-      if (first?.simulation === null) await measure(state, first);
-      else await simulations.carryOut(state, batch);
+      if (first === undefined) continue;
+      if (isExact(first)) await exact.carryOut(state, batch);
+      else await measure(state, first);
     }
   } catch (error) {
     if (!(error instanceof StoppedError)) throw error;

@@ -80,6 +80,9 @@ function wantedBy(
   return wanted;
 }
 
+/** Forms of which every operation is performed by the host. Nobody times their code. */
+const hostedForms: ReadonlySet<MachineForm> = new Set(["traced", "simulated", "checked"]);
+
 /** Compiled modules of a run, by problem, variant and form of the machine. */
 export class Modules {
   readonly #modules: ReadonlyMap<string, WantedModule & { readonly compiled: CompiledModule }>;
@@ -87,6 +90,11 @@ export class Modules {
   readonly core: CompiledModule | null;
   /** The checker's core; null when nothing is checked. */
   readonly checkerCore: CompiledModule | null;
+  /**
+   * V8 has the machine code of a module once per process, for as long as anybody has that module. Without these, every
+   * case would have its functions compiled anew.
+   */
+  readonly inUse: readonly WebAssembly.Module[];
 
   constructor(
     modules: ReadonlyMap<string, WantedModule & { readonly compiled: CompiledModule }>,
@@ -96,6 +104,12 @@ export class Modules {
     this.#modules = modules;
     this.core = core;
     this.checkerCore = checkerCore;
+    const hosted = [...modules.values()].flatMap(({ machine, compiled }) =>
+      hostedForms.has(machine) ? [compiled] : [],
+    );
+    this.inUse = [...hosted, core, checkerCore].flatMap((one) =>
+      one === null ? [] : [new WebAssembly.Module(one.wasm)],
+    );
   }
 
   get({ problem, stage }: Unit, variant: PlannedVariant): CompiledModule {

@@ -5,6 +5,7 @@ import path from "node:path";
 import { suites } from "../../bench/index.ts";
 import { kernelFolder } from "../build/compile.ts";
 import { InputError } from "../errors.ts";
+import { workersByDefault } from "../job-pool.ts";
 import type { Choices } from "../plan/plan.ts";
 import { readCounts } from "../plan/ranges.ts";
 import type { Instrument, Scale, Suite } from "../plan/suite.ts";
@@ -13,7 +14,6 @@ import { cpusMax } from "../simulator/profile.ts";
 import { checkSeed } from "../workloads/parameters.ts";
 import type { ParameterValue } from "../workloads/workload.ts";
 import type { Machines } from "./machines.ts";
-import { workersByDefault } from "./simulations.ts";
 
 /** Options as the command line gives them. */
 export interface RunOptions {

@@ -1,11 +1,9 @@
-// Carries out the units of described problems.
+// Carries out the native units of described problems.
 
 import { collectGarbage } from "../build/garbage.ts";
-import { asViolation, StoppedError } from "../errors.ts";
 import { measureProblem, type ProblemSubject } from "../native/problem.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import type { Problem } from "../problems/index.ts";
-import { countProblem } from "../traced/problem.ts";
 import { groupByMemory, groupWarning, type UnitFailures, type UnitRun } from "./unit.ts";
 
 /** Bytes of a thread. */
@@ -15,28 +13,13 @@ interface Subject extends ProblemSubject {
   readonly variant: PlannedVariant;
 }
 
-/** Counts the subjects one after the other. */
-async function count(problem: Problem, subjects: readonly Subject[], run: UnitRun): Promise<UnitFailures> {
+/** Carries out a native unit of a described problem: its variants on threads, as many in turns as fit into memory. */
+export async function runProblemUnit(problem: Problem, run: UnitRun): Promise<UnitFailures> {
   const failures = new Map<string, Error>();
-  const { workload, cpus } = run.unit;
-  for (const [index, { id, variant, compiled }] of subjects.entries()) {
-    try {
-      const emit = (metric: string, round: number, value: number): void => run.emit(variant, metric, round, value);
-      await countProblem(problem, id, compiled, workload, cpus, emit, run.signal);
-    } catch (error) {
-      if (error instanceof StoppedError) throw error;
-      failures.set(id, asViolation(id, error));
-    }
-    collectGarbage();
-    run.onProgress((index + 1) / subjects.length);
-  }
-  return failures;
-}
-
-/** Measures the subjects on threads, as many in turns as fit into memory. */
-async function measure(problem: Problem, subjects: readonly Subject[], run: UnitRun): Promise<UnitFailures> {
-  const failures = new Map<string, Error>();
-  const { unit, emit, onProgress, signal } = run;
+  const { unit, modules, emit, onProgress, signal } = run;
+  const subjects = unit.variants.map(
+    (variant): Subject => ({ id: variant.id, compiled: modules.get(unit, variant), variant }),
+  );
   const { workload, cpus, stage, fixedTime } = unit;
   const variants = new Map(subjects.map(({ id, variant }) => [id, variant]));
   const variantOf = (id: string): PlannedVariant => variants.get(id) as PlannedVariant;
@@ -61,13 +44,4 @@ async function measure(problem: Problem, subjects: readonly Subject[], run: Unit
     collectGarbage();
   }
   return failures;
-}
-
-/** Carries out a unit of a described problem. */
-export function runProblemUnit(problem: Problem, run: UnitRun): Promise<UnitFailures> {
-  const { unit, modules } = run;
-  const subjects = unit.variants.map(
-    (variant): Subject => ({ id: variant.id, compiled: modules.get(unit, variant), variant }),
-  );
-  return (unit.stage === "counted" ? count : measure)(problem, subjects, run);
 }

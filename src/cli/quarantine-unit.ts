@@ -1,4 +1,4 @@
-// Carries out the units of the quarantine.
+// Carries out the native units of the quarantine.
 
 import { collectGarbage } from "../build/garbage.ts";
 import { asViolation, StoppedError } from "../errors.ts";
@@ -7,7 +7,6 @@ import { crossCheckPut, measureInstrumented, measureNatively, type Subject } fro
 import { measureOnCrew } from "../native/quarantine-crew.ts";
 import { quarantineBytesOf, type Unit } from "../plan/unit.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
-import { countExactly } from "../traced/measure.ts";
 import type { Workload } from "../workloads/workload.ts";
 import { groupByMemory, groupWarning, type UnitFailures, type UnitRun } from "./unit.ts";
 
@@ -22,7 +21,7 @@ export function quarantineCaseBytes(workload: Workload): number {
   );
 }
 
-/** Measures one subject on its own, in any stage but the timed one. */
+/** Measures one subject on its own: its put checked by mitata, or instrumented. */
 async function measureOne(
   stage: Unit["stage"],
   subject: Subject,
@@ -36,7 +35,7 @@ async function measureOne(
       emit("put-ns-mitata", 0, check.mitataNs);
       emit("put-ns-checked", 0, check.oursNs);
     }
-  } else if (stage === "instrumented") {
+  } else {
     for (let round = 0; round < instrumentedRounds; round++) {
       const machine = new InstrumentedMachine();
       await measureInstrumented(subject, workload, machine, signal);
@@ -44,12 +43,10 @@ async function measureOne(
       emit("irq-off-ns-max", round, machine.irqOffNsMax);
       collectGarbage();
     }
-  } else {
-    await countExactly(subject, subject.compiled, workload, subject.sizes, emit, signal);
   }
 }
 
-/** Carries out a unit of the quarantine. */
+/** Carries out a native unit of the quarantine. */
 export async function runQuarantineUnit(run: UnitRun): Promise<UnitFailures> {
   const { unit, modules, emit, onProgress, signal } = run;
   const failures = new Map<string, Error>();

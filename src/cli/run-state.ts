@@ -3,7 +3,7 @@
 
 import type { CheckOutcome } from "../checker/outcome.ts";
 import { InputError, ViolationError } from "../errors.ts";
-import { caseId, type Unit } from "../plan/unit.ts";
+import { caseId, instrumentOf, type Unit } from "../plan/unit.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import type { RecordWriter } from "../records/csv.ts";
 import type { MeasuredRow } from "../records/record.ts";
@@ -74,7 +74,8 @@ export class RunState {
     for (const unit of execution.units) {
       const ids = unit.variants.map((variant) => caseId(unit, variant));
       // What is measured in turns is measured again together.
-      if (unit.simulation === null && !ids.every((id) => done.has(id))) for (const id of ids) done.delete(id);
+      if (instrumentOf(unit.stage) === "native" && !ids.every((id) => done.has(id)))
+        for (const id of ids) done.delete(id);
     }
     const cases = execution.run.cases.map(({ id, state, ...more }) => ({
       id,

@@ -69,7 +69,7 @@ export async function performJob(
 }
 
 /** A signal that is never raised, and tells whenever the machine looks at it. */
-function heardSignal(onHeard: () => void): AbortSignal {
+export function heardSignal(onHeard: () => void): AbortSignal {
   const { signal } = new AbortController();
   const look = (): boolean => {
     onHeard();
@@ -109,6 +109,6 @@ async function simulate(
   return quarantineSamples(run, { cpus, isByCpu });
 }
 
-function openSource(source: WorkloadSource): Workload {
+export function openSource(source: WorkloadSource): Workload {
   return "file" in source ? openWorkload(source.file) : createWorkload(source.name, source.parameters, source.seed);
 }
