@@ -15,7 +15,7 @@ interface Left {
   readonly folder: string;
   readonly run: Run;
   readonly rows: readonly MeasuredRow[];
-  /** `records.csv` without the run's id, the only thing in it that differs from run to run. */
+  /** `records.csv` without the run's id and the commit: all else is the same whenever it is run. */
   readonly table: string;
   readonly markdown: string;
 }
@@ -27,9 +27,10 @@ async function leftIn(out: string): Promise<Left> {
   const records = path.join(folder, "records.csv");
   const rows: MeasuredRow[] = [];
   for await (const row of readRecords(records)) rows.push(row);
-  const table = readFileSync(records, "utf8").replaceAll(name!, "");
+  const run = await readRun(folder);
+  const table = readFileSync(records, "utf8").replaceAll(name!, "").replaceAll(run.environment.commit, "");
   const markdown = readFileSync(path.join(out, "reports", `${name}.md`), "utf8");
-  return { folder, run: await readRun(folder), rows, table, markdown };
+  return { folder, run, rows, table, markdown };
 }
 
 function simulate(out: string, options: readonly string[], stopAt?: string): ReturnType<typeof call> {
