@@ -6,6 +6,7 @@ import path from "node:path";
 import { gate } from "../../bench/gate.ts";
 import { type CompiledModule, compileModule, type ModuleSource } from "../build/compile.ts";
 import { interfaceOf } from "../build/interface.ts";
+import { readMachineFloor } from "../compare/machine-floor.ts";
 import {
   compareNatively,
   type NativeCase,
@@ -17,7 +18,7 @@ import {
 import { InputError } from "../errors.ts";
 import { watchMachine } from "../native/machine-watch.ts";
 import { measurePaired } from "../native/paired.ts";
-import type { GateRow } from "../plan/gate.ts";
+import { type GateRow, timedVariants } from "../plan/gate.ts";
 import { knownOnly } from "../plan/plan.ts";
 import { type PlannedVariant, planVariant } from "../plan/variant.ts";
 import type { Baseline, BaselineStore } from "../records/baseline.ts";
@@ -68,7 +69,7 @@ export interface NativeOutcome extends NativeResult {
 const workloadSeed = 1;
 
 /** Modules of the native form in files of their own, which go when the comparison ends. */
-class ModuleFiles {
+export class ModuleFiles {
   readonly #folder: string;
   readonly #io: Io;
 
@@ -111,7 +112,7 @@ class ModuleFiles {
 }
 
 /** Parameters of a row, all of them, and how rows and records name them. */
-function workloadOf(
+export function workloadOf(
   row: GateRow,
   variant: PlannedVariant | null,
   set: Readonly<Record<string, ParameterValue>> = {},
@@ -125,14 +126,10 @@ function workloadOf(
 }
 
 /** Variants of a row: those of the problem's lines whose own work shows in it, each code once. */
-function variantsOf(row: GateRow, wanted: readonly string[]): PlannedVariant[] {
-  const all = gateVariants(row.problem);
+export function variantsOf(row: GateRow, wanted: readonly string[] = []): PlannedVariant[] {
   const isWanted = ({ id, name }: PlannedVariant): boolean =>
     wanted.length === 0 || wanted.includes(id) || wanted.includes(name);
-  return all.filter(
-    (variant) =>
-      !variant.isFloor && !variant.skipWhenEmpty && isWanted(variant) && !(row.without ?? []).includes(variant.name),
-  );
+  return timedVariants(row, gateVariants(row.problem)).filter(isWanted);
 }
 
 /** Writes every round of a comparison as a row, in the order of the rounds. */
@@ -182,8 +179,10 @@ async function time(
   cases: readonly NativeCase[],
   { problems: _problems, variants: _variants, ...wishes }: NativeWishes,
   run: NativeRun,
-): Promise<NativeResult> {
-  const { folder, io, signal } = run;
+): Promise<NativeOutcome> {
+  const { folder, environment, io, signal } = run;
+  // The folder lies in that of all results.
+  const machine = await readMachineFloor(path.dirname(folder), environment.id);
   const writer = await RecordWriter.open(folder);
   const recorder = new RoundRecorder(run, writer);
   const progress = new Progress(io, { unitsTotal: 1 });
@@ -193,6 +192,7 @@ async function time(
       ...wishes,
       ...{ kind, cases, signal },
       machine: await watchMachine(),
+      machineFloor: machine.floorOf,
       measure: async (job) => {
         // What could not be written is found before more is measured.
         await recorder.settle();
@@ -204,7 +204,7 @@ async function time(
     await recorder.settle();
     await writer.finish();
     progress.finish(1);
-    return result;
+    return { ...result, warnings: machine.warning === null ? [] : [machine.warning] };
   } finally {
     progress.clear();
     await writer.abort();
@@ -295,7 +295,7 @@ export async function timeRevisions(
       }
     }
     const result = await time("revisions", cases, wishes, run);
-    const warnings: string[] = [];
+    const warnings = [...result.warnings];
     if (missing.size > 0) warnings.push(`the base has no code of ${[...missing].join(", ")}, so it is not timed`);
     if (from.kind === "baseline" && variants.length === 0) warnings.push(...lostCode(from.baseline, rows));
     if (cases.length === 0) warnings.push("nothing is timed: the gate's suite has no row of what is compared");
@@ -344,8 +344,8 @@ export async function timeVariants(wishes: VariantWishes, run: NativeRun): Promi
   const cases: NativeCase[] = [];
   try {
     for (const row of rows) {
-      if ((row.without ?? []).includes(first.name)) continue;
-      const chosen = named.length > 0 ? asked.filter(({ id }) => named.includes(id)) : variantsOf(row, []);
+      if ((row.without ?? []).includes(first.id)) continue;
+      const chosen = named.length > 0 ? asked.filter(({ id }) => named.includes(id)) : variantsOf(row);
       const heads = chosen.filter(({ id }) => id !== first.id);
       if (heads.length === 0) continue;
       const modules = await files.compile(problem, [first, ...heads]);
@@ -358,7 +358,7 @@ export async function timeVariants(wishes: VariantWishes, run: NativeRun): Promi
     }
     if (cases.length === 0)
       throw new InputError(`--reference ${reference}: nothing of '${problem}' is timed beside it`);
-    return { ...(await time("variants", cases, others, run)), warnings: [] };
+    return await time("variants", cases, others, run);
   } finally {
     await files.close();
   }

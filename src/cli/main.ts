@@ -22,6 +22,7 @@ import { checkCommand } from "./check.ts";
 import { type CheckOptions, defaults, schedulerNames } from "./check-options.ts";
 import { type CompareOptions, compareCommand } from "./compare.ts";
 import { doctor } from "./doctor.ts";
+import { doctorStudy, type StudyOptions } from "./doctor-study.ts";
 import { type FidelityOptions, fidelity } from "./fidelity.ts";
 import { type AddOptions, addHistory, type ShowOptions, showHistory } from "./history.ts";
 import type { Io } from "./io.ts";
@@ -234,7 +235,25 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
   program
     .command("doctor")
     .description("tell whether this machine is fit to measure, and what to do about it")
-    .action(async () => exit(await doctor(io)));
+    .option("--study", "study the native gate on this machine for hours, and write a page about it", false)
+    .option("--comparisons <number>", "with --study: comparisons of each row's code with itself", "100")
+    .option("--rows <pattern>", "with --study: rows, such as 'shrinker/*/1/*'; the first variant of each unless given")
+    .option("--injections <number>", "with --study: comparisons with code slowed by each effect", "20")
+    .option(
+      "--inject <pattern>",
+      "with --study: of these, rows that are slowed; the first of each problem unless given",
+    )
+    .option("--effects <shares>", "with --study: by how much", "0.03,0.05,0.10")
+    .option("--processes <number>", "with --study: processes of a comparison; as the gate has unless given")
+    .option("--rounds <number>", "with --study: rounds of each process; as the gate has unless given")
+    .option("--families <number>", "with --study: families of rows that are resampled", "2000")
+    .option("--seed <number>", "with --study: of turns and of what is drawn", "1")
+    .option("--out <file>", "with --study: the page", "docs/statistics.md")
+    .option("--results <folder>", "with --study: folder of all results", "results")
+    .option("--resume", "with --study: go on with this machine's study", false)
+    .action(async ({ study, ...options }: StudyOptions & { readonly study: boolean }) =>
+      exit(study ? await doctorStudy(options, commandText(argv), io, signal) : await doctor(io)),
+    );
 
   program
     .command("calibrate")

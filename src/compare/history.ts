@@ -218,7 +218,7 @@ export function historySeries(rows: readonly HistoryRow[]): Series[] {
 }
 
 /** Series whose name a pattern matches, in which `*` stands for any text and `?` for any character. */
-export function matchingSeries(series: readonly Series[], glob: string): Series[] {
+export function matchingSeries<One extends Pick<Series, "name">>(series: readonly One[], glob: string): One[] {
   const escaped = glob
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
     .replaceAll("*", ".*")
