@@ -185,7 +185,7 @@ describe("workflows, the action and the examples", () => {
   test("are the documented ones", () => {
     const text = read("docs/ci.md");
     const { inputs } = actionOf();
-    const rows = text.split("\n").filter((line) => line.startsWith("| `"));
+    const rows = text.split("\n").filter((line) => /^\| `\w/.test(line));
     const documented = rows.map((row) => {
       const [, name = "", value = ""] = row.split("|").map((cell) => cell.trim().replace(/^`(.*)`$/, "$1"));
       return [name, value] as const;

@@ -14,6 +14,7 @@ import { main } from "../src/cli/main.ts";
 import { packageRoot } from "../src/package-root.ts";
 import { planVariant, skipWhenEmptyName } from "../src/plan/variant.ts";
 import { metrics } from "../src/records/metrics.ts";
+import { compareFormats } from "../src/report/compare/formats.ts";
 import { profileNames } from "../src/simulator/profile.ts";
 import { workloadTypes } from "../src/workloads/index.ts";
 
@@ -33,6 +34,8 @@ const documents: readonly Document[] = [
 ].map((name) => ({ name, text: readFileSync(path.join(packageRoot, name), "utf8") }));
 
 const readme = documents[0]!.text;
+/** Its inputs and outputs are names, too. */
+const actionText = readFileSync(path.join(packageRoot, "action.yml"), "utf8");
 
 /** Fenced blocks: language tag and text. */
 function fencesOf(text: string): { readonly tag: string; readonly body: string }[] {
@@ -96,7 +99,7 @@ async function helpOf(command: string): Promise<string> {
     isTerminal: false,
     columns: 80,
   };
-  expect(await main([command, "--help"], io, new AbortController().signal)).toBe(0);
+  expect(await main([...command.split(" "), "--help"], io, new AbortController().signal)).toBe(0);
   return text;
 }
 
@@ -106,7 +109,11 @@ async function optionsOf(command: string): Promise<string[]> {
   return found.filter((option) => option !== "--help");
 }
 
-const commands = ["list", "run", "check", "replay", "report", "save", "doctor", "calibrate", "fidelity"];
+const commands = [
+  ...["list", "run", "check", "replay", "report", "compare", "save", "doctor", "calibrate", "fidelity"],
+  ...["save", "list", "show", "prune"].map((part) => `baseline ${part}`),
+  ...["add", "show"].map((part) => `history ${part}`),
+];
 
 describe("the README", () => {
   /** Links to everything that a clone has after `npm ci`, with a build of its own, so that nothing is written here. */
@@ -227,7 +234,7 @@ describe("the documents", () => {
     );
     const lines = documents.flatMap(({ text }) => [...commandsOf(text, "sh"), ...commandsOf(text, "console")]);
     for (const line of lines) {
-      const command = /bin\.js (\w+)/.exec(line)?.[1];
+      const command = /bin\.js ((?:baseline |history )?\w+)/.exec(line)?.[1];
       if (command === undefined) continue;
       expect([...known.keys()], line).toContain(command);
       for (const [, option = ""] of line.matchAll(/ (--[a-z-]+)/g)) expect(known.get(command), line).toContain(option);
@@ -261,6 +268,8 @@ describe("the documents", () => {
       "slice-ms",
       "virtual-ms",
       ...variants.map((variant) => variant.name),
+      ...Object.keys(compareFormats),
+      ...[...actionText.matchAll(/^ {2}([a-z][a-z-]+):$/gm)].map(([, name = ""]) => name),
       ...Object.values(problemChecks).flatMap(({ scenarios }) => scenarios.map(({ name }) => name)),
       ...workloadTypes.map((type) => type.name),
       ...metrics.keys(),

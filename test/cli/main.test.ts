@@ -5,7 +5,10 @@ import { suites } from "../../bench/index.ts";
 import { packageRoot } from "../../src/package-root.ts";
 import { call, complaints, file, newOut, savedWorkload, set, smallest, teardown } from "./program.ts";
 
-const commands = ["list", "run", "check", "replay", "report", "save", "doctor", "calibrate", "fidelity"];
+const commands = [
+  ...["list", "run", "check", "replay", "report", "compare", "baseline", "history"],
+  ...["save", "doctor", "calibrate", "fidelity"],
+];
 
 describe("help, version and the list", () => {
   test("help names every command and the exit codes", async () => {
