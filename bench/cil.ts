@@ -89,6 +89,7 @@ export const cil: Suite = {
     {
       name: "commits-short-of-memory",
       question: "What happens when a commit has to wait for memory that only a push can free?",
+      notInQuick: ["profiled"],
       scales: {
         quick: {
           committers: 4,

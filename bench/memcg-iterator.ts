@@ -135,6 +135,7 @@ export const memcgIterator: Suite = {
     {
       name: "cgroups-4000",
       question: "What does a step of many reclaimers at once cost, and the end of thousands of cgroups?",
+      notInQuick: ["profiled"],
       scales: {
         quick: { ...withoutObjects, cgroups: 300, touchers: 2, reclaimers: 8, "reclaim-passes": 13 },
         standard: { ...withoutObjects, cgroups: 2000, touchers: 9, reclaimers: 16, "reclaim-passes": 65 },
@@ -153,6 +154,7 @@ export const memcgIterator: Suite = {
     {
       name: "container-start",
       question: "What do walks over a tree cost to which nothing happens?",
+      notInQuick: ["profiled"],
       scales: {
         quick: { cgroups: 200, mounters: 1, reclaimers: 2, rounds: 4, containers: 20 },
         standard: { cgroups: 1000, reclaimers: 4 },
@@ -168,6 +170,7 @@ export const memcgIterator: Suite = {
     {
       name: "libvirt-teardown",
       question: "What do the ends of virtual machines' cgroups cost while the machine reclaims?",
+      notInQuick: ["profiled"],
       scales: {
         quick: { ...withoutObjects, guests: 16, "dev-tmpfs": 1, reclaimers: 1, "reclaim-passes": 13 },
         standard: { ...withoutObjects, "dev-tmpfs": 1, reclaimers: 2, "reclaim-passes": 130 },

@@ -143,6 +143,7 @@ export const quarantine: Suite = {
     {
       name: "cgroups-4000",
       question: "What does it cost to create, use and remove thousands of cgroups?",
+      notInQuick: ["mitata"],
       scales: {
         quick: { ...fewObjects, cgroups: 8, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 20 },
         standard: { cgroups: 400, "quarantine-bytes": 32 * mebibyte, "churn-cycles": 100 },
@@ -162,6 +163,7 @@ export const quarantine: Suite = {
     {
       name: "stress-ng-ramfs",
       question: "What does the quarantine cost where no cache is ever destroyed?",
+      notInQuick: ["mitata", "instrumented"],
       scales: {
         quick: { "bogo-ops": 200, "quarantine-bytes": 4 * mebibyte },
         standard: { "bogo-ops": 2000, "quarantine-bytes": 128 * mebibyte },

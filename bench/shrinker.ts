@@ -99,6 +99,7 @@ export const shrinker: Suite = {
     {
       name: "cgroups-4000",
       question: "What does reclaim cost that walks thousands of cgroups and thousands of shrinkers?",
+      notInQuick: ["profiled"],
       scales: {
         quick: { ...withoutObjects, cgroups: 400, touchers: 2, reclaimers: 16, "reclaim-passes": 65 },
         standard: { ...withoutObjects, cgroups: 2000, touchers: 9, reclaimers: 16, "reclaim-passes": 65 },
@@ -139,6 +140,7 @@ export const shrinker: Suite = {
     {
       name: "libvirt-teardown",
       question: "What does shutting virtual machines down cost while the machine reclaims?",
+      notInQuick: ["profiled"],
       scales: {
         quick: { ...withoutObjects, guests: 16, "dev-tmpfs": 1, reclaimers: 1, "reclaim-passes": 13 },
         standard: { ...withoutObjects, "dev-tmpfs": 1, reclaimers: 2, "reclaim-passes": 130 },

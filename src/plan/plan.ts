@@ -230,6 +230,7 @@ class Planner {
     const isSet = Object.keys(given).length > 0;
     if (isSet && this.#stages.length > 0) checkExercised(this.#suite, make(sizes, given));
     for (const stage of this.#stages) {
+      if (scale === "quick" && one.notInQuick?.includes(stage)) continue;
       const less = { ...one.lesser[stage], ...(scale === "quick" ? one.quickLesser?.[stage] : {}) };
       const workload = make(sizes, given, lesser(less, given));
       this.#measure(stage, workload, { fixedTime: one.fixedTime?.[scale] ?? null });

@@ -46,6 +46,8 @@ export interface SuiteWorkload {
   readonly scales: Readonly<Record<Scale, Parameters>>;
   /** What is changed, on top, in stages that are slower than `timed`. */
   readonly lesser: Readonly<Partial<Record<Stage, Parameters>>>;
+  /** Stages that quick runs leave out here: what they would say, another workload or instrument of the run says. */
+  readonly notInQuick?: readonly Stage[];
   /** Where quick runs take still less in a stage: what comes on top of `lesser`. */
   readonly quickLesser?: Readonly<Partial<Record<Stage, Parameters>>>;
   /**

@@ -57,7 +57,7 @@ test.each([
     ["counted", "simulated"],
   ],
 ] as const)("of the instruments %j only their stages are run", (instruments, stages) => {
-  expect([...new Set(simulate({ instruments }).map(({ stage }) => stage))]).toEqual(stages);
+  expect([...new Set(simulate({ instruments, scale: "standard" }).map(({ stage }) => stage))]).toEqual(stages);
 });
 
 describe("the points of a sweep", () => {
