@@ -2,14 +2,19 @@
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { comparisonSchema } from "../../src/compare/comparison.ts";
 import type { MachineFloor } from "../../src/compare/machine-floor.ts";
 import { call, newOut, type Outcome } from "./program.ts";
 
-const out = newOut();
-const page = path.join(out, "statistics.md");
-const results = path.join(out, "results");
+let out: string;
+let page: string;
+let results: string;
+beforeAll(() => {
+  out = newOut();
+  page = path.join(out, "statistics.md");
+  results = path.join(out, "results");
+});
 
 const small = ["--processes", "6", "--rounds", "2", "--families", "20", "--effects", "0.4", "--injections", "1"];
 const cil = "cil/shadow-buffers/metadata-commits/1/commits-per-s";
@@ -31,7 +36,7 @@ function lines(): string[] {
 describe("doctor --study", { timeout: 600_000 }, () => {
   test("keeps what it has measured when it is stopped, and goes on with it", async () => {
     const stopped = await study(["--comparisons", "2"], `same 2: ${cil}`);
-    expect([stopped.code, existsSync(page)]).toEqual([130, false]);
+    expect([stopped.code, existsSync(page)], stopped.stderr).toEqual([130, false]);
     expect(stopped.stderr).toContain("go on with the same options and --resume");
     const before = lines();
     expect(before.filter((line) => line.startsWith(`same,${cil},0,0,first,`))).toHaveLength(6);
