@@ -29,7 +29,7 @@ import { type StudyCase, without } from "./study-cases.ts";
 type Name = Pick<StudyProcess, "stage" | "steps" | "comparison" | "phase">;
 
 /** Processes to see by how much a slowed form is slower. */
-const calibrationProcesses = 8;
+const calibrationProcesses = 12;
 /** Attempts at a slow-down that is as large as it should be, within this share of it. */
 const attemptsMax = 4;
 const closeEnough = 0.15;

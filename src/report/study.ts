@@ -78,7 +78,7 @@ function slowedSection({ slowed, notSlowed, multiplied, family }: Study): string
   const lines = ["### Slow-downs", ""];
   if (slowed.length > 0) {
     lines.push(
-      "Measured. Both sides are the variant with a loop in its gated path that computes and accesses nothing: of one step on the base's side, of many on the head's. A CPU hides short loops behind what it does out of order, so one call in so many computes for all of them, and how many steps are needed is found by the effect on the row's own metric, in processes that are not used again; _calibrated_ is what these showed. The row is judged as one of " +
+      "Measured. Both sides are the variant with a loop in its gated path that computes and accesses nothing: of one step on the base's side, of many on the head's. A CPU hides short loops behind what it does out of order, so one call in so many computes for all of them, and how many steps are needed is found by the effect on the row's own metric, in processes that are not used again; _calibrated_ is what these showed, and was chosen for being near the aim, so the median of the estimates says better what the effect is. The row is judged as one of " +
         `${family}; the family's other rows are drawn from the processes with the same code.`,
       "",
       renderTable([
