@@ -60,6 +60,7 @@ export const cil: Suite = {
     {
       name: "metadata-commits",
       question: "What do commits cost, and how long do they keep pushes out, where there is memory?",
+      notInQuick: ["profiled"],
       scales: {
         quick: { committers: 4, items: 32, transactions: 400, "push-threshold": 2 * mebibyte, "io-ns": 100_000 },
         standard: { committers: 8, items: 64, transactions: 1500, "push-threshold": 8 * mebibyte },

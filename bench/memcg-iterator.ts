@@ -100,6 +100,7 @@ export const memcgIterator: Suite = {
     {
       name: "iterator-churn",
       question: "Do walks over all cgroups come to their end while cgroups come and go? What does a removal cost?",
+      notInQuick: ["profiled"],
       scales: {
         quick: { ...fast, cgroups: 200, "slow-cgroups": 4 },
         standard: { ...fast },

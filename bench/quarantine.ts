@@ -143,7 +143,7 @@ export const quarantine: Suite = {
     {
       name: "cgroups-4000",
       question: "What does it cost to create, use and remove thousands of cgroups?",
-      notInQuick: ["mitata"],
+      notInQuick: ["mitata", "instrumented"],
       scales: {
         quick: { ...fewObjects, cgroups: 8, "quarantine-bytes": 4 * mebibyte, "churn-cycles": 20 },
         standard: { cgroups: 400, "quarantine-bytes": 32 * mebibyte, "churn-cycles": 100 },

@@ -91,7 +91,7 @@ export const shrinker: Suite = {
         full: { parameters: {}, virtualMs: 2000 },
       },
       fixedTime: {
-        quick: { slices: 8, sliceMs: 35 },
+        quick: { slices: 6, sliceMs: 35 },
         standard: { slices: 12, sliceMs: 500 },
         full: { slices: 12, sliceMs: 5000 },
       },
@@ -132,7 +132,7 @@ export const shrinker: Suite = {
         full: { parameters: { mounters: 16, reclaimers: 80 }, virtualMs: 100 },
       },
       fixedTime: {
-        quick: { slices: 8, sliceMs: 35 },
+        quick: { slices: 6, sliceMs: 35 },
         standard: { slices: 12, sliceMs: 500 },
         full: { slices: 12, sliceMs: 5000 },
       },

@@ -366,7 +366,7 @@ describe("a run that does not reach its end", { timeout: 120_000 }, () => {
       "churn-cycles=1",
     ];
     const options = ["--workload", "cgroups-4000", ...buckets, ...set(settings)];
-    expect((await run(out, options, "cgroups-4000, mitata")).code).toBe(130);
+    expect((await run(out, options, "cgroups-4000, counted")).code).toBe(130);
     const { code, stderr } = await call(["run", "--out", out, "--resume"]);
     expect([code, complaints(stderr)]).toEqual([0, [expect.stringMatching(/^run /)]]);
     expect((await leftIn(out)).run.state).toBe("complete");
