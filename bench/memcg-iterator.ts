@@ -155,7 +155,7 @@ export const memcgIterator: Suite = {
     {
       name: "container-start",
       question: "What do walks over a tree cost to which nothing happens?",
-      notInQuick: ["profiled"],
+      notInQuick: ["profiled", "counted"],
       scales: {
         quick: { cgroups: 200, mounters: 1, reclaimers: 2, rounds: 4, containers: 20 },
         standard: { cgroups: 1000, reclaimers: 4 },
@@ -171,7 +171,7 @@ export const memcgIterator: Suite = {
     {
       name: "libvirt-teardown",
       question: "What do the ends of virtual machines' cgroups cost while the machine reclaims?",
-      notInQuick: ["profiled"],
+      notInQuick: ["profiled", "counted"],
       scales: {
         quick: { ...withoutObjects, guests: 16, "dev-tmpfs": 1, reclaimers: 1, "reclaim-passes": 13 },
         standard: { ...withoutObjects, "dev-tmpfs": 1, reclaimers: 2, "reclaim-passes": 130 },

@@ -184,6 +184,7 @@ export const slabOffline: Suite = {
     {
       name: "libvirt-teardown",
       question: "What does it cost to destroy the caches of virtual machines that go?",
+      notInQuick: ["counted"],
       scales: {
         quick: { ...withoutQuarantine, guests: 8, "background-objects": 500, "churn-batch": 250, "churn-cycles": 2 },
         standard: { ...withoutQuarantine, guests: 24, "background-objects": 8192 },
@@ -199,6 +200,7 @@ export const slabOffline: Suite = {
     {
       name: "stress-ng-ramfs",
       question: "What do allocations and frees cost where no cgroup goes?",
+      notInQuick: ["counted"],
       scales: {
         quick: { ...withoutQuarantine, "bogo-ops": 12, workers: 2 },
         standard: { ...withoutQuarantine, "bogo-ops": 128 },
