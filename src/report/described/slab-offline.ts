@@ -1,12 +1,26 @@
 // What the threads about caches that outlive their cgroup asked of their end. The thresholds are ours.
 
 import { formatCount, formatNs, formatRatio } from "../format.ts";
-import { atMost, type Plan } from "./plan.ts";
+import { atMost, type Constraint, type Plan } from "./plan.ts";
 
 /** Longest median of an offline: what waits for a grace period, or for all CPUs, takes some milliseconds. */
 const offlineNsMax = 1_000_000;
 /** A free on a dead cache may take so many times the reference's, at the median. */
-const freeRatioMax = 2;
+const deadFreeRatioMax = 2;
+/** A free on a live one: as much as a put of the quarantine may cost. Nearly all frees of a machine are such. */
+const liveFreeRatioMax = 1.25;
+
+/** Holds a median time of frees against the reference's. */
+function freeJudge(metric: string, ratioMax: number, cache: string): Constraint["objectionOf"] {
+  return (numbers, reference) => {
+    const own = numbers.latency(metric)?.p50Ns;
+    const base = reference?.latency(metric)?.p50Ns;
+    if (own === undefined || base === undefined || base === 0) return undefined;
+    return own > ratioMax * base
+      ? `a free on a ${cache} cache takes ${formatNs(own)} at the median, ${formatRatio(own / base)} the reference's`
+      : null;
+  };
+}
 
 export const slabOfflinePlan: Plan = {
   constraints: [
@@ -36,14 +50,12 @@ export const slabOfflinePlan: Plan = {
       name: "cheap frees",
       // Frees on dead caches are another CPU's and cold, so they are dearer than those on live ones whatever the variant.
       text: "a free on a dead cache must take at most twice the reference's, which does nothing about dead caches, at the median",
-      objectionOf: (numbers, reference) => {
-        const own = numbers.latency("free-dead-latency-ns")?.p50Ns;
-        const base = reference?.latency("free-dead-latency-ns")?.p50Ns;
-        if (own === undefined || base === undefined || base === 0) return undefined;
-        return own > freeRatioMax * base
-          ? `a free on a dead cache takes ${formatNs(own)} at the median, ${formatRatio(own / base)} the reference's`
-          : null;
-      },
+      objectionOf: freeJudge("free-dead-latency-ns", deadFreeRatioMax, "dead"),
+    },
+    {
+      name: "regular path",
+      text: "caches that live must not pay for those that die: a free on one takes at most a quarter more than the reference's, at the median",
+      objectionOf: freeJudge("free-live-latency-ns", liveFreeRatioMax, "live"),
     },
   ],
   overview: [

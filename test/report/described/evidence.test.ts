@@ -110,13 +110,14 @@ describe("a problem that was counted and simulated only", () => {
   const order = ["keep-dead", "reparent-slabs", "object-cgroups"];
   const { counted, simulated } = rowsFor("slab-offline", "offline-churn");
   const subject = subjectOf("slab-offline", order);
-  const state = (leaked: number, freeNs: number): Values => ({
+  const state = (leaked: number, freeNs: number, liveNs = 60): Values => ({
     "virtual-leaked-caches": [leaked],
     "virtual-dying-cgroups-left": [leaked],
     "virtual-dead-caches-left": [leaked],
     "virtual-offlines": [10],
     "virtual-ns": [1000],
     ...latency("virtual-free-dead-latency-ns", freeNs),
+    ...latency("virtual-free-live-latency-ns", liveNs),
   });
   const calls = order.flatMap((id) => counted(id, { "accesses-mean[kmem_cache_free]": [9] }));
   const rows = [
@@ -144,8 +145,16 @@ describe("a problem that was counted and simulated only", () => {
       "kept (simulated)",
       "–",
       "kept (simulated)",
+      "kept (simulated)",
       "**0×**",
     ]);
+    const slower = [
+      ...calls,
+      ...simulated("keep-dead", state(48, 200)),
+      ...simulated("reparent-slabs", state(0, 300, 80)),
+    ];
+    const regular = cellsOf(await report("slab-offline", slower, subject), "reparent-slabs")[4];
+    expect(regular).toMatch(/^\*\*broken\*\*: a free on a live cache takes .* 1\.3\d*× the reference's/);
     expect(cellsOf(part, "object-cgroups")[3]).toMatch(
       /^\*\*broken\*\*: a free on a dead cache takes .* 4\.\d+× the reference's/,
     );
