@@ -2,7 +2,16 @@
 // links, paths, options and names that any document mentions exist.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -124,6 +133,8 @@ describe("the README", () => {
     for (const name of ["bench", "node_modules", "package.json", "src"]) {
       symlinkSync(path.join(packageRoot, name), path.join(clone, name));
     }
+    mkdirSync(path.join(clone, "results"));
+    symlinkSync(path.join(packageRoot, "results", "baseline"), path.join(clone, "results", "baseline"));
     const compiler = path.join(packageRoot, "node_modules", "typescript", "bin", "tsc");
     const outDir = path.join(clone, "dist");
     const built = spawnSync(process.execPath, [compiler, "-p", packageRoot, "--outDir", outDir], { encoding: "utf8" });
