@@ -1,20 +1,17 @@
 // What cil does in one task: commits, relogged, resized and ordered items, pushes with checkpoints under way. Memory is
-// plenty. Some mutants never come to an end where their variant does, so operations of the machine are bounded.
+// plenty.
 
 import type { CompiledModule } from "../../src/build/compile.ts";
 import { startProblem } from "../../src/build/problem.ts";
-import type { TracedMachine } from "../../src/fiber/fiber.ts";
 import * as counters from "../../src/kernel/cil/counters.ts";
 import * as gauges from "../../src/kernel/cil/gauges.ts";
 import { flagMeasured, kindLogPush, kindTransactionCommit, kindTransactionItem } from "../../src/kernel/events.ts";
 import { cil } from "../../src/problems/cil.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
 import type { CilTestExports } from "../kernel/cil-rig.ts";
-import { type PlainWorld, plainMachine } from "../kernel/plain-machine.ts";
+import { endOf, oneTask } from "./one-task.ts";
 
 const items = 4;
-/** The variants need some thousand. */
-const operationsMax = 1_000_000;
 /** What commits came to, and what breaks a rule; not what it took: an allocation more may well be. */
 const outcomes = [
   counters.counterCommits,
@@ -31,22 +28,6 @@ const outcomes = [
   counters.counterDisordered,
   counters.counterForbiddenMemory,
 ];
-
-class NoEnd extends Error {}
-
-/** The machine, until the operations are used up. */
-function bounded(machine: TracedMachine): TracedMachine {
-  let left = operationsMax;
-  const entries = Object.entries(machine) as [string, (...values: number[]) => number][];
-  const limited = entries.map(([name, operation]) => [
-    name,
-    (...values: number[]): number => {
-      if (left-- === 0) throw new NoEnd(`${operationsMax} operations and no end`);
-      return operation(...values);
-    },
-  ]);
-  return Object.fromEntries(limited) as TracedMachine;
-}
 
 type Event = readonly [kind: number, object?: number, bytes?: number, isLast?: number];
 const commit = (object: number, bytes: number, isLast = 0): Event[] => [
@@ -85,22 +66,15 @@ export function runCil(compiled: CompiledModule): unknown[] {
     "compaction-ns": 0,
     "hang-ms": 1000,
   };
-  let own: CilTestExports | undefined;
-  const { layout, memory } = startProblem<CilTestExports>(
+  const task = oneTask();
+  const { exports, layout, memory } = startProblem<CilTestExports>(
     { ...cil, arenaBytes: () => 2 ** 22 },
     compiled,
     { limits: { ...limits, liveBytesMax: 0, slabBytesMax: 0 }, parameters },
     { cpus: 1, arenaBytesMax: 2 ** 22 },
-    (of, laidOut) => {
-      const runWork = (_cpu: number, work: number, argument: number): void => own!.runWork(work, argument);
-      const world: PlainWorld = { memory: of, layout: laidOut, nowNs: 1_000_000, runWork };
-      return { traced: bounded(plainMachine(world, 0)) };
-    },
-    (made) => {
-      own = made.exports;
-    },
+    task.machine,
+    task.attach,
   );
-  const exports = own!;
   const seen: unknown[] = [];
   const look = (): void => {
     for (const part of [0, 1, 2]) seen.push(exports.contextState(part));
@@ -109,8 +83,7 @@ export function runCil(compiled: CompiledModule): unknown[] {
       for (const part of [2, 3, 4, 6]) seen.push(exports.itemState(item, part));
     }
   };
-  // Memory that two own, or nobody, may lead anywhere.
-  try {
+  const end = endOf(() => {
     for (const events of parts) {
       const writer = new EventWriter();
       writer.flags = flagMeasured;
@@ -123,10 +96,8 @@ export function runCil(compiled: CompiledModule): unknown[] {
       seen.push(exports.gauge(gauges.gaugeFootprint) > 0);
     }
     seen.push(exports.gauge(gauges.gaugeFootprint), exports.allocatedBytes());
-  } catch (error) {
-    if (!(error instanceof WebAssembly.RuntimeError || error instanceof NoEnd)) throw error;
-    seen.push(error instanceof NoEnd ? "no end" : "trap");
-  }
+  });
+  seen.push(end);
   for (const counter of outcomes) seen.push(exports.counter(counter));
   return seen;
 }

@@ -26,13 +26,13 @@ import {
   kindSuperblockUnmount,
 } from "../../src/kernel/events.ts";
 import * as counters from "../../src/kernel/shrinker/counters.ts";
-import { nativeMachine } from "../../src/native/session.ts";
 import { shrinker } from "../../src/problems/shrinker.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
 import type { ShrinkerTestExports } from "../kernel/shrinker-rig.ts";
 import { runCil } from "./cil-program.ts";
 import { runMemcgIterator } from "./memcg-iterator-run.ts";
 import { type Mutant, mutants } from "./mutants.ts";
+import { oneTask } from "./one-task.ts";
 import { runSlabOffline } from "./slab-offline-program.ts";
 import { writeMutant } from "./write.ts";
 
@@ -40,7 +40,6 @@ const folder = mkdtempSync(path.join(tmpdir(), "reclaim-bench-mutants-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const limits = { events: 0, tasks: 1, liveBytesMax: 0, slabBytesMax: 0 };
-const machine = nativeMachine(() => performance.now() * 1e6);
 
 function load(running: { memory: WebAssembly.Memory; layout: { eventBuffer: number } }, writer: EventWriter): void {
   for (const chunk of writer.flush()) new Uint8Array(running.memory.buffer).set(chunk, running.layout.eventBuffer);
@@ -53,11 +52,13 @@ const smallQuarantine = { LAB_CPU_QUEUE_BYTES: 128, LAB_BATCHES: 4 };
 function runQuarantine(compiled: CompiledModule): unknown[] {
   const caches = 4;
   const objects = 24;
+  const { machine, attach } = oneTask();
   const running = startQuarantine(
     compiled,
     { ...limits, caches, objects, cgroups: 0, superblocks: 0 },
     { cpus: 1, quarantineBytes: 0, ramPages: 5, skipWhenEmpty: false, arenaBytesMax: 1 << 20 },
     machine,
+    attach,
   );
   const writer = new EventWriter();
   for (let cache = 0; cache < caches; cache++) writer.add(kindCacheCreate, 8, cache, 64, 1);
@@ -103,7 +104,8 @@ const outcomes = [
 function runShrinker(compiled: CompiledModule): unknown[] {
   const superblocks = 67;
   const sized = { limits: { ...limits, caches: 1, objects: 1, cgroups: 3, superblocks }, parameters: {} };
-  const running = startProblem<ShrinkerTestExports>(shrinker, compiled, sized, { cpus: 1 }, machine);
+  const { machine, attach } = oneTask();
+  const running = startProblem<ShrinkerTestExports>(shrinker, compiled, sized, { cpus: 1 }, machine, attach);
   const writer = new EventWriter();
   writer.flags = flagMeasured;
   let events = 0;
@@ -141,22 +143,17 @@ const run: Readonly<Record<string, (compiled: CompiledModule) => unknown[]>> = {
   shrinker: runShrinker,
   "memcg-iterator": runMemcgIterator,
   cil: runCil,
-  "slab-offline": (compiled) => runSlabOffline(compiled, machine),
+  "slab-offline": runSlabOffline,
 };
 
 function constantsOf({ problem, constants = {} }: Mutant): Record<string, number> {
   return { ...(problem === "quarantine" ? smallQuarantine : {}), ...constants };
 }
 
-/** Mutants of cil may wait for what never comes: only where operations are bounded does that end. */
-function machineOf({ problem }: Mutant): "native" | "traced" {
-  return problem === "cil" ? "traced" : "native";
-}
-
 async function resultOf(mutant: Mutant, part: "fault" | "reachable" | "base"): Promise<unknown[]> {
   const { problem, base: variant } = mutant;
   const source = part === "base" ? { problem, variant } : writeMutant(mutant, folder, part);
-  const compiled = await compileModule({ ...source, machine: machineOf(mutant), constants: constantsOf(mutant) });
+  const compiled = await compileModule({ ...source, machine: "traced", constants: constantsOf(mutant) });
   return run[problem]!(compiled);
 }
 

@@ -11,10 +11,10 @@ import {
   kindReclaimPass,
 } from "../../src/kernel/events.ts";
 import * as counters from "../../src/kernel/memcg-iterator/counters.ts";
-import { nativeMachine } from "../../src/native/session.ts";
 import { memcgIterator } from "../../src/problems/memcg-iterator.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
 import type { IteratorExports } from "../kernel/memcg-iterator-rig.ts";
+import { oneTask } from "./one-task.ts";
 
 const limits = {
   events: 0,
@@ -39,13 +39,14 @@ const outcomes = [
 
 /** Returns what came of it. */
 export function runMemcgIterator(compiled: CompiledModule): unknown[] {
-  const machine = nativeMachine(() => performance.now() * 1e6);
+  const { machine, attach } = oneTask();
   const { exports, layout, memory } = startProblem<IteratorExports>(
     memcgIterator,
     compiled,
     { limits, parameters: {} },
     { cpus: 1, arenaBytesMax: 1 << 20 },
     machine,
+    attach,
   );
   const seen: unknown[] = [];
   const perform = (...events: readonly (readonly [kind: number, group?: number, a?: number, b?: number])[]): void => {

@@ -2,7 +2,6 @@
 // that are not.
 
 import type { CompiledModule } from "../../src/build/compile.ts";
-import type { MachineImports } from "../../src/build/instance.ts";
 import { startProblem } from "../../src/build/problem.ts";
 import {
   flagMeasured,
@@ -18,6 +17,7 @@ import * as counters from "../../src/kernel/slab-offline/counters.ts";
 import { slabOffline } from "../../src/problems/slab-offline.ts";
 import { EventWriter } from "../../src/workloads/event-writer.ts";
 import type { SlabOfflineExports } from "../kernel/slab-offline-rig.ts";
+import { endOf, oneTask } from "./one-task.ts";
 
 const cgroups = 3;
 const caches = 3;
@@ -33,11 +33,13 @@ const outcomes = [
 ];
 
 /** Two cgroups, one below the other, go while objects of their caches are in use. Returns all that comes of it. */
-export function runSlabOffline(compiled: CompiledModule, machine: MachineImports): unknown[] {
+export function runSlabOffline(compiled: CompiledModule): unknown[] {
   const objects = caches * objectsPerCache;
   const limits = { events: 0, caches, objects, cgroups, superblocks: 0, tasks: 1, liveBytesMax: 0, slabBytesMax: 0 };
   const sizes = { cpus: 1, arenaBytesMax: 1 << 22 };
-  const running = startProblem<SlabOfflineExports>(slabOffline, compiled, { limits, parameters: {} }, sizes, machine);
+  const { machine, attach } = oneTask();
+  const workload = { limits, parameters: {} };
+  const running = startProblem<SlabOfflineExports>(slabOffline, compiled, workload, sizes, machine, attach);
   const writer = new EventWriter();
   writer.flags = flagMeasured;
   let events = 0;
@@ -79,21 +81,18 @@ export function runSlabOffline(compiled: CompiledModule, machine: MachineImports
   const own = running.exports;
   const seen: unknown[] = [];
   let first = 0;
-  // What was freed and is used all the same may lead anywhere.
-  try {
-    for (const end of ends) {
-      seen.push(own.run(first, end), own.usedObjectCount(), own.misplacedSlabs());
+  const end = endOf(() => {
+    for (const last of ends) {
+      seen.push(own.run(first, last), own.usedObjectCount(), own.misplacedSlabs());
       own.drain();
       seen.push(own.chargedBytes(0), own.usedObjectCount(), own.misplacedSlabs(), own.allocatedBytes());
       for (const gauge of [counters.gaugeDeadCaches, counters.gaugeDyingCgroups, counters.gaugeSlabBytes]) {
         seen.push(own.gauge(gauge));
       }
-      first = end;
+      first = last;
     }
-  } catch (error) {
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-    seen.push("trap");
-  }
+  });
+  seen.push(end);
   for (const counter of outcomes) seen.push(own.counter(counter));
   return seen;
 }
