@@ -125,7 +125,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "checker",
   ],
   // The paired comparison for other programs' own functions.
-  library: [...small, "workloads", "compare", "native"],
+  library: [...small, "workloads", "plan", "compare", "native"],
   cli: [
     ...small,
     "bench/index.ts",

@@ -2,7 +2,6 @@
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import { compileModule } from "../build/compile.ts";
 import { interfaceOf } from "../build/interface.ts";
 import { InputError } from "../errors.ts";
 import { type Baseline, BaselineStore, type CodeOfModule, type StoredBaseline } from "../records/baseline.ts";
@@ -66,14 +65,12 @@ async function codeOf(run: Run, io: Io): Promise<CodeOfModule[]> {
     ...{ problem, variant: name, constants },
     machine: "native" as const,
   }));
-  await compileAll(sources, io);
-  return await Promise.all(
-    planned.map(async ({ problem, variant: { id, parameters, skipWhenEmpty, isFloor } }, index) => {
-      const { wasm } = await compileModule(sources[index]!);
-      const interfaceSha256 = interfaceOf(problem, wasm);
-      return { problem, variant: id, parameters, skipWhenEmpty, isFloor, interfaceSha256, wasm };
-    }),
-  );
+  const moduleOf = await compileAll(sources, io);
+  return planned.map(({ problem, variant: { id, parameters, skipWhenEmpty, isFloor } }, index) => {
+    const { wasm } = moduleOf(sources[index]!);
+    const interfaceSha256 = interfaceOf(problem, wasm);
+    return { problem, variant: id, parameters, skipWhenEmpty, isFloor, interfaceSha256, wasm };
+  });
 }
 
 export interface SaveOptions {

@@ -4,17 +4,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { gate } from "../../bench/gate.ts";
-import { type CompiledModule, compileModule, type ModuleSource } from "../build/compile.ts";
+import type { CompiledModule, ModuleSource } from "../build/compile.ts";
 import { interfaceOf } from "../build/interface.ts";
 import { readMachineFloor } from "../compare/machine-floor.ts";
-import {
-  compareNatively,
-  type NativeCase,
-  type NativeOptions,
-  type NativeResult,
-  type NativeRounds,
-  type NativeSide,
-} from "../compare/native.ts";
+import { compareNatively, type NativeOptions, type NativeResult } from "../compare/native.ts";
+import type { NativeCase, NativeRounds, NativeSide } from "../compare/timed-case.ts";
 import { InputError } from "../errors.ts";
 import { watchMachine } from "../native/machine-watch.ts";
 import { measurePaired } from "../native/paired.ts";
@@ -68,6 +62,19 @@ export interface NativeOutcome extends NativeResult {
 /** Seed of the gate's workloads: what is timed is the same in every comparison. */
 const workloadSeed = 1;
 
+/** Code of a variant that is to be timed. */
+export interface TimedCode {
+  readonly problem: string;
+  readonly variant: PlannedVariant;
+  /** @default the working tree */
+  readonly revision?: Revision;
+}
+
+function sourceOf({ problem, variant: { name, constants }, revision }: TimedCode): ModuleSource {
+  const source = { problem, variant: name, machine: "native", constants } as const;
+  return revision === undefined ? source : { ...source, kernelFolder: revision.kernelFolder };
+}
+
 /** Modules of the native form in files of their own, which go when the comparison ends. */
 export class ModuleFiles {
   readonly #folder: string;
@@ -82,21 +89,10 @@ export class ModuleFiles {
     return new ModuleFiles(await mkdtemp(path.join(os.tmpdir(), "reclaim-bench-native-")), io);
   }
 
-  /** @returns modules of a problem's variants, by id */
-  async compile(
-    problem: string,
-    variants: readonly PlannedVariant[],
-    revision?: Revision,
-  ): Promise<Map<string, CompiledModule>> {
-    const sources = variants.map(
-      ({ name, constants }): ModuleSource => ({
-        ...{ problem, variant: name, machine: "native", constants },
-        ...(revision === undefined ? {} : { kernelFolder: revision.kernelFolder }),
-      }),
-    );
-    await compileAll(sources, this.#io);
-    const modules = await Promise.all(sources.map((source) => compileModule(source)));
-    return new Map(variants.map(({ id }, index) => [id, modules[index]!]));
+  /** Compiles code of variants, all of it at once. @returns the module of each */
+  async compile(wanted: readonly TimedCode[]): Promise<(code: TimedCode) => CompiledModule> {
+    const moduleOf = await compileAll(wanted.map(sourceOf), this.#io);
+    return (code) => moduleOf(sourceOf(code));
   }
 
   async sideOf(variant: PlannedVariant, { wasm, sha256 }: CompiledModule): Promise<NativeSide> {
@@ -268,31 +264,36 @@ export async function timeRevisions(
   const rows = gate.rows.filter(
     ({ problem }) => (problems.length === 0 || problems.includes(problem)) && isInBase(problem),
   );
+  const timed = rows.flatMap((row) =>
+    variantsOf(row, variants).map((variant) => {
+      const present: TimedCode = { problem: row.problem, variant };
+      const isInRevision = from.kind === "revision" && hasVariant(from.revision, row.problem, variant.name);
+      const before: TimedCode | null = isInRevision ? { ...present, revision: from.revision } : null;
+      return { row, variant, present, before };
+    }),
+  );
   const files = await ModuleFiles.open(run.io);
   const cases: NativeCase[] = [];
   const missing = new Set<string>();
   try {
-    for (const row of rows) {
+    const moduleOf = await files.compile(
+      timed.flatMap(({ present, before }) => (before === null ? [present] : [present, before])),
+    );
+    for (const { row, variant, present, before } of timed) {
       const { problem, cpus, metrics } = row;
-      const planned = variantsOf(row, variants);
-      const present = await files.compile(problem, planned);
-      const inRevision =
-        from.kind === "revision" ? planned.filter(({ name }) => hasVariant(from.revision, problem, name)) : [];
-      const before = from.kind === "revision" ? await files.compile(problem, inRevision, from.revision) : new Map();
-      for (const variant of planned) {
-        const module = present.get(variant.id)!;
-        const other = before.get(variant.id) as CompiledModule | undefined;
-        const base =
-          from.kind === "baseline"
-            ? new BaselineCode(from.baseline, storeIn(out)).side(problem, variant, module)
-            : other && (await files.sideOf(variant, other));
-        if (base === undefined) {
-          missing.add(`${problem} ${variant.id}`);
-          continue;
-        }
-        const heads = [await files.sideOf(variant, module)];
-        cases.push({ problem, cpus, metrics, base, heads, ...workloadOf(row, variant) });
+      const module = moduleOf(present);
+      const base =
+        from.kind === "baseline"
+          ? new BaselineCode(from.baseline, storeIn(out)).side(problem, variant, module)
+          : before === null
+            ? undefined
+            : await files.sideOf(variant, moduleOf(before));
+      if (base === undefined) {
+        missing.add(`${problem} ${variant.id}`);
+        continue;
       }
+      const heads = [await files.sideOf(variant, module)];
+      cases.push({ problem, cpus, metrics, base, heads, ...workloadOf(row, variant) });
     }
     const result = await time("revisions", cases, wishes, run);
     const warnings = [...result.warnings];
@@ -348,8 +349,9 @@ export async function timeVariants(wishes: VariantWishes, run: NativeRun): Promi
       const chosen = named.length > 0 ? asked.filter(({ id }) => named.includes(id)) : variantsOf(row);
       const heads = chosen.filter(({ id }) => id !== first.id);
       if (heads.length === 0) continue;
-      const modules = await files.compile(problem, [first, ...heads]);
-      const sides = await Promise.all([first, ...heads].map((one) => files.sideOf(one, modules.get(one.id)!)));
+      const codes = [first, ...heads].map((variant): TimedCode => ({ problem, variant }));
+      const moduleOf = await files.compile(codes);
+      const sides = await Promise.all(codes.map((code) => files.sideOf(code.variant, moduleOf(code))));
       cases.push({
         ...{ problem, cpus: cpus ?? row.cpus, metrics: row.metrics },
         ...{ base: sides[0]!, heads: sides.slice(1) },

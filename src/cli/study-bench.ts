@@ -3,8 +3,7 @@
 import { createHash } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { PairedProcess } from "../compare/comparison.ts";
-import { estimate, worsening } from "../compare/judge.ts";
-import { confirmationProcesses } from "../compare/native.ts";
+import { confirmationProcesses, estimate, worsening } from "../compare/judge.ts";
 import {
   confirms,
   drawOthers,

@@ -3,13 +3,13 @@
 import { gate } from "../../bench/gate.ts";
 import { matchingSeries } from "../compare/history.ts";
 import { effectFloor } from "../compare/judge.ts";
-import type { NativeCase } from "../compare/native.ts";
 import type { StudyRow } from "../compare/study.ts";
+import type { NativeCase } from "../compare/timed-case.ts";
 import { InputError } from "../errors.ts";
 import type { GateRow } from "../plan/gate.ts";
 import type { PlannedVariant } from "../plan/variant.ts";
 import { metricOf } from "../records/metrics.ts";
-import { type ModuleFiles, variantsOf, workloadOf } from "./compare-native.ts";
+import { type ModuleFiles, type TimedCode, variantsOf, workloadOf } from "./compare-native.ts";
 
 /** A case of the gate with the same code on both sides, and its gated rows. */
 export interface StudyCase {
@@ -20,16 +20,20 @@ export interface StudyCase {
 }
 
 export async function gateCases(files: ModuleFiles): Promise<StudyCase[]> {
-  const cases: StudyCase[] = [];
-  for (const gateRow of gate.rows) {
-    const { problem, cpus, workload } = gateRow;
-    const variants = variantsOf(gateRow);
-    const modules = await files.compile(problem, variants);
-    const metrics = gateRow.metrics.filter(({ isGated }) => isGated);
-    for (const planned of variants) {
-      const module = modules.get(planned.id)!;
+  const all = gate.rows.flatMap((gateRow) => variantsOf(gateRow).map((planned) => ({ gateRow, planned })));
+  const codeOf = ({ gateRow, planned }: (typeof all)[number]): TimedCode => ({
+    problem: gateRow.problem,
+    variant: planned,
+  });
+  const moduleOf = await files.compile(all.map(codeOf));
+  return await Promise.all(
+    all.map(async (one): Promise<StudyCase> => {
+      const { gateRow, planned } = one;
+      const { problem, cpus, workload } = gateRow;
+      const metrics = gateRow.metrics.filter(({ isGated }) => isGated);
+      const module = moduleOf(codeOf(one));
       const [base, head] = [await files.sideOf(planned, module), await files.sideOf(planned, module)];
-      cases.push({
+      return {
         gateRow,
         planned,
         what: { problem, cpus, metrics, base, heads: [head], ...workloadOf(gateRow, planned) },
@@ -37,10 +41,23 @@ export async function gateCases(files: ModuleFiles): Promise<StudyCase[]> {
           ...{ name: `${problem}/${planned.id}/${workload}/${cpus}/${metric}`, problem, variant: planned.id },
           ...{ workload, cpus, metric, better: metricOf(metric).better, delta: effectFloor(cpus, delta) },
         })),
-      });
-    }
-  }
-  return cases;
+      };
+    }),
+  );
+}
+
+/** Single rows whose names a pattern matches. @param unknown message when there is none */
+function matchingRows(cases: readonly StudyCase[], glob: string, unknown: string): StudyCase[] {
+  const names = new Set(
+    matchingSeries(
+      cases.flatMap(({ rows }) => rows),
+      glob,
+    ).map(({ name }) => name),
+  );
+  if (names.size === 0) throw new InputError(unknown);
+  return cases
+    .map((one) => ({ ...one, rows: one.rows.filter(({ name }) => names.has(name)) }))
+    .filter(({ rows }) => rows.length > 0);
 }
 
 /** Cases whose rows a pattern matches, with these rows only; by default the first variant's of each row of the suite. */
@@ -48,12 +65,8 @@ export function chooseCases(cases: readonly StudyCase[], glob: string | undefine
   if (glob === undefined) {
     return gate.rows.flatMap((gateRow) => cases.find((one) => one.gateRow === gateRow) ?? []);
   }
-  const all = cases.flatMap(({ rows }) => rows);
-  const names = new Set(matchingSeries(all, glob).map(({ name }) => name));
-  if (names.size === 0) throw new InputError(`--rows ${glob}: no row has such a name; the first is ${all[0]!.name}`);
-  return cases
-    .map((one) => ({ ...one, rows: one.rows.filter(({ name }) => names.has(name)) }))
-    .filter(({ rows }) => rows.length > 0);
+  const first = cases[0]!.rows[0]!.name;
+  return matchingRows(cases, glob, `--rows ${glob}: no row has such a name; the first is ${first}`);
 }
 
 /** What is slowed: the rows that a pattern matches; by default the first of each problem. */
@@ -62,14 +75,7 @@ export function chooseSlowed(cases: readonly StudyCase[], glob: string | undefin
   if (glob === undefined) {
     return single.filter(({ what }, index) => single.findIndex((one) => one.what.problem === what.problem) === index);
   }
-  const names = new Set(
-    matchingSeries(
-      single.map(({ rows }) => rows[0]!),
-      glob,
-    ).map(({ name }) => name),
-  );
-  if (names.size === 0) throw new InputError(`--inject ${glob}: no chosen row has such a name`);
-  return single.filter(({ rows }) => names.has(rows[0]!.name));
+  return matchingRows(single, glob, `--inject ${glob}: no chosen row has such a name`);
 }
 
 /** A family's CPU counts but for one row's. */

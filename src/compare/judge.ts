@@ -11,6 +11,8 @@ import type { NativeRow, PairedEstimate, PairedProcess, Verdict } from "./compar
 export const alpha = 0.05;
 /** p that fresh processes alone must pass. */
 export const confirmationAlpha = 0.01;
+/** Fresh processes for what is suspected, however many there were before. */
+export const confirmationProcesses = 12;
 /** Share of false ones that the list of what is worth a look may hold. */
 export const falseDiscoveryMax = 0.1;
 
@@ -104,8 +106,13 @@ export interface FirstVerdict {
  * Judges the rows of one comparison together.
  *
  * @param kind between variants no row is suspected: that one is slower than another is nobody's fault
+ * @param limit share of false alarms that the gated ones may raise
  */
-export function judgeRows(rows: readonly RowInput[], kind: "revisions" | "variants"): FirstVerdict[] {
+export function judgeRows(
+  rows: readonly RowInput[],
+  kind: "revisions" | "variants",
+  limit: number = alpha,
+): FirstVerdict[] {
   const estimates = rows.map(({ processes }) => estimate(processes));
   const gated = [...rows.keys()].filter((index) => rows[index]!.gated);
   const adjusted = holm(gated.map((index) => estimates[index]!.p));
@@ -115,7 +122,7 @@ export function judgeRows(rows: readonly RowInput[], kind: "revisions" | "varian
     const place = gated.indexOf(index);
     const holmP = place < 0 ? null : adjusted[place]!;
     const falseDiscovery = discoveries[index]!;
-    const isReal = holmP === null ? falseDiscovery <= falseDiscoveryMax : holmP <= alpha;
+    const isReal = holmP === null ? falseDiscovery <= falseDiscoveryMax : holmP <= limit;
     const isApart = found.low !== null && found.high !== null && (found.low > 1 || found.high < 1);
     const worse = worsening(found, better);
     const differs = isReal && isApart;

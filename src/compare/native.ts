@@ -8,40 +8,19 @@ import { cpusText } from "../plan/unit.ts";
 import { metricOf } from "../records/metrics.ts";
 import { processesFor } from "../statistics/family.ts";
 import { Random } from "../workloads/random.ts";
-import type { ParameterValue } from "../workloads/workload.ts";
 import type { Canary, Comparison, NativeRow, PairedEstimate } from "./comparison.ts";
-import { effectFloor, estimate, isConfirmed, judgeRows, sings, alpha as usualAlpha, worsening } from "./judge.ts";
+import {
+  confirmationProcesses,
+  effectFloor,
+  estimate,
+  isConfirmed,
+  judgeRows,
+  sings,
+  alpha as usualAlpha,
+  worsening,
+} from "./judge.ts";
 import { percent, reasonOf } from "./reasons.ts";
-import { TimedCase } from "./timed-case.ts";
-
-/** Code that is timed. */
-export interface NativeSide {
-  /** The variant's id. */
-  readonly variant: string;
-  readonly wasmFile: string;
-  /** Of the file, as lower-case hex. */
-  readonly sha256: string;
-  readonly skipWhenEmpty: boolean;
-  readonly isFloor: boolean;
-}
-
-/** What one process measures: one workload, with the base and all heads in turn. */
-export interface NativeCase {
-  readonly problem: string;
-  readonly workload: {
-    readonly name: string;
-    readonly parameters: Readonly<Record<string, ParameterValue>>;
-    readonly seed: number;
-  };
-  readonly cpus: number;
-  /** Sorted `key=value` pairs, as rows and records have them. */
-  readonly parameters: string;
-  /** Each is a row of the comparison, once per head. */
-  readonly metrics: readonly { readonly metric: string; readonly isGated: boolean; readonly delta?: number }[];
-  readonly base: NativeSide;
-  /** Between revisions one, of the base's variant; between variants all others. */
-  readonly heads: readonly NativeSide[];
-}
+import { type NativeCase, type NativeRounds, type NativeSide, TimedCase } from "./timed-case.ts";
 
 /** What the machine does besides. */
 export interface MachineWatch {
@@ -51,18 +30,6 @@ export interface MachineWatch {
   readonly stealShare: () => Promise<number | null>;
   /** What is more than these cannot be trusted. */
   readonly limits: { readonly loadPerCore: number; readonly stealShare: number };
-}
-
-/** Rounds of one side in one process, for the records. */
-export interface NativeRounds {
-  readonly purpose: "first" | "confirmation" | "canary";
-  readonly case: NativeCase;
-  readonly variant: string;
-  readonly side: "base" | "head";
-  /** From 0; those of a confirmation are counted on from the first ones. */
-  readonly process: number;
-  readonly metric: string;
-  readonly values: readonly number[];
 }
 
 export interface NativeOptions {
@@ -95,8 +62,6 @@ export interface NativeResult {
   readonly violations: Comparison["violations"];
 }
 
-/** Fresh processes for what is suspected, however many there were before. */
-export const confirmationProcesses = 12;
 /** Processes at least: a small family needs fewer to find anything at all, but costs little, and finds less with fewer. */
 const processesMin = 12;
 
@@ -207,7 +172,7 @@ class NativeComparison {
 
   /** Judges what was measured; verdicts of what is suspected are left open. */
   #judge(drafts: readonly Draft[]): { readonly rows: NativeRow[]; readonly suspects: readonly Draft[] } {
-    const { kind } = this.#options;
+    const { kind, alpha } = this.#options;
     const rows = drafts.map(({ timed, head, row }): NativeRow => {
       const failure = timed.failureOf(head, row.metric);
       return failure === null
@@ -218,6 +183,7 @@ class NativeComparison {
     const judged = judgeRows(
       places.map((place) => rows[place]!),
       kind,
+      alpha,
     );
     const suspects: Draft[] = [];
     for (const [index, { verdict, ...found }] of judged.entries()) {

@@ -4,7 +4,8 @@ import type { Comparison } from "./comparison.ts";
 
 /**
  * The outcome. A violation weighs more than anything measured. What is exact holds on any machine, so it regresses even where
- * timings cannot be trusted; a timed row that could not be told alone is listed and fails nothing.
+ * timings cannot be trusted. A gated row that was timed and could not be told is listed and fails nothing, for among many some
+ * never can; one that could not be timed at all leaves a hole in the gate.
  */
 export function outcomeOf({
   exact,
@@ -15,5 +16,8 @@ export function outcomeOf({
   if (exact?.rows.some(({ fails }) => fails)) return "regressed";
   if (native === null) return "passed";
   if (native.rows.some(({ gated, verdict }) => gated && verdict === "regressed")) return "regressed";
-  return native.distrust.length > 0 ? "inconclusive" : "passed";
+  const hasHole = native.rows.some(
+    ({ gated, verdict, estimate }) => gated && verdict === "inconclusive" && estimate === null,
+  );
+  return hasHole || native.distrust.length > 0 ? "inconclusive" : "passed";
 }

@@ -7,9 +7,8 @@ import { clopperPearson } from "../statistics/binomial.ts";
 import { robustDeviation } from "../statistics/detectable.ts";
 import { Random } from "../workloads/random.ts";
 import type { NativeRow, PairedProcess } from "./comparison.ts";
-import { estimate, isConfirmed, judgeRows, type RowInput, worsening } from "./judge.ts";
+import { confirmationProcesses, estimate, isConfirmed, judgeRows, type RowInput, worsening } from "./judge.ts";
 import type { MachineFloor } from "./machine-floor.ts";
-import { confirmationProcesses } from "./native.ts";
 
 /** A gated row of the suite: a metric of a case. */
 export interface StudyRow {

@@ -2,9 +2,50 @@
 
 import { gateSliceMs, gateWarmupRounds } from "../plan/gate.ts";
 import type { PairedJob, PairedSamples } from "../plan/paired.ts";
+import type { ParameterValue } from "../workloads/workload.ts";
 import type { PairedProcess } from "./comparison.ts";
 import { pairedProcess } from "./judge.ts";
-import type { NativeCase, NativeRounds, NativeSide } from "./native.ts";
+
+/** Code that is timed. */
+export interface NativeSide {
+  /** The variant's id. */
+  readonly variant: string;
+  readonly wasmFile: string;
+  /** Of the file, as lower-case hex. */
+  readonly sha256: string;
+  readonly skipWhenEmpty: boolean;
+  readonly isFloor: boolean;
+}
+
+/** What one process measures: one workload, with the base and all heads in turn. */
+export interface NativeCase {
+  readonly problem: string;
+  readonly workload: {
+    readonly name: string;
+    readonly parameters: Readonly<Record<string, ParameterValue>>;
+    readonly seed: number;
+  };
+  readonly cpus: number;
+  /** Sorted `key=value` pairs, as rows and records have them. */
+  readonly parameters: string;
+  /** Each is a row of the comparison, once per head. */
+  readonly metrics: readonly { readonly metric: string; readonly isGated: boolean; readonly delta?: number }[];
+  readonly base: NativeSide;
+  /** Between revisions one, of the base's variant; between variants all others. */
+  readonly heads: readonly NativeSide[];
+}
+
+/** Rounds of one side in one process, for the records. */
+export interface NativeRounds {
+  readonly purpose: "first" | "confirmation" | "canary";
+  readonly case: NativeCase;
+  readonly variant: string;
+  readonly side: "base" | "head";
+  /** From 0; those of a confirmation are counted on from the first ones. */
+  readonly process: number;
+  readonly metric: string;
+  readonly values: readonly number[];
+}
 
 /** A side in the jobs. */
 interface Entrant {

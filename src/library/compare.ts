@@ -3,10 +3,19 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { PairedEstimate, PairedProcess } from "../compare/comparison.ts";
-import { effectFloor, estimate, isConfirmed, judgeRows, pairedProcess, sings } from "../compare/judge.ts";
+import {
+  confirmationProcesses,
+  effectFloor,
+  estimate,
+  isConfirmed,
+  judgeRows,
+  pairedProcess,
+  sings,
+} from "../compare/judge.ts";
 import { InputError } from "../errors.ts";
 import { runJsonProcess } from "../json-process.ts";
 import { packageRoot } from "../package-root.ts";
+import { gateRounds } from "../plan/gate.ts";
 import { Random } from "../workloads/random.ts";
 import { type FunctionJob, functionTimesSchema } from "./job.ts";
 
@@ -63,7 +72,8 @@ export interface CompareResult {
 
 /** Fewer processes cannot find anything at 0.05 and let one disagree. */
 const processesMin = 7;
-const confirmationProcesses = 12;
+/** Of each, unless the caller says otherwise. */
+const processesUsual = 12;
 /** Longest time of a process beyond what it was asked to take, in ms. */
 const patienceMs = 120_000;
 
@@ -93,7 +103,7 @@ class FunctionPair {
   }
 
   async time(): Promise<PairedProcess> {
-    const { rounds = 60, epochMs = 3, warmupMs = 250 } = this.#options;
+    const { rounds = gateRounds, epochMs = 3, warmupMs = 250 } = this.#options;
     const { nodeArguments = process.execArgv, signal = new AbortController().signal } = this.#options;
     const job: FunctionJob = { subjects: this.#subjects, rounds, epochMs, warmupMs, seed: this.#random.next() };
     const name = this.#subjects.map((one) => one.module).join(" and ");
@@ -126,9 +136,9 @@ class FunctionPair {
  * @throws {StoppedError} when the signal was raised
  */
 export async function compare(options: CompareOptions): Promise<CompareResult> {
-  const { base, head, minEffect = 0, processes = 12, canary: wantsCanary = true, seed = 1 } = options;
+  const { base, head, minEffect = 0, processes = processesUsual, canary: wantsCanary = true, seed = 1 } = options;
   checkNumber("processes", processes, processesMin, true);
-  checkNumber("rounds", options.rounds ?? 60, 10, true);
+  checkNumber("rounds", options.rounds ?? gateRounds, 10, true);
   checkNumber("epochMs", options.epochMs ?? 3, 0.2, false);
   checkNumber("warmupMs", options.warmupMs ?? 250, 0, false);
   checkNumber("minEffect", minEffect, 0, false);

@@ -1,7 +1,13 @@
 // The page about the native gate's statistics: what it does and why, and what a study has found of it on one machine.
 
-import { alpha, confirmationAlpha, falseDiscoveryMax, floorOneCpu, floorSeveralCpus } from "../compare/judge.ts";
-import { confirmationProcesses } from "../compare/native.ts";
+import {
+  alpha,
+  confirmationAlpha,
+  confirmationProcesses,
+  falseDiscoveryMax,
+  floorOneCpu,
+  floorSeveralCpus,
+} from "../compare/judge.ts";
 import type { FamilyRates, Rate, Study } from "../compare/study.ts";
 import { gateRounds, gateSliceMs, gateWarmupRounds } from "../plan/gate.ts";
 import { formatBytes, formatNs, formatNumber, joinAnd } from "./format.ts";

@@ -1,14 +1,8 @@
 // A native comparison of processes that are drawn from known distributions instead of being timed.
 
 import { describe, expect, test } from "vitest";
-import {
-  compareNatively,
-  type NativeCase,
-  type NativeOptions,
-  type NativeResult,
-  type NativeRounds,
-  type NativeSide,
-} from "../../src/compare/native.ts";
+import { compareNatively, type NativeOptions, type NativeResult } from "../../src/compare/native.ts";
+import type { NativeCase, NativeRounds, NativeSide } from "../../src/compare/timed-case.ts";
 import { StoppedError } from "../../src/errors.ts";
 import type { PairedJob, PairedSamples } from "../../src/plan/paired.ts";
 import { Random } from "../../src/workloads/random.ts";
@@ -119,6 +113,15 @@ describe("a row", () => {
     const { result, jobs } = await compare([makeCase("rwsem")], slower(0.9));
     expect(result.native.rows[0]).toMatchObject({ verdict: "improved", confirmation: null });
     expect(jobs).toHaveLength(24);
+  });
+
+  test("is suspected at the level that was asked for", async () => {
+    // Of 6 processes no p is below 0.031.
+    const at = async (alpha: number): Promise<string> => {
+      const { result } = await compare([makeCase("rwsem")], slower(1.1), { processes: 6, alpha });
+      return result.native.rows[0]!.verdict;
+    };
+    expect([await at(0.05), await at(0.01)]).toEqual(["regressed", "inconclusive"]);
   });
 
   test("that is equal is equivalent, and says within what", async () => {

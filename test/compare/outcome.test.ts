@@ -14,6 +14,7 @@ function native(rows: readonly Partial<NativeRow>[], distrust: readonly string[]
 
 const violations = [{ case: "a", error: "trapped" }];
 const gated = { gated: true, verdict: "regressed" } as const;
+const told = { gated: true, verdict: "equivalent", estimate: {} as NativeRow["estimate"] } as const;
 const loaded = ["the machine is loaded"];
 
 describe("a comparison", () => {
@@ -27,7 +28,18 @@ describe("a comparison", () => {
     ["with an exact row that fails regressed", { exact: exact(false, true), native: native([], loaded) }, "regressed"],
     ["with a gated row that regressed did so", { exact: exact(false), native: native([gated]) }, "regressed"],
     ["with another row that regressed passes", { native: native([{ ...gated, gated: false }]) }, "passed"],
-    ["with a row that was not told passes", { native: native([{ ...gated, verdict: "inconclusive" }]) }, "passed"],
+    ["with a row that was not told passes", { native: native([{ ...told, verdict: "inconclusive" }]) }, "passed"],
+    [
+      "with a gated row that could not be timed is inconclusive",
+      { native: native([told, { ...told, verdict: "inconclusive", estimate: null }]) },
+      "inconclusive",
+    ],
+    [
+      "with another row that could not be timed passes",
+      { native: native([{ gated: false, verdict: "inconclusive", estimate: null }]) },
+      "passed",
+    ],
+    ["of the same code passes", { native: native([{ gated: true, verdict: "equivalent", estimate: null }]) }, "passed"],
     [
       "on a machine that is not trusted is inconclusive",
       { exact: exact(false), native: native([], loaded) },

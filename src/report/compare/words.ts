@@ -226,6 +226,16 @@ export function findingsOf(comparison: Comparison, names = new RowNames(comparis
         text: `${names.full(row)} ${nativeText(row)}`,
       }),
     );
+  const untimed = (native?.rows ?? [])
+    .filter(({ estimate, verdict }) => estimate === null && verdict === "inconclusive")
+    .map(
+      (row): Finding => ({
+        rule: "native",
+        level: row.gated ? "warning" : "note",
+        row,
+        text: `${names.full(row)} ${row.reason}`,
+      }),
+    );
   const singing = (native?.canaries ?? []).filter(({ sings }) => sings);
   const all: Finding[] = [
     ...violations.map(
@@ -233,6 +243,7 @@ export function findingsOf(comparison: Comparison, names = new RowNames(comparis
     ),
     ...exact,
     ...timed,
+    ...untimed,
     ...(native?.distrust ?? []).map((text): Finding => ({ rule: "machine", level: "warning", row: null, text })),
     ...singing.map(
       (row): Finding => ({
@@ -270,8 +281,11 @@ export function totalText({ exact, native }: Comparison): string {
   }
   if (native !== null) {
     const timed = native.rows.filter(({ estimate }) => estimate !== null).map(({ verdict }) => verdict);
-    const same = native.rows.length - timed.length;
+    const untimed = native.rows.filter(({ estimate }) => estimate === null);
+    const same = untimed.filter(({ verdict }) => verdict === "equivalent").length;
+    const failed = untimed.length - same;
     parts.push(`${countText(timed.length, "row")} timed${timed.length === 0 ? "" : `: ${tally(timed, verdictOrder)}`}`);
+    if (failed > 0) parts.push(`${countText(failed, "row")} could not be timed`);
     if (same > 0) parts.push(`${countText(same, "row")} of the same code, not timed`);
   }
   return parts.length === 0 ? "nothing was compared" : parts.join("; ");
@@ -305,9 +319,11 @@ export function outcomeText(comparison: Comparison, names = new RowNames(compari
     inconclusive: () => {
       const reasons = of("machine", "warning");
       if (reasons.length > 0) return leadText(reasons, "reason");
-      const open = timedRows(comparison).filter(({ gated, verdict }) => gated && verdict === "inconclusive");
-      const texts = open.map((row) => ({ row, text: `${names.full(row)} could not be decided: ${row.reason}` }));
-      return leadText(texts, "row");
+      // Where the machine is trusted, gated rows that could not be timed are what is left.
+      return leadText(
+        of("native", "warning").filter(({ row }) => row !== null && "estimate" in row && row.estimate === null),
+        "row",
+      );
     },
   }[outcome]();
   return `${outcome}: ${oneLine(why ?? totalText(comparison))}`;

@@ -321,6 +321,24 @@ export const few = comparison({
     rows: [native({ processes: processes(1.3, 100, 3), verdict: "inconclusive", reason: "too few processes" })],
     canaries: [],
   },
+  outcome: "passed",
+});
+
+/** A gated row that could not be timed. */
+export const untimed = comparison({
+  exact: null,
+  native: {
+    ...natively,
+    rows: [
+      native({}),
+      {
+        ...native({ variant: "ring", verdict: "inconclusive" }),
+        processes: [],
+        estimate: null,
+        reason: "cannot be timed: trapped",
+      },
+    ],
+  },
   outcome: "inconclusive",
 });
 
@@ -333,4 +351,5 @@ export const all: Readonly<Record<string, Comparison>> = {
   variants,
   empty,
   few,
+  untimed,
 };
