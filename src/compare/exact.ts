@@ -68,26 +68,34 @@ function inOrder(one: Sample, other: Sample): number {
   );
 }
 
-function summarise(samples: readonly Sample[]): ExactValue {
+/** What a metric of a case came to. */
+export interface ExactSummary {
+  readonly value: ExactValue;
+  readonly min: number;
+  /** Whether its samples are parts whose number follows from what was measured; otherwise there is one for each round. */
+  readonly hasParts: boolean;
+}
+
+function summarise(samples: readonly Sample[]): ExactSummary {
   const sorted = [...samples].sort(inOrder);
   const hash = createHash("sha256");
   let sum = 0;
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
   for (const { label, value } of sorted) {
     sum += value;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
     hash.update(`${label}=${value}\n`);
   }
-  return {
-    samples: sorted.length,
-    sum,
-    max: sorted.reduce((max, { value }) => Math.max(max, value), Number.NEGATIVE_INFINITY),
-    sha256: hash.digest("hex"),
-  };
+  const value = { samples: sorted.length, sum, max, sha256: hash.digest("hex") };
+  return { value, min, hasParts: sorted.some(({ label }) => label !== "") };
 }
 
 /** The exact metrics of one run. */
 export interface ExactTable {
   /** By the row's key, in the order in which they were met. */
-  readonly values: ReadonlyMap<string, { readonly name: Name; readonly value: ExactValue }>;
+  readonly values: ReadonlyMap<string, { readonly name: Name; readonly summary: ExactSummary }>;
   /** Keys of cases of the check that stopped at a bound. What they come to within their time hangs on the host. */
   readonly unfinished: ReadonlySet<string>;
 }
@@ -118,9 +126,9 @@ export async function gatherExact(
     }
     found.samples.push({ label, process, round, value });
   }
-  const values = new Map<string, { name: Name; value: ExactValue }>();
+  const values = new Map<string, { name: Name; summary: ExactSummary }>();
   for (const [key, { name, samples }] of gathered) {
-    values.set(key, { name, value: summarise(samples) });
+    values.set(key, { name, summary: summarise(samples) });
     // Only the summary is needed from here on.
     gathered.delete(key);
   }
@@ -133,15 +141,32 @@ function worseningOf(base: number, head: number, better: "lower" | "higher"): nu
   return rise === 0 ? 0 : base === 0 ? Math.sign(rise) * Number.POSITIVE_INFINITY : rise / Math.abs(base);
 }
 
-/** What became of a metric. Worse is what is worse by its sum or by its largest value: one does not make up for the other. */
-export function changeOf(base: ExactValue, head: ExactValue, better: ExactRow["better"], budget: number): ExactChange {
-  if (base.sha256 === head.sha256) return "same";
+/** Whether the candidate has a metric in more rounds than the base, or in fewer. */
+function isRecounted(base: ExactSummary, head: ExactSummary): boolean {
+  return !base.hasParts && !head.hasParts && base.value.samples !== head.value.samples;
+}
+
+/**
+ * What became of a metric. Worse is what is worse by its sum or by its worst single value: one does not make up for the other.
+ * What has another number of rounds is never better or within a budget: a sum of fewer values is smaller for no merit.
+ */
+export function changeOf(
+  base: ExactSummary,
+  head: ExactSummary,
+  better: ExactRow["better"],
+  budget: number,
+): ExactChange {
+  if (base.value.sha256 === head.value.sha256) return "same";
   if (better === "") return "changed";
-  const shares = [worseningOf(base.sum, head.sum, better)];
-  // Of what should be high, the largest value is the best one, not the worst.
-  if (better === "lower") shares.push(worseningOf(base.max, head.max, better));
+  const worstOf = ({ value, min }: ExactSummary): number => (better === "lower" ? value.max : min);
+  const shares = [
+    worseningOf(base.value.sum, head.value.sum, better),
+    worseningOf(worstOf(base), worstOf(head), better),
+  ];
   const worst = Math.max(...shares);
-  if (worst > 0) return worst > budget ? "worse" : "within budget";
+  if (worst > budget) return "worse";
+  if (isRecounted(base, head)) return "changed";
+  if (worst > 0) return "within budget";
   return Math.min(...shares) < 0 ? "better" : "changed";
 }
 
@@ -205,22 +230,26 @@ export function compareExact(
 ): ExactComparison {
   const rows: ExactRow[] = [];
   const untold: CaseName[] = [];
+  const recounted: CaseName[] = [];
   let compared = 0;
-  for (const [key, { name, value }] of base.values) {
-    const other = head.values.get(key)?.value ?? null;
-    if (other === null && head.unfinished.has(caseKey(name))) {
+  for (const [key, { name, summary }] of base.values) {
+    const other = head.values.get(key)?.summary;
+    if (other === undefined && head.unfinished.has(caseKey(name))) {
       untold.push(name);
       continue;
     }
     const budget = budgetOf(name.problem, name.metric);
-    const change = other === null ? "gone" : changeOf(value, other, name.better, budget);
-    if (other !== null) compared += 1;
-    rows.push({ ...name, base: value, head: other, change, budget, fails: failing.has(change) });
+    const change = other === undefined ? "gone" : changeOf(summary, other, name.better, budget);
+    const hasOtherRounds = other !== undefined && isRecounted(summary, other);
+    if (other !== undefined) compared += 1;
+    if (hasOtherRounds) recounted.push(name);
+    const fails = failing.has(change) || hasOtherRounds;
+    rows.push({ ...name, base: summary.value, head: other?.value ?? null, change, budget, fails });
   }
-  for (const [key, { name, value }] of head.values) {
+  for (const [key, { name, summary }] of head.values) {
     if (base.values.has(key) || base.unfinished.has(caseKey(name))) continue;
     const budget = budgetOf(name.problem, name.metric);
-    rows.push({ ...name, base: null, head: value, change: "added", budget, fails: false });
+    rows.push({ ...name, base: null, head: summary.value, change: "added", budget, fails: false });
   }
   if (base.values.size === 0) throw new InputError("the base has no exact metric of what is to be compared");
   const warnings: string[] = [];
@@ -228,6 +257,9 @@ export function compareExact(
     warnings.push(
       `the check stopped at a bound on this machine, so what it counts is not compared: ${describeCases(untold)}`,
     );
+  }
+  if (recounted.length > 0) {
+    warnings.push(`values have another number of rounds than in the base, which fails: ${describeCases(recounted)}`);
   }
   const resized = resizedText(rows);
   if (resized !== null) warnings.push(resized);

@@ -80,7 +80,12 @@ describe("a value", () => {
     ["from nothing", "lower", [0], [0.5], "worse", true],
     ["to nothing", "lower", [0.5], [0], "better", false],
     ["below nothing", "lower", [-2], [-1], "worse", true],
-    ["another number of samples", "lower", [1, 1], [1, 1, 1], "worse", true],
+    ["more rounds", "lower", [1, 1], [1, 1, 1], "worse", true],
+    ["fewer rounds", "lower", [10, 10], [10], "changed", true],
+    ["fewer rounds, each of them better", "lower", [10, 10], [9], "changed", true],
+    ["more rounds of what should be high", "higher", [10], [10, 10], "changed", true],
+    ["fewer rounds and no direction", "", [10, 10], [10], "changed", true],
+    ["less of what should be high in a round, more in another", "higher", [5, 5], [1, 9], "worse", true],
   ] as const)("that has %s", async (_, better, base, head, change, fails) => {
     const directed = (values: readonly number[]): Change[] => rounds(...values).map((one) => ({ ...one, better }));
     expect(await only(directed(base), directed(head))).toMatchObject({ change, fails, budget: 0 });
@@ -108,6 +113,14 @@ describe("a value", () => {
       { problem: "shrinker", metric: "lines-mean[commit]", share: 0.5 },
     ];
     expect(budgetOf(budgets, "cil", metric)).toBe(share);
+  });
+
+  test("of another number of rounds has no budget, and is told", async () => {
+    const { rows, warnings } = await compare(rounds(100, 100), rounds(201), () => 2);
+    expect(rows).toMatchObject([{ change: "changed", fails: true }]);
+    expect(warnings).toEqual([
+      "values have another number of rounds than in the base, which fails: cil shadow-buffers / metadata-commits",
+    ]);
   });
 
   test("has the budget of its problem and metric", async () => {
@@ -180,6 +193,8 @@ describe("parts", () => {
     // Another line is among the hottest now.
     expect(await only(base, [line("a", 10), line("c", 4)])).toMatchObject({ change: "changed", fails: false });
     expect(await only(base, [line("a", 10), line("c", 5)])).toMatchObject({ change: "worse", head: { sum: 15 } });
+    // A part that does not occur any more is no round that is missing.
+    expect(await only(base, [line("a", 10)])).toMatchObject({ change: "better", fails: false });
   });
 
   test("of a distribution are one value", async () => {
