@@ -9,7 +9,7 @@ import { packageRoot } from "../package-root.ts";
 import { writeTextFile } from "../records/atomic-file.ts";
 import { readRecords, recordsFile } from "../records/csv.ts";
 import { git } from "../records/environment.ts";
-import { appendHistory, readHistory } from "../records/history.ts";
+import { appendHistory, machineOf, readHistory } from "../records/history.ts";
 import { type Run, readRun } from "../records/run-file.ts";
 import {
   chartFile,
@@ -115,7 +115,8 @@ export async function addHistory(
       `run ${run.runId}: has nothing that a history keeps: it neither counted, simulated nor timed a workload`,
     );
   }
-  const rows = found.map((row) => ({ commit, committed_at: committedAt, ...row }));
+  const machine = machineOf(run.environment);
+  const rows = found.map((row) => ({ commit, committed_at: committedAt, machine, ...row }));
   const added = await appendHistory(folderIn(out), rows);
   const ratios = added.filter(({ assume }) => assume === "sampled").length;
   io.write(

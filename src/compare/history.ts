@@ -58,8 +58,8 @@ function isHeadline({ instrument, metric, assume, process, round }: MeasuredRow,
   return instrument === "simulator" && metric.startsWith("virtual-") && simulated.has(metric.slice("virtual-".length));
 }
 
-/** What a row of a history says besides its value and revision. */
-type Measured = Omit<HistoryRow, "commit" | "committed_at">;
+/** What a row of a history says of a run's records, which know neither when their commit was nor the machine. */
+type Measured = Omit<HistoryRow, "commit" | "committed_at" | "machine">;
 
 function measured(row: MeasuredRow, value: number): Measured {
   const { run_id, environment_id, problem, variant, workload, instrument, cpus, metric, unit, better, assume } = row;
@@ -154,7 +154,10 @@ export interface SeriesChange extends ChangePoint {
   readonly at: string;
 }
 
-/** One number through time. Of ratios there is a series for each machine: what is fast differs between machines. */
+/**
+ * One number through time. Of ratios there is a series for each machine, by what `machineOf` says of it: what is fast differs
+ * between machines.
+ */
 export interface Series
   extends Pick<
     HistoryRow,
@@ -163,7 +166,7 @@ export interface Series
   /** `cil/shadow-buffers/metadata-commits/simulator/virtual-commits-per-s`; series of several sizes share it. */
   readonly name: string;
   /** Null for exact ones, which are the same on all machines. */
-  readonly environmentId: string | null;
+  readonly machine: string | null;
   /** By the time of the commit; runs of one commit in the order in which they were added. */
   readonly points: readonly HistoryPoint[];
   readonly changes: readonly SeriesChange[];
@@ -180,8 +183,7 @@ function inTime(rows: readonly HistoryRow[]): HistoryRow[] {
 }
 
 function seriesOf(rows: readonly HistoryRow[]): Series {
-  const { problem, variant, workload, instrument, cpus, parameters, metric, unit, better, assume, environment_id } =
-    rows[0]!;
+  const { problem, variant, workload, instrument, cpus, parameters, metric, unit, better, assume, machine } = rows[0]!;
   const points = inTime(rows).map(
     ({ commit, committed_at, run_id, value }): HistoryPoint => ({
       ...{ commit, committedAt: committed_at, runId: run_id, value },
@@ -192,7 +194,7 @@ function seriesOf(rows: readonly HistoryRow[]): Series {
   return {
     ...{ problem, variant, workload, instrument, cpus, parameters, metric, unit, better, assume },
     name: [problem, variant, workload, instrument, metric].join("/"),
-    environmentId: assume === "exact" ? null : environment_id,
+    machine: assume === "exact" ? null : machine,
     points,
     changes: changes.map((change) => ({
       ...change,
@@ -203,12 +205,15 @@ function seriesOf(rows: readonly HistoryRow[]): Series {
   };
 }
 
+/** Each part of a split has two values, so a shorter series of ratios cannot show a change. */
+export const ratiosMin = 4;
+
 /** Groups rows to series and looks for changes in each. */
 export function historySeries(rows: readonly HistoryRow[]): Series[] {
   const groups = new Map<string, HistoryRow[]>();
   for (const row of rows) {
-    const { problem, variant, workload, instrument, cpus, parameters, metric, assume, environment_id } = row;
-    const machine = assume === "exact" ? "" : environment_id;
+    const { problem, variant, workload, instrument, cpus, parameters, metric, assume } = row;
+    const machine = assume === "exact" ? "" : row.machine;
     const key = [problem, variant, workload, instrument, cpus, parameters, metric, assume, machine].join("\0");
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [row]);

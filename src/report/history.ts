@@ -1,7 +1,8 @@
 // The history of headline numbers for people: what changed between which revisions, with a chart of each series that did.
 
-import { type HistoryPoint, isWorse, type Series, type SeriesChange } from "../compare/history.ts";
+import { type HistoryPoint, isWorse, ratiosMin, type Series, type SeriesChange } from "../compare/history.ts";
 import { shortHash } from "./compare/names.ts";
+import { exactTexts } from "./compare/words.ts";
 import { formatCpus } from "./cpus.ts";
 import { formatBytes, formatCount, formatNs, formatNumber } from "./format.ts";
 import { renderTable } from "./markdown.ts";
@@ -71,11 +72,23 @@ function valueText(value: number, unit: string): string {
   return formatCount(value, unit);
 }
 
+/** The levels before and after a change, as plain numbers where the usual three digits would not show it. */
+function levelTexts({
+  series: { unit },
+  change: { before, after, change },
+}: Changed): readonly [before: string, after: string] {
+  if (!(Math.abs(change) < 0.01)) return [valueText(before, unit), valueText(after, unit)];
+  const [one, other] = exactTexts(before, after);
+  return unit === "ratio" ? [`${one}×`, `${other}×`] : [`${one} ${unit}`.trimEnd(), `${other} ${unit}`.trimEnd()];
+}
+
 function changeText({ series, change }: Changed): string {
   const isWorseNow = isWorse(series, change);
   const word = isWorseNow === null ? [] : [isWorseNow ? "worse" : "better"];
   const percent = 100 * change.change;
-  const digits = Math.abs(percent) < 0.095 ? 4 : 1;
+  // As many as the first that is not 0 needs.
+  const rounded = Number(Math.abs(percent).toPrecision(1));
+  const digits = Math.min(20, Math.max(1, -Math.floor(Math.log10(rounded))));
   const share = Number.isFinite(percent) ? [`${percent < 0 ? "−" : "+"}${Math.abs(percent).toFixed(digits)} %`] : [];
   return [...share, ...word].join(", ");
 }
@@ -98,9 +111,9 @@ export class SeriesLabels {
     return `${name} ${cpus}`;
   }
 
-  #pairsOf({ parameters, environmentId }: Series): string[] {
+  #pairsOf({ parameters, machine }: Series): string[] {
     const pairs = parameters.split(" ").filter((pair) => pair !== "");
-    return environmentId === null ? pairs : [...pairs, `machine ${environmentId}`];
+    return machine === null ? pairs : [...pairs, machine];
   }
 
   /** `metadata-commits, simulator, 16 CPUs, items=12`. */
@@ -142,18 +155,31 @@ function spanText(series: readonly Series[]): string {
   return `${formatCount(runs, "runs")} of ${formatCount(commits, "commits")}, ${days[0]} to ${days.at(-1)}; ${formatNumber(series.length)} series, ${formatNumber(changed)} of them changed`;
 }
 
-/** Changes of a range that a terminal shows. */
+/** What there is to know of series of ratios before anybody takes their silence for news; null where there are none. */
+function ratiosText(series: readonly Series[]): string | null {
+  const ratios = series.filter(({ machine }) => machine !== null);
+  if (ratios.length === 0) return null;
+  const machines = [...new Set(ratios.map(({ machine }) => machine))];
+  const short = ratios.filter(({ points }) => points.length < ratiosMin).length;
+  const few = `${formatNumber(short)} of ${formatNumber(ratios.length)} series of ratios ${short === 1 ? "has" : "have"} fewer than ${ratiosMin} runs, too few to show a change`;
+  return `${formatCount(machines.length, "machines")} (${machines.join("; ")}): ${few}`;
+}
+
+/** Ranges that a terminal shows, and changes of each: a history grows, what one reads of it does not. */
+const rangesMax = 10;
 const shownMax = 20;
 
 export function renderHistoryTerminal(history: History): string {
   const { series } = history;
   const labels = new SeriesLabels(series);
   const lines = [`history: ${spanText(series)}`];
-  for (const range of changedRanges(series)) {
+  const ratios = ratiosText(series);
+  if (ratios !== null) lines.push(`ratios: ${ratios}`);
+  const ranges = changedRanges(series);
+  for (const range of ranges.slice(0, rangesMax)) {
     lines.push("", `${range.at.slice(0, 10)}  ${rangeText(range, history)}`);
     for (const changed of range.changes.slice(0, shownMax)) {
-      const { before, after } = changed.change;
-      const values = `${valueText(before, changed.series.unit)} to ${valueText(after, changed.series.unit)}`;
+      const values = levelTexts(changed).join(" to ");
       lines.push(
         `  ${titleOf(changed.series)} (${labels.whereOf(changed.series)}): ${values} (${changeText(changed)})  ${sparklineOf(changed)}`,
       );
@@ -161,26 +187,30 @@ export function renderHistoryTerminal(history: History): string {
     const more = range.changes.length - shownMax;
     if (more > 0) lines.push(`  and ${more} more; all are in the report`);
   }
+  const older = ranges.length - rangesMax;
+  if (older > 0) lines.push("", `and ${formatCount(older, "ranges")} before; all are in the report`);
   return `${lines.join("\n")}\n`;
 }
 
 /** Name of the file of a series' chart. */
 export function chartFile(series: Series): string {
-  const { name, cpus, parameters, environmentId } = series;
+  const { name, cpus, parameters, machine } = series;
   const word = name.replace(/[^A-Za-z0-9]+/g, "-").slice(0, 100);
-  return `${word}-${shortHash([name, cpus, parameters, environmentId ?? ""].join("\0"))}.svg`;
+  return `${word}-${shortHash([name, cpus, parameters, machine ?? ""].join("\0"))}.svg`;
 }
 
 /** @param charts folder of the charts, as a link from the report */
 export function renderHistoryMarkdown(history: History, charts: string): string {
   const { series } = history;
   const labels = new SeriesLabels(series);
+  const ratios = ratiosText(series);
   const lines = [
     "# History",
     "",
     `${spanText(series)}.`,
     "",
-    "Exact numbers are the same on every machine: any difference is a change. Ratios are to the problem's reference variant in the same run, a series for each machine; a change of theirs is told by the energy distance of the values before and after it, with p < 0.001 by Welch's t-test and a magnitude of at least 5 %. Noise may move it by a run or two, and as the best of all splits is tested, pure noise passes for a change now and then: look at the chart. Runs are ordered by the time of their commit. A range is named as git does: the change came after the first commit, and with the second at the latest.",
+    ...(ratios === null ? [] : [`Ratios: ${ratios}.`, ""]),
+    "Exact numbers are the same on every machine: any difference is a change. Ratios are to the problem's reference variant in the same run, a series for each machine, which is a model of CPU, its number of cores and a major version of Node.js; a change of theirs is told by the energy distance of the values before and after it, with p < 0.001 by Welch's t-test and a magnitude of at least 5 %. Noise may move it by a run or two, and as the best of all splits is tested, pure noise passes for a change now and then: look at the chart. Runs are ordered by the time of their commit. A range is named as git does: the change came after the first commit, and with the second at the latest.",
     "",
   ];
   const ranges = changedRanges(series);
@@ -193,8 +223,7 @@ export function renderHistoryMarkdown(history: History, charts: string): string 
         ...range.changes.map((changed) => [
           `[${titleOf(changed.series)}](${charts}/${chartFile(changed.series)})`,
           labels.whereOf(changed.series),
-          valueText(changed.change.before, changed.series.unit),
-          valueText(changed.change.after, changed.series.unit),
+          ...levelTexts(changed),
           changeText(changed),
           sparklineOf(changed),
         ]),
@@ -212,7 +241,7 @@ export function renderHistoryMarkdown(history: History, charts: string): string 
 
 const width = 760;
 const height = 260;
-const plot = { left: 90, right: 20, top: 48, bottom: 48 } as const;
+const plot = { right: 20, top: 48, bottom: 48 } as const;
 
 /** Round values that cover a range, about four of them. */
 export function ticksOf(least: number, most: number): number[] {
@@ -222,6 +251,15 @@ export function ticksOf(least: number, most: number): number[] {
   const first = Math.floor(least / step);
   const last = Math.max(Math.ceil(most / step), first + 1);
   return Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
+}
+
+/** A way to write values near ticks by which no two ticks look the same. */
+function tickTexts(ticks: readonly number[], unit: string): (value: number) => string {
+  const short = (value: number): string => valueText(value, unit);
+  if (new Set(ticks.map(short)).size === ticks.length) return short;
+  // Plain numbers of the unit that is named above the chart, a digit finer than the steps.
+  const fine = Math.max(0, 1 - Math.floor(Math.log10(ticks[1]! - ticks[0]!)));
+  return (value) => value.toLocaleString("en-US", { maximumFractionDigits: Math.min(20, fine) });
 }
 
 /** A position to a tenth of a pixel. */
@@ -265,8 +303,11 @@ export function renderChart(series: Series, where: string): string {
   const values = points.map(({ value }) => value);
   const ticks = ticksOf(Math.min(...values), Math.max(...values));
   const [low, high] = [ticks[0]!, ticks.at(-1)!];
-  const inner = { width: width - plot.left - plot.right, height: height - plot.top - plot.bottom };
-  const x = (index: number): number => plot.left + (inner.width * (index + 0.5)) / points.length;
+  const textOf = tickTexts(ticks, unit);
+  const tickLabels = ticks.map((tick) => textOf(tick).replace(/ \S+\/\S+$/, ""));
+  const left = Math.max(90, 16 + 7 * Math.max(...tickLabels.map((text) => text.length)));
+  const inner = { width: width - left - plot.right, height: height - plot.top - plot.bottom };
+  const x = (index: number): number => left + (inner.width * (index + 0.5)) / points.length;
   const y = (value: number): number => plot.top + inner.height * (1 - (value - low) / (high - low));
   const end = plot.top + inner.height;
   const changed = new Set(changes.map(({ index }) => index));
@@ -275,11 +316,11 @@ export function renderChart(series: Series, where: string): string {
     `${xmlTag("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${width} ${height}`, width, height, role: "img" })}>`,
     `<title>${xmlText(`${titleOf(series)} (${where})`)}</title>`,
     `<style>${style}</style>`,
-    textAt(plot.left, 18, titleOf(series), { class: "title" }),
-    textAt(plot.left, 36, `${unit === "ratio" ? "ratio" : unit || "value"}; ${where}`),
-    ...ticks.flatMap((tick) => [
-      `${xmlTag("line", { class: "grid", x1: plot.left, x2: width - plot.right, y1: at(y(tick)), y2: at(y(tick)) })}/>`,
-      textAt(plot.left - 8, y(tick) + 4, valueText(tick, unit).replace(/ \S+\/\S+$/, ""), { "text-anchor": "end" }),
+    textAt(left, 18, titleOf(series), { class: "title" }),
+    textAt(left, 36, `${unit === "ratio" ? "ratio" : unit || "value"}; ${where}`),
+    ...ticks.flatMap((tick, index) => [
+      `${xmlTag("line", { class: "grid", x1: left, x2: width - plot.right, y1: at(y(tick)), y2: at(y(tick)) })}/>`,
+      textAt(left - 8, y(tick) + 4, tickLabels[index]!, { "text-anchor": "end" }),
     ]),
     ...changes.map(({ index }) => {
       const middle = at((x(index - 1) + x(index)) / 2);
@@ -292,11 +333,11 @@ export function renderChart(series: Series, where: string): string {
         class: isChanged ? "changed" : "dot",
         ...{ cx: at(x(index)), cy: at(y(point.value)), r: isChanged ? 4 : 2.5 },
       });
-      return `${tag}><title>${xmlText(`${dayText(point)}: ${valueText(point.value, unit)}`)}</title></circle>`;
+      return `${tag}><title>${xmlText(`${dayText(point)}: ${textOf(point.value)}`)}</title></circle>`;
     }),
-    textAt(plot.left, end + 20, dayText(points[0]!)),
+    textAt(left, end + 20, dayText(points[0]!)),
     textAt(width - plot.right, end + 20, dayText(points.at(-1)!), { "text-anchor": "end" }),
-    textAt(plot.left + inner.width / 2, end + 38, "runs, by the time of their commit", { "text-anchor": "middle" }),
+    textAt(left + inner.width / 2, end + 38, "runs, by the time of their commit", { "text-anchor": "middle" }),
     "</svg>",
   ];
   return `${lines.join("\n")}\n`;

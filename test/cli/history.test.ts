@@ -6,7 +6,7 @@ import { addHistory, revisionOf, showHistory } from "../../src/cli/history.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { RecordWriter } from "../../src/records/csv.ts";
 import { readEnvironment } from "../../src/records/environment.ts";
-import { readHistory } from "../../src/records/history.ts";
+import { machineOf, readHistory } from "../../src/records/history.ts";
 import { type Run, writeRun } from "../../src/records/run-file.ts";
 import { rowsOfCase } from "../report/rows.ts";
 import { call, folder, newOut } from "./program.ts";
@@ -109,6 +109,7 @@ describe("history add", () => {
       expect.objectContaining({
         ...{ commit: commits[1], committed_at: "2025-01-02T10:00:00.000Z", run_id: run, value: 20 },
         ...{ environment_id: environment.id, parameters: "items=12 seed=1" },
+        machine: machineOf(environment),
       }),
     ]);
   });

@@ -113,6 +113,7 @@ const template: HistoryRow = {
   committed_at: "",
   run_id: "",
   environment_id: "a",
+  machine: "a",
   problem: "cil",
   variant: "shadow-buffers",
   workload: "metadata-commits",
@@ -146,12 +147,12 @@ const ratio = { instrument: "native", metric: "commits-per-s-over-x", unit: "rat
 
 describe("series", () => {
   test("of exact numbers change at any difference, on whatever machine, and name the range", () => {
-    const rows = days([7, 7, 8, 8]).map((row, day) => ({ ...row, environment_id: `machine ${day}` }));
+    const rows = days([7, 7, 8, 8]).map((row, day) => ({ ...row, machine: `machine ${day}` }));
     const [series, ...others] = historySeries(rows);
     expect(others).toEqual([]);
     expect(series).toMatchObject({
       name: "cil/shadow-buffers/metadata-commits/simulator/virtual-commits-per-s",
-      environmentId: null,
+      machine: null,
       changes: [{ index: 2, before: 7, after: 8, good: commitOf(1), bad: commitOf(2) }],
     });
   });
@@ -160,17 +161,22 @@ describe("series", () => {
     const random = new Random(1);
     const noisy = (level: number, count: number): number[] =>
       Array.from({ length: count }, () => level * (1 + (random.below(2001) - 1000) / 50_000));
-    const here = days([...noisy(1.2, 20), ...noisy(1.05, 20)], { ...ratio, environment_id: "here" });
-    const there = days(noisy(0.8, 40), { ...ratio, environment_id: "there" });
+    const here = days([...noisy(1.2, 20), ...noisy(1.05, 20)], { ...ratio, machine: "here" });
+    const there = days(noisy(0.8, 40), { ...ratio, machine: "there" });
     const interleaved = here.flatMap((row, index) => [row, there[index]!]);
     const series = historySeries(interleaved);
-    expect(series.map(({ environmentId }) => environmentId)).toEqual(["here", "there"]);
+    expect(series.map(({ machine }) => machine)).toEqual(["here", "there"]);
     expect(series[0]!.changes).toHaveLength(1);
     const [change] = series[0]!.changes;
     expect(change).toMatchObject({ index: 20, good: commitOf(19), bad: commitOf(20) });
     expect(change!.change).toBeCloseTo(1.05 / 1.2 - 1, 1);
     expect(isWorse(series[0]!, change!)).toBe(true);
     expect(series[1]!.changes).toEqual([]);
+  });
+
+  test("of ratios go on where only the kernel or a patch of Node.js has changed", () => {
+    const rows = days([1.2, 1.2, 1.2], ratio).map((row, day) => ({ ...row, environment_id: `kernel ${day}` }));
+    expect(historySeries(rows).map(({ points }) => points.length)).toEqual([3]);
   });
 
   test("are ordered by the time of the commit, whenever the run was added", () => {

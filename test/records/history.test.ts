@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { InputError } from "../../src/errors.ts";
-import { appendHistory, type HistoryRow, historyColumns, readHistory } from "../../src/records/history.ts";
+import type { Environment } from "../../src/records/environment.ts";
+import { appendHistory, type HistoryRow, historyColumns, machineOf, readHistory } from "../../src/records/history.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "history-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -18,6 +19,7 @@ const first: HistoryRow = {
   committed_at: "2025-01-31T12:00:00.000Z",
   run_id: "20250131T235959Z-0a1b2c",
   environment_id: "0a1b2c3d4e5f",
+  machine: "AMD EPYC 7763 64-Core Processor, 4 cores, Node.js 24",
   problem: "cil",
   variant: "fail-fast-allocation",
   workload: "metadata-commits",
@@ -70,11 +72,48 @@ describe("a history", () => {
     expect(await readHistory(folder)).toEqual([first, ratio]);
   });
 
+  test("loses nothing when several add at the same time", async () => {
+    const runs = Array.from({ length: 8 }, (_, index) => ({ ...first, run_id: `run-${index}` }));
+    await Promise.all(runs.map((row) => appendHistory(folder, [row])));
+    const there = (await readHistory(folder)).map(({ run_id }) => run_id).sort();
+    expect(there).toEqual(runs.map(({ run_id }) => run_id));
+    expect(readdirSync(folder)).toEqual(["cil.csv"]);
+  });
+
+  test("is not touched while somebody else adds, be it one who died over it", async () => {
+    await appendHistory(folder, [first]);
+    const lock = path.join(folder, ".lock");
+    writeFileSync(lock, "");
+    await expect(appendHistory(folder, [{ ...first, ...later }], 0)).rejects.toThrow(
+      new InputError(`${lock}: somebody else adds to this history; if nobody does, remove that file`),
+    );
+    expect(await readHistory(folder)).toEqual([first]);
+    rmSync(lock);
+    expect(await appendHistory(folder, [{ ...first, ...later }], 0)).toHaveLength(1);
+  });
+
+  test("refuses a folder where a file should be, and a file where the folder should be", async () => {
+    mkdirSync(path.join(folder, "cil.csv"), { recursive: true });
+    const isFolder = new InputError(`${path.join(folder, "cil.csv")}: is a folder, not a file`);
+    await expect(readHistory(folder)).rejects.toThrow(isFolder);
+    await expect(appendHistory(folder, [first])).rejects.toThrow(isFolder);
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, "");
+    const isFile = new InputError(`${folder}: is not a folder`);
+    await expect(readHistory(folder)).rejects.toThrow(isFile);
+    await expect(appendHistory(folder, [first])).rejects.toThrow(isFile);
+  });
+
   const damages: readonly (readonly [string, (text: string) => string, RegExp])[] = [
     ["a last line that is torn", (text) => text.slice(0, -3), /cil\.csv: damaged: its last line is not whole$/],
-    ["an empty file", () => "", /cil\.csv: damaged/],
+    ["an empty file", () => "", /cil\.csv: damaged: it is empty$/],
+    [
+      "a file of before there were machines",
+      (text) => text.replace("environment_id,machine", "environment_id"),
+      /cil\.csv: of an earlier version, without the column 'machine'; remove it/,
+    ],
     ["another header", (text) => text.replace("run_id", "run"), /cil\.csv:1: the columns are not commit,/],
-    ["a missing field", (text) => text.replace(",exact", ""), /cil\.csv:2: 14 fields; each row has 15$/],
+    ["a missing field", (text) => text.replace(",exact", ""), /cil\.csv:2: 15 fields; each row has 16$/],
     [
       "a number that is none",
       (text) => text.replace(/133130\.7\d*/, "fast"),
@@ -116,4 +155,14 @@ describe("a history", () => {
     expect(readFileSync(file, "utf8")).toBe(damaged);
     expect(readdirSync(folder)).toEqual(["cil.csv"]);
   });
+});
+
+test("a machine is the same with other patches of the kernel and of Node.js, and not with other processors", () => {
+  const environment = { cpuModel: "Ryzen 7", arch: "x64", coreCount: 8, node: "24.11.1" } as Environment;
+  const machine = machineOf(environment);
+  expect(machine).toBe("Ryzen 7, 8 cores, Node.js 24");
+  const other = (own: Partial<Environment>): string => machineOf({ ...environment, ...own });
+  expect(other({ node: "24.12.0", v8: "13.7", kernel: "6.99", memoryBytes: 1, governor: "powersave" })).toBe(machine);
+  expect(other({ node: "26.0.0" })).toBe("Ryzen 7, 8 cores, Node.js 26");
+  expect(other({ cpuModel: null, arch: "arm64", coreCount: 1 })).toBe("arm64, 1 core, Node.js 24");
 });

@@ -24,6 +24,7 @@ function days(values: readonly number[], own: Partial<HistoryRow> = {}): History
     committed_at: new Date(Date.UTC(2025, 0, 1 + day)).toISOString(),
     run_id: `run-${day}`,
     environment_id: "0123456789ab",
+    machine: "Ryzen 7, 8 cores, Node.js 24",
     problem: "cil",
     variant: "shadow-buffers",
     workload: "metadata-commits",
@@ -89,6 +90,37 @@ describe("a history for people", () => {
     const text = renderHistoryTerminal({ series: historySeries(many), commits: new Map() });
     expect(text.split("\n").filter((line) => line.startsWith("  cil"))).toHaveLength(20);
     expect(text).toContain("  and 5 more; all are in the report\n");
+  });
+
+  test("leaves out the oldest ranges of a long history from a terminal, and counts them", () => {
+    const values = Array.from({ length: 16 }, (_, day) => day + 1);
+    const text = renderHistoryTerminal({ series: historySeries(days(values)), commits: new Map() });
+    expect(text.split("\n").filter((line) => line.startsWith("2025-"))).toHaveLength(10);
+    expect(text).toContain("\n2025-01-16  ");
+    expect(text).not.toContain("\n2025-01-06  ");
+    expect(text.endsWith("\nand 5 ranges before; all are in the report\n")).toBe(true);
+  });
+
+  test("tells which machines ratios are of, and how many of their series are too short to show a change", () => {
+    const ratio = { instrument: "native", metric: "rate-over-x", unit: "ratio", assume: "sampled" } as const;
+    const short = days([1.2, 1.3, 1.2], { ...ratio, machine: "Xeon, 4 cores, Node.js 24" });
+    const both = { series: historySeries([...days([1.2, 1.2, 1.2, 1.2], ratio), ...short]), commits: new Map() };
+    const words =
+      "2 machines (Ryzen 7, 8 cores, Node.js 24; Xeon, 4 cores, Node.js 24): 1 of 2 series of ratios has fewer than 4 runs, too few to show a change";
+    expect(renderHistoryTerminal(both)).toContain(`\nratios: ${words}\n`);
+    expect(renderHistoryMarkdown(both, "history")).toContain(`\nRatios: ${words}.\n`);
+  });
+
+  test("shows both values of an exact change in as many digits as tell them apart", () => {
+    const near = historySeries(days([1_430_001, 1_430_002], { unit: "ns", metric: "virtual-round-ns" }));
+    const text = renderHistoryTerminal({ series: near, commits: new Map() });
+    expect(text).toContain(": 1,430,001 ns to 1,430,002 ns (+0.00007 %, worse)");
+    expect(renderHistoryMarkdown({ series: near, commits: new Map() }, "history")).toMatch(
+      /\| 1,430,001 ns +\| 1,430,002 ns +\|/,
+    );
+    const bytes = historySeries(days([2 ** 20, 2 ** 20 + 1], { unit: "bytes" }));
+    const told = renderHistoryTerminal({ series: bytes, commits: new Map() });
+    expect(told).toContain(": 1,048,576 bytes to 1,048,577 bytes (");
   });
 
   test("tells a change between two runs of one commit as such, and small or boundless ones without lying", () => {
@@ -159,6 +191,20 @@ describe("a chart", () => {
       ">runs, by the time of their commit<",
     ]) {
       expect(svg).toContain(text);
+    }
+  });
+
+  test("has no two ticks of the same text, however close its values are", () => {
+    for (const [values, unit] of [
+      [[133_130.7, 133_131.2], "commits/s"],
+      [[1_430_001, 1_430_002], "ns"],
+      [[2 ** 30, 2 ** 30 + 3], "bytes"],
+      [[1.000_01, 1.000_02], "ratio"],
+    ] as const) {
+      const near = renderChart(historySeries(days(values, { unit }))[0]!, "here");
+      const ticks = [...near.matchAll(/text-anchor="end">([^<]+)</g)].slice(0, -1).map(([, text]) => text);
+      expect(ticks.length).toBeGreaterThan(2);
+      expect(new Set(ticks).size).toBe(ticks.length);
     }
   });
 
