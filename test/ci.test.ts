@@ -67,7 +67,8 @@ function callsIn(script: string): string[][] {
   return linesOf(script).flatMap((line) => {
     const [, text] = /(?:\bnode dist\/src\/cli\/bin\.js|\breclaim-bench) ([a-z].*)/.exec(line) ?? [];
     if (text === undefined) return [];
-    const words = text.match(/(?:"[^"]*"|'[^']*'|[^\s"'|&>])+/g) ?? [];
+    const [call = ""] = text.split(/\s(?:[|>]|&&)/);
+    const words = call.match(/(?:"[^"]*"|'[^']*'|[^\s"'|&>])+/g) ?? [];
     return [words.map((word) => word.replace(/["']/g, ""))];
   });
 }
@@ -153,6 +154,56 @@ describe("workflows, the action and the examples", () => {
 
   test("put no expression into a script, where it could be any command", () => {
     for (const { run = "" } of steps()) expect(run).not.toContain("${{");
+  });
+
+  test("hold a pull request against what it is merged into", () => {
+    const [base] = jobsOf(".github/workflows/ci.yml").flatMap(({ uses, with: given }) => (uses ? [given?.base] : []));
+    const checkout = mkdtempSync(path.join(tmpdir(), "merge-"));
+    try {
+      const git = (...words: string[]): string => {
+        const identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
+        const { status, stdout, stderr } = spawnSync("git", [...identity, ...words], {
+          cwd: checkout,
+          encoding: "utf8",
+        });
+        expect([status, words], stderr).toEqual([0, words]);
+        return stdout.trim();
+      };
+      const commit = (text: string): string => {
+        git("commit", "--quiet", "--allow-empty", "--message", text);
+        return git("rev-parse", "HEAD");
+      };
+      git("init", "--quiet", "--initial-branch", "main");
+      commit("where the branch begins");
+      git("switch", "--quiet", "--create", "change");
+      commit("the change");
+      git("switch", "--quiet", "main");
+      const into = commit("what came meanwhile");
+      git("merge", "--quiet", "--no-ff", "--message", "the merge", "change");
+      expect(git("rev-parse", String(base))).toBe(into);
+    } finally {
+      rmSync(checkout, { recursive: true });
+    }
+  });
+
+  test("show of a history in the job's summary what is bounded", () => {
+    const scripts = jobsOf("docs/ci/history.yml").flatMap((job) => (job.steps ?? []).map(({ run = "" }) => run));
+    const summary = scripts.find((script) => script.includes("GITHUB_STEP_SUMMARY"))!;
+    const folder = mkdtempSync(path.join(tmpdir(), "summary-"));
+    try {
+      mkdirSync(path.join(folder, "dist/src/cli"), { recursive: true });
+      writeFileSync(
+        path.join(folder, "dist/src/cli/bin.js"),
+        `require("node:fs").writeFileSync("reports/history.md", "![chart](history/a.svg)"); console.log("history: short");`,
+      );
+      const target = path.join(folder, "summary");
+      const { status } = spawnSync("bash", ["-e", "-c", summary], {
+        ...{ cwd: folder, env: { PATH: process.env.PATH, GITHUB_STEP_SUMMARY: target } },
+      });
+      expect([status, readFileSync(target, "utf8")]).toEqual([0, "```text\nhistory: short\n```\n"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("give commands and options that exist", async () => {
@@ -290,7 +341,9 @@ describe("the action's script", () => {
     expect(run(3, { "fail-on-inconclusive": "true" }).status).toBe(3);
   });
 
-  test("shows nothing where the comparison could not begin", () => {
+  test("shows nothing where the comparison could not begin, not even what one before it left", () => {
+    run(0);
+    for (const file of ["summary", "output"]) rmSync(path.join(folder, file));
     const { summary, output, stdout } = run(2);
     expect([summary, output, stdout]).toEqual(["", "exit-code=2\n", ""]);
   });
