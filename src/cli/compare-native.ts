@@ -3,6 +3,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { gate } from "../../bench/gate.ts";
 import type { CompiledModule, ModuleSource } from "../build/compile.ts";
 import { interfaceOf } from "../build/interface.ts";
@@ -40,6 +41,8 @@ export interface NativeWishes extends Pick<NativeOptions, "alpha" | "processes" 
   readonly variants: readonly string[];
   /** Of the order of turns. */
   readonly seed: number;
+  /** Whether nothing else is compared. */
+  readonly isRequired: boolean;
 }
 
 /** What is needed besides, whichever the sides. */
@@ -122,10 +125,28 @@ export function workloadOf(
 }
 
 /** Variants of a row: those of the problem's lines whose own work shows in it, each code once. */
-export function variantsOf(row: GateRow, wanted: readonly string[] = []): PlannedVariant[] {
-  const isWanted = ({ id, name }: PlannedVariant): boolean =>
-    wanted.length === 0 || wanted.includes(id) || wanted.includes(name);
+export function variantsOf(
+  row: GateRow,
+  isWanted: (variant: PlannedVariant) => boolean = () => true,
+): PlannedVariant[] {
   return timedVariants(row, gateVariants(row.problem)).filter(isWanted);
+}
+
+/**
+ * Reads names of variants as `run` does.
+ *
+ * @throws {InputError} for one that none of the problems has
+ */
+function wantedOf(problems: readonly string[], variants: readonly string[]): (variant: PlannedVariant) => boolean {
+  if (variants.length === 0) return () => true;
+  const suites = suitesOf(problems);
+  const ids = variants.flatMap((text) => {
+    const [name] = text.trim().split(/\s+/);
+    const knowing = suites.filter((suite) => suite.variants.some((one) => one.name === name));
+    if (knowing.length === 0) throw new InputError(`--variant ${text}: unknown in ${problems.join(", ")}`);
+    return knowing.map((suite) => planVariant(suite, text).id);
+  });
+  return ({ id }) => ids.includes(id);
 }
 
 /** Writes every round of a comparison as a row, in the order of the rounds. */
@@ -173,7 +194,7 @@ class RoundRecorder {
 async function time(
   kind: NativeOptions["kind"],
   cases: readonly NativeCase[],
-  { problems: _problems, variants: _variants, ...wishes }: NativeWishes,
+  { problems: _problems, variants: _variants, isRequired: _isRequired, ...wishes }: NativeWishes,
   run: NativeRun,
 ): Promise<NativeOutcome> {
   const { folder, environment, io, signal } = run;
@@ -261,11 +282,11 @@ export async function timeRevisions(
   const { problems, variants } = wishes;
   const isInBase = (problem: string): boolean =>
     from.kind === "revision" || from.baseline.modules.some((one) => one.problem === problem);
-  const rows = gate.rows.filter(
-    ({ problem }) => (problems.length === 0 || problems.includes(problem)) && isInBase(problem),
-  );
+  const asked = gate.rows.filter(({ problem }) => problems.length === 0 || problems.includes(problem));
+  const rows = asked.filter(({ problem }) => isInBase(problem));
+  const isWanted = wantedOf([...new Set(rows.map(({ problem }) => problem))], variants);
   const timed = rows.flatMap((row) =>
-    variantsOf(row, variants).map((variant) => {
+    variantsOf(row, isWanted).map((variant) => {
       const present: TimedCode = { problem: row.problem, variant };
       const isInRevision = from.kind === "revision" && hasVariant(from.revision, row.problem, variant.name);
       const before: TimedCode | null = isInRevision ? { ...present, revision: from.revision } : null;
@@ -294,6 +315,12 @@ export async function timeRevisions(
       }
       const heads = [await files.sideOf(variant, module)];
       cases.push({ problem, cpus, metrics, base, heads, ...workloadOf(row, variant) });
+    }
+    // What nobody asked for is not missed.
+    for (const problem of problems) if (!isInBase(problem)) missing.add(problem);
+    const why = missing.size === 0 ? "" : `: the base has no code of ${[...missing].join(", ")}`;
+    if (cases.length === 0 && wishes.isRequired) {
+      throw new InputError(`--native-only: the gate's suite times nothing of what is to be compared${why}`);
     }
     const result = await time("revisions", cases, wishes, run);
     const warnings = [...result.warnings];
@@ -352,11 +379,13 @@ export async function timeVariants(wishes: VariantWishes, run: NativeRun): Promi
       const codes = [first, ...heads].map((variant): TimedCode => ({ problem, variant }));
       const moduleOf = await files.compile(codes);
       const sides = await Promise.all(codes.map((code) => files.sideOf(code.variant, moduleOf(code))));
-      cases.push({
+      const what: NativeCase = {
         ...{ problem, cpus: cpus ?? row.cpus, metrics: row.metrics },
         ...{ base: sides[0]!, heads: sides.slice(1) },
         ...workloadOf(row, null, set),
-      });
+      };
+      // Rows may differ in nothing but the CPUs, or in a parameter that is set.
+      if (!cases.some((one) => isDeepStrictEqual(one, what))) cases.push(what);
     }
     if (cases.length === 0)
       throw new InputError(`--reference ${reference}: nothing of '${problem}' is timed beside it`);

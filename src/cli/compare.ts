@@ -6,7 +6,7 @@ import { gate } from "../../bench/gate.ts";
 import { type Comparison, exitCodes } from "../compare/comparison.ts";
 import { outcomeOf } from "../compare/outcome.ts";
 import { InputError, StoppedError } from "../errors.ts";
-import { readCounts } from "../plan/ranges.ts";
+import { gateRounds } from "../plan/gate.ts";
 import { type Environment, readEnvironment } from "../records/environment.ts";
 import { newRunId } from "../records/run-file.ts";
 import { checkSeed } from "../workloads/parameters.ts";
@@ -56,9 +56,9 @@ interface About {
   readonly signal: AbortSignal;
 }
 
-/** Most processes of a row, and rounds of a process: more take days. */
+/** With fewer processes no interval at 95 % exists; more of a row take days. */
+const processesMin = 6;
 const processesMax = 1000;
-const roundsMax = 10_000;
 
 /** Reads `0.05` or `5%`. */
 function shareOf(option: string, text: string): number {
@@ -81,6 +81,14 @@ function readWishes(options: CompareOptions): NativeWishes {
       throw new InputError(`${option}: goes with --reference; against a base the sizes are those of the base`);
     }
   }
+  const ofTiming = { "--alpha": alpha, "--processes": processes, "--rounds": rounds, "--min-effect": minEffect };
+  const idle = Object.entries(ofTiming).find(([, given]) => given !== undefined)?.[0];
+  if (exactOnly && (idle !== undefined || options.all)) {
+    throw new InputError(`${idle ?? "--all"}: is about what is timed; leave it out with --exact-only`);
+  }
+  if (reference !== undefined && options.all) {
+    throw new InputError("--all: times code that is the same on both sides; leave it out with --reference");
+  }
   if (reference !== undefined && (exactOnly || options.base !== undefined)) {
     throw new InputError("--reference: times variants beside each other; leave out --base and --exact-only");
   }
@@ -92,10 +100,14 @@ function readWishes(options: CompareOptions): NativeWishes {
     variants: variant,
     seed: checkSeed(integerOf("--seed", options.seed)),
     timesAll: options.all,
+    isRequired: nativeOnly,
     ...(minEffect === undefined ? {} : { minEffect: shareOf("--min-effect", minEffect) }),
     ...(alpha === undefined ? {} : { alpha: shareOf("--alpha", alpha) }),
-    ...(processes === undefined ? {} : { processes: withinBounds("--processes", processes, processesMax) }),
-    ...(rounds === undefined ? {} : { rounds: withinBounds("--rounds", rounds, roundsMax) }),
+    ...(processes === undefined
+      ? {}
+      : { processes: withinBounds("--processes", processes, processesMax, processesMin) }),
+    // The suite's workloads are as long as its rounds, and the unit is the process.
+    ...(rounds === undefined ? {} : { rounds: withinBounds("--rounds", rounds, gateRounds) }),
   };
 }
 
@@ -185,7 +197,7 @@ async function compareRevisions(
 /** Compares variants with a reference. */
 async function compareVariants(reference: string, options: CompareOptions, about: About): Promise<Comparison> {
   const { commit } = about.environment;
-  const [cpus] = options.cpus === undefined ? [] : readCounts("--cpus", options.cpus, { min: 1, max: 64 });
+  const cpus = options.cpus === undefined ? undefined : withinBounds("--cpus", options.cpus, 64);
   const timed = await timeVariants(
     {
       ...about.native,

@@ -73,7 +73,7 @@ function readWishes(options: StudyOptions): Wishes {
     effects: readEffects(options.effects),
     // With fewer no interval at 95 % exists.
     processes: processes === undefined ? null : withinBounds("--processes", processes, 1000, 6),
-    rounds: rounds === undefined ? gateRounds : withinBounds("--rounds", rounds, 10_000),
+    rounds: rounds === undefined ? gateRounds : withinBounds("--rounds", rounds, gateRounds),
     seed: checkSeed(integerOf("--seed", options.seed)),
   };
 }
@@ -213,7 +213,14 @@ export async function doctorStudy(
       ...{ startedAt, finishedAt, command, environment, processes, rounds, seed, ...found },
       ...{ loadPerCore: watch.loadPerCore, stealShare: await watch.stealShare() },
     };
-    if (study.floors.length > 0) {
+    const { loadPerCore, stealShare } = study;
+    const isTrusted = (loadPerCore ?? 0) <= watch.limits.loadPerCore && (stealShare ?? 0) <= watch.limits.stealShare;
+    const isLikeTheGate = processes >= processesOf(family) && rounds >= gateRounds;
+    if (study.floors.length > 0 && !(isTrusted && isLikeTheGate)) {
+      io.warn(
+        `reclaim-bench: comparisons do not take over the floor: ${isTrusted ? "the gate has more processes or rounds" : "the machine was not to be trusted"}\n`,
+      );
+    } else if (study.floors.length > 0) {
       const { floors } = study;
       const floor: MachineFloor = {
         ...{ schemaVersion: 1, environmentId: environment.id, studiedAt: finishedAt, processes, floors },

@@ -34,16 +34,23 @@ export function effectFloor(cpus: number, declared = 0, machine: number | null =
   return Math.max(declared, cpus === 1 ? floorOneCpu : floorSeveralCpus, machine ?? 0);
 }
 
-/** One process's rounds, as its log ratio. Rounds whose value on a side is not above 0 cannot be compared and are left out. */
+/**
+ * One process's rounds, as its log ratio. A round in which neither side has a value above 0 says nothing and is left out; one
+ * in which only one side has is an extreme: left out, it would flatter a side that came to nothing.
+ *
+ * @returns null when there is no round, or half of them are such extremes
+ */
 export function pairedProcess(base: readonly number[], head: readonly number[]): PairedProcess | null {
   const rounds = base
     .map((value, round) => ({ base: value, head: head[round] ?? 0 }))
-    .filter((pair) => pair.base > 0 && pair.head > 0);
+    .filter((pair) => pair.base > 0 || pair.head > 0);
   if (rounds.length === 0) return null;
+  const logRatio = median(rounds.map((pair) => Math.log(pair.head / pair.base)));
+  if (!Number.isFinite(logRatio)) return null;
   return {
     base: median(rounds.map((pair) => pair.base)),
     head: median(rounds.map((pair) => pair.head)),
-    logRatio: median(rounds.map((pair) => Math.log(pair.head / pair.base))),
+    logRatio,
     rounds: rounds.length,
   };
 }

@@ -25,6 +25,9 @@ export const machineFloorSchema = z.strictObject({
 
 export type MachineFloor = z.infer<typeof machineFloorSchema>;
 
+/** A machine on which the same code differs by more is none to measure on; and what is smaller would go unseen. */
+export const machineFloorMax = 0.1;
+
 /** Folder of a machine's study. */
 export function studyFolder(results: string, environmentId: string): string {
   return path.join(results, "studies", environmentId);
@@ -50,6 +53,12 @@ export async function readMachineFloor(results: string, environmentId: string): 
     const found = await readJsonFile(file, machineFloorSchema);
     if (found.environmentId !== environmentId) {
       throw new InputError(`${file}: of another machine (${found.environmentId})`);
+    }
+    const large = found.floors.find(({ shift }) => shift > machineFloorMax);
+    if (large !== undefined) {
+      throw new InputError(
+        `${file}: the same code differed by ${large.shift} with ${large.cpus} CPUs, more than ${machineFloorMax}`,
+      );
     }
     return {
       floorOf: (cpus) => found.floors.find((one) => one.cpus === cpus)?.shift ?? null,

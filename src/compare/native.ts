@@ -1,7 +1,7 @@
 // Compares two sides of the same cases natively: pairs of modules, each pair in many short processes, the process as the unit
 // of replication.
 
-import { StoppedError } from "../errors.ts";
+import { InputError, StoppedError } from "../errors.ts";
 import { gateRounds } from "../plan/gate.ts";
 import type { PairedJob, PairedSamples } from "../plan/paired.ts";
 import { cpusText } from "../plan/unit.ts";
@@ -144,10 +144,11 @@ class NativeComparison {
     );
   }
 
-  /** The same code on both sides of a case with one CPU and of one with several, as far as there are such. */
+  /** The same code on both sides of two cases, of which one has one CPU and the other several, if there are both. */
   #canaries(cases: readonly NativeCase[]): TimedCase[] {
-    const chosen = [cases.find(({ cpus }) => cpus === 1), cases.find(({ cpus }) => cpus > 1)];
-    return chosen.flatMap((what) =>
+    const [first] = cases;
+    const second = cases.find(({ cpus }) => (cpus === 1) !== (first?.cpus === 1)) ?? cases.find((one) => one !== first);
+    return [first, second].flatMap((what) =>
       what === undefined
         ? []
         : [new TimedCase({ ...what, heads: [what.base] }, "canary", (metric) => metric === metricOfCanary(what))],
@@ -195,8 +196,11 @@ class NativeComparison {
     return { rows, suspects };
   }
 
-  /** Measures again what is suspected, and gives the rows with what came of it. */
-  async #confirm(suspects: readonly Draft[], processesBefore: number): Promise<NativeRow[]> {
+  /** Measures again what is suspected, and gives the rows with what came of it, and the cases that it was measured in. */
+  async #confirm(
+    suspects: readonly Draft[],
+    processesBefore: number,
+  ): Promise<{ readonly rows: readonly NativeRow[]; readonly again: readonly TimedCase[] }> {
     const wanted = new Map<TimedCase, Set<string>>();
     for (const { timed, row } of suspects) wanted.set(timed, (wanted.get(timed) ?? new Set()).add(row.metric));
     const fresh = new Map(
@@ -206,7 +210,7 @@ class NativeComparison {
       ]),
     );
     await this.#time([...fresh.values()], confirmationProcesses);
-    return suspects.map(({ timed, head, row }) => {
+    const rows = suspects.map(({ timed, head, row }) => {
       const again = fresh.get(timed) as TimedCase;
       const failure = again.failureOf(head, row.metric);
       if (failure !== null) return { ...row, reason: failure };
@@ -220,10 +224,12 @@ class NativeComparison {
       };
       return { ...after, reason: reasonOf(after) };
     });
+    return { rows, again: [...fresh.values()] };
   }
 
   /** Why verdicts from this machine cannot be trusted. */
   #distrust(canaries: readonly Canary[], steal: number | null): string[] {
+    if (canaries.length === 0) return ["no case could be timed against itself"];
     const { loadPerCore, limits } = this.#options.machine;
     const singing = canaries.filter((canary) => canary.sings);
     return [
@@ -255,18 +261,25 @@ class NativeComparison {
       );
     const family = drafts.filter(({ row }) => row.gated).length || drafts.length;
     const processes = drafts.length === 0 ? 0 : (this.#options.processes ?? processesOf(family, alpha));
+    // With fewer, nothing could be told, whatever was measured.
+    const least = drafts.length === 0 ? 0 : processesFor(kind === "revisions" ? family : 1, alpha) - 1;
+    if (processes < least) {
+      throw new InputError(
+        `--processes ${processes}: with ${family} rows judged together at alpha ${alpha} no difference could be found; at least ${least} are needed`,
+      );
+    }
     const watched = this.#canaries(timed.map(({ what }) => what));
     await this.#time([...watched, ...timed], processes);
     const canaries = watched.map((one) => this.#judgeCanary(one)).filter((canary) => canary !== null);
     const { rows, suspects } = this.#judge(drafts);
     // Of a machine that cannot be trusted, fresh processes say no more than the first ones.
     const isTrusted = this.#distrust(canaries, await machine.stealShare()).length === 0;
-    const confirmed = isTrusted ? await this.#confirm(suspects, processes) : [];
+    const confirmed = isTrusted ? await this.#confirm(suspects, processes) : { rows: [], again: [] };
     const stealShare = drafts.length === 0 ? null : await machine.stealShare();
     const distrust = drafts.length === 0 ? [] : this.#distrust(canaries, stealShare);
     const final = rows.map((row) => {
       const place = suspects.findIndex((suspect) => suspect.row === row);
-      const found = confirmed[place] ?? row;
+      const found = confirmed.rows[place] ?? row;
       if (distrust.length === 0 || found.estimate === null) return found;
       return {
         ...found,
@@ -274,7 +287,8 @@ class NativeComparison {
         reason: `${found.reason}; but the machine cannot be trusted`,
       };
     });
-    const violations = [...all, ...watched].flatMap((one) => one.violations());
+    // A canary's head is the base.
+    const violations = [...all, ...confirmed.again].flatMap((one) => one.violations());
     return {
       native: {
         ...{ alpha, processes, rounds, rows: [...final, ...same], canaries, stealShare },
@@ -297,6 +311,7 @@ function metricOfCanary({ metrics }: NativeCase): string {
 /**
  * Times the cases and judges them.
  *
+ * @throws {InputError} when the processes that were asked for are too few to find anything
  * @throws {StoppedError} when the signal was raised
  */
 export function compareNatively(options: NativeOptions): Promise<NativeResult> {

@@ -10,10 +10,19 @@ export function percent(share: number): string {
 
 type Better = NativeRow["better"];
 
+/**
+ * The share by which the head is worse, below 0 where it is better: of both directions that of the larger side over the
+ * smaller one, so that a factor and its inverse read the same. Where no direction is better, by how much it is higher.
+ */
+export function changeShare({ ratio }: Pick<PairedEstimate, "ratio">, better: Better): number {
+  if (better === "") return ratio - 1;
+  const share = worsening({ ratio }, better);
+  return share >= 0 ? share : -worsening({ ratio: 1 / ratio }, better);
+}
+
 function changeText(estimate: Pick<PairedEstimate, "ratio">, better: Better): string {
-  const share = worsening(estimate, better);
-  // Of both directions the larger side over the smaller one, so that a factor and its inverse read the same.
-  return share >= 0 ? `${percent(share)} worse` : `${percent(worsening({ ratio: 1 / estimate.ratio }, better))} better`;
+  const share = changeShare(estimate, better);
+  return `${percent(Math.abs(share))} ${share >= 0 ? "worse" : "better"}`;
 }
 
 function intervalText(low: number | null, high: number | null, better: Better): string | null {

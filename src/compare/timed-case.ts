@@ -69,6 +69,8 @@ export class TimedCase {
   readonly #base: Entrant;
   readonly #heads: readonly Entrant[];
   readonly #failures = new Map<Entrant, PairedSamples["failures"][string]>();
+  /** Metrics of which a process had no values that can be compared. */
+  readonly #empty = new Map<Entrant, Set<string>>();
   /** By head and metric. */
   readonly #processes = new Map<Entrant, Map<string, PairedProcess[]>>();
 
@@ -142,6 +144,10 @@ export class TimedCase {
       for (const metric of this.#metrics) {
         const found = pairedProcess(samples[this.#base.id]?.[metric] ?? [], samples[head.id]?.[metric] ?? []);
         if (found !== null) this.#processes.get(head)?.get(metric)?.push(found);
+        // Of a side that failed nothing is expected any more.
+        else if (samples[this.#base.id] !== undefined && samples[head.id] !== undefined) {
+          this.#empty.set(head, (this.#empty.get(head) ?? new Set()).add(metric));
+        }
       }
     }
   }
@@ -163,7 +169,9 @@ export class TimedCase {
     if (failure !== undefined) return `cannot be timed: ${failure.error}`;
     const base = this.#failures.get(this.#base);
     if (base !== undefined) return `what it is compared with cannot be timed: ${base.error}`;
-    return this.processesOf(head, metric).length > 0 ? null : `no round had a value of ${metric} on both sides`;
+    return this.processesOf(head, metric).length > 0 && this.#empty.get(one)?.has(metric) !== true
+      ? null
+      : `half of the rounds of a process or more had no value of ${metric} on both sides`;
   }
 
   /** Heads that did what no variant may do. What the base did is nobody's fault any more. */

@@ -166,7 +166,7 @@ describe("the native gate", { timeout }, () => {
     [["--reference", "allocate-under-lock", "--problem", "cil", "--set", "none=1"], "--set none: no timed workload"],
     [["--min-effect", "2"], "--min-effect: must be a share between 0 and 1"],
     [["--alpha", "0%"], "--alpha: must be a share"],
-    [["--processes", "0"], "--processes: must be from 1 to 1000"],
+    [["--processes", "0"], "--processes: must be from 6 to 1000"],
   ])("refuses %s", async (options, message) => {
     const { code, stderr } = await compare("--native-only", ...options);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);

@@ -88,13 +88,19 @@ test("one far process has the sign test decide", () => {
 });
 
 test("a process's log ratio is the median over its rounds", () => {
-  expect(pairedProcess([10, 20, 30, 0], [11, 40, 33, 5])).toEqual({
+  expect(pairedProcess([10, 20, 30, 0], [11, 40, 33, 0])).toEqual({
     base: 20,
     head: 33,
     logRatio: Math.log(33 / 30),
     rounds: 3,
   });
-  expect(pairedProcess([0], [1])).toBeNull();
+  expect(pairedProcess([0], [0])).toBeNull();
+});
+
+test("a round in which one side comes to nothing counts as an extreme", () => {
+  expect(pairedProcess([10, 10, 10], [0, 10, 9])).toMatchObject({ logRatio: Math.log(0.9), rounds: 3 });
+  expect(pairedProcess([10, 10, 10], [0, 0, 10])).toBeNull();
+  expect(pairedProcess([0, 10, 10, 10], [10, 0, 10, 10])).toMatchObject({ logRatio: 0 });
 });
 
 test("a rate that falls by a tenth is worse by a ninth", () => {

@@ -116,12 +116,24 @@ describe("a row", () => {
   });
 
   test("is suspected at the level that was asked for", async () => {
-    // Of 6 processes no p is below 0.031.
+    // Of 7 processes, one of which disagrees, no p is below 0.031.
+    const world: World = { time: (file, process) => (file === "b.wasm" && ![2, 8].includes(process) ? 1.1 : 1) };
     const at = async (alpha: number): Promise<string> => {
-      const { result } = await compare([makeCase("rwsem")], slower(1.1), { processes: 6, alpha });
+      const { result } = await compare([makeCase("rwsem")], world, { processes: 7, alpha });
       return result.native.rows[0]!.verdict;
     };
-    expect([await at(0.05), await at(0.01)]).toEqual(["regressed", "inconclusive"]);
+    expect([await at(0.05), await at(0.02)]).toEqual(["regressed", "inconclusive"]);
+  });
+
+  test("cannot be told by fewer processes than its family needs", async () => {
+    const cases = [makeCase("rwsem"), makeCase("srcu")];
+    await expect(compare(cases, slower(1.1), { processes: 6 })).rejects.toThrow(
+      "--processes 6: with 2 rows judged together at alpha 0.05 no difference could be found; at least 7 are needed",
+    );
+    expect((await compare(cases, slower(1.1), { processes: 7 })).result.native.rows).toMatchObject([
+      { verdict: "regressed" },
+      { verdict: "regressed" },
+    ]);
   });
 
   test("that is equal is equivalent, and says within what", async () => {
@@ -261,9 +273,10 @@ describe("a side that fails", () => {
     const { result } = await compare(cases, { time: () => 0 });
     expect(result.native.rows[0]).toMatchObject({
       verdict: "inconclusive",
-      reason: "no round had a value of visit-ns on both sides",
+      reason: "half of the rounds of a process or more had no value of visit-ns on both sides",
     });
     expect(result.native.canaries).toEqual([]);
+    expect(result.native.distrust).toEqual(["no case could be timed against itself"]);
   });
 });
 
@@ -293,7 +306,8 @@ test("a large family has more processes", async () => {
 test("all cases have a process before any has its second, and no order is that of another process", async () => {
   const { jobs, shares } = await compare([makeCase("rwsem"), makeCase("srcu", { base: side("srcu", "c") })]);
   const names = jobs.map(({ subjects }) => subjects[0]!.id);
-  expect(names.slice(0, 6)).toEqual([...names.slice(0, 3), ...names.slice(0, 3)]);
+  // With a canary of each.
+  expect(names.slice(0, 8)).toEqual([...names.slice(0, 4), ...names.slice(0, 4)]);
   expect(new Set(jobs.map(({ seed }) => seed)).size).toBe(jobs.length);
   expect(shares.at(-1)).toBe(1);
   expect([...shares].sort((a, b) => a - b)).toEqual(shares);
