@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -152,6 +153,23 @@ describe("a comparison of what is there now", { timeout }, () => {
     expect([code, stderr]).toEqual([130, expect.stringContaining("stopped; nothing was compared")]);
     expect(made()).toEqual([]);
     expect(existsSync(path.join(out, "reports"))).toBe(false);
+  });
+
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("leaves nothing behind when it gets %s", async (name) => {
+    const program = path.join(packageRoot, "dist", "src", "cli", "bin.js");
+    const child = spawn(process.execPath, [program, "compare", "--exact-only", "--out", out], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      // It is told when the folder of the comparison is there and the first case begins.
+      if (!stderr.includes("the working tree") && (stderr + text).includes("the working tree")) child.kill(name);
+      stderr += text;
+    });
+    const ended = await new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal })));
+    expect(ended).toEqual({ code: 130, signal: null });
+    expect(stderr).toContain("stopped; nothing was compared");
+    expect(made()).toEqual([]);
   });
 
   test("holds on any machine, and says where they differ", async () => {
