@@ -43,7 +43,12 @@ export interface CompareOptions {
   readonly warmupMs?: number;
   /** Whether the base is also compared with itself, which shows what the machine does; takes as long again. @default true */
   readonly canary?: boolean;
-  /** Arguments of Node.js, such as `["--import", "tsx"]` for modules in TypeScript. @default those of this process */
+  /**
+   * Arguments of Node.js, such as `["--import", "tsx"]` for modules in TypeScript.
+   *
+   * @default those of this process that say how modules are loaded: `--import`, `--require`, `--loader`, `--conditions`,
+   * and whether types are stripped
+   */
   readonly nodeArguments?: readonly string[];
   /** Of the order of turns. @default 1 */
   readonly seed?: number;
@@ -74,11 +79,38 @@ export interface CompareResult {
 const processesMin = 7;
 /** Of each, unless the caller says otherwise. */
 const processesUsual = 12;
-/** Longest time of a process beyond what it was asked to take, in ms. */
-const patienceMs = 120_000;
+/** Longest time that one function's calls may take in the rounds of a process, beyond what was asked for, in ms. */
+const functionMs = 60_000;
+/** Longest time of a process beyond what it was asked to take, in ms: both functions', and as much for their first calls. */
+const patienceMs = 4 * functionMs;
 
 /** The program of the build: Node.js 20 cannot load TypeScript. */
 const processFile = path.join(packageRoot, "dist", "src", "library", "function-process.js");
+
+/** Options of Node.js that say how modules are loaded; each has a value, in the same argument or the next. */
+const valuedLoading = new Set([
+  ...["--import", "--require", "-r", "--loader", "--experimental-loader", "--conditions", "-C"],
+]);
+/** The same, without a value. */
+const plainLoading = new Set([
+  ...["--experimental-strip-types", "--no-experimental-strip-types", "--no-strip-types", "--strip-types"],
+  ...["--experimental-transform-types", "--experimental-wasm-modules", "--experimental-vm-modules"],
+  ...["--preserve-symlinks", "--enable-source-maps"],
+]);
+
+/**
+ * What a process that times functions takes over of its caller's arguments. Only what is known to do no harm: with the
+ * caller's `--eval` it would run the caller's code, which starts the next such process, and with `--test`, `--watch` or
+ * `--inspect-brk` it would not do its work.
+ */
+export function loadingArguments(execArgv: readonly string[]): string[] {
+  return execArgv.flatMap((argument, index) => {
+    const [name = ""] = argument.split("=");
+    if (plainLoading.has(argument)) return [argument];
+    if (!valuedLoading.has(name)) return [];
+    return argument === name ? [argument, ...execArgv.slice(index + 1, index + 2)] : [argument];
+  });
+}
 
 function subjectOf({ module, export: name = "default" }: ComparedFunction): FunctionJob["subjects"][number] {
   const isUrl = module instanceof URL || /^[a-z][a-z0-9+.-]+:/i.test(module);
@@ -104,9 +136,13 @@ class FunctionPair {
 
   async time(): Promise<PairedProcess> {
     const { rounds = gateRounds, epochMs = 3, warmupMs = 250 } = this.#options;
-    const { nodeArguments = process.execArgv, signal = new AbortController().signal } = this.#options;
-    const job: FunctionJob = { subjects: this.#subjects, rounds, epochMs, warmupMs, seed: this.#random.next() };
-    const name = this.#subjects.map((one) => one.module).join(" and ");
+    const { nodeArguments = loadingArguments(process.execArgv) } = this.#options;
+    const { signal = new AbortController().signal } = this.#options;
+    const seed = this.#random.next();
+    const limits = { rounds, epochMs, warmupMs, functionMs: functionMs + rounds * epochMs };
+    const job: FunctionJob = { subjects: this.#subjects, ...limits, seed };
+    const [base, head] = this.#subjects.map((one) => `${one.export} of ${one.module}`);
+    const name = base === head ? `${base}, against itself` : `base ${base}, head ${head}`;
     const end = await runJsonProcess(processFile, job, {
       nodeArguments,
       name,
@@ -131,11 +167,16 @@ class FunctionPair {
  * Compares two functions by their times: in each of several fresh processes both take turns, round by round, and the process
  * is the unit of the statistics. Takes about a second per process.
  *
- * @throws {InputError} for a module that cannot be loaded, an export that is no function or gives a promise, an option out
- * of range
+ * @throws {InputError} for a module that cannot be loaded, an export that is no function, gives a promise or takes too long,
+ * an option out of range, and for a call from a module that is loaded to be compared, which would never end
  * @throws {StoppedError} when the signal was raised
  */
 export async function compare(options: CompareOptions): Promise<CompareResult> {
+  if (process.argv[1] === processFile) {
+    throw new InputError(
+      "compare was called while a module was loaded to be compared; call it in another module than what it compares",
+    );
+  }
   const { base, head, minEffect = 0, processes = processesUsual, canary: wantsCanary = true, seed = 1 } = options;
   checkNumber("processes", processes, processesMin, true);
   checkNumber("rounds", options.rounds ?? gateRounds, 10, true);

@@ -8,8 +8,14 @@ import { Random } from "../workloads/random.ts";
 import { timeEpochs } from "./epochs.ts";
 import { type FunctionJob, functionJobSchema } from "./job.ts";
 
-/** @throws {InputError} when the module cannot be loaded, or has no such function, or one that does not do its work at once */
-async function load({ module, export: name }: FunctionJob["subjects"][number]): Promise<() => unknown> {
+/**
+ * @throws {InputError} when the module cannot be loaded, or has no such function, or one that does not do its work at once or
+ * takes too long for it
+ */
+async function load(
+  { module, export: name }: FunctionJob["subjects"][number],
+  { rounds, functionMs }: FunctionJob,
+): Promise<() => unknown> {
   let loaded: Record<string, unknown>;
   try {
     loaded = (await import(module)) as Record<string, unknown>;
@@ -21,14 +27,27 @@ async function load({ module, export: name }: FunctionJob["subjects"][number]): 
     const functions = Object.keys(loaded).filter((key) => typeof loaded[key] === "function");
     throw new InputError(`${module}: has no function '${name}'; it has: ${functions.join(", ") || "none"}`);
   }
-  let given: unknown;
-  try {
-    given = timed();
-  } catch (error) {
-    throw new InputError(`${module}: ${name}() failed: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (typeof (given as { then?: unknown } | null | undefined)?.then === "function") {
-    throw new InputError(`${module}: ${name}() gives a promise; only what is done when the call returns can be timed`);
+  const call = (): number => {
+    const begin = performance.now();
+    let given: unknown;
+    try {
+      given = timed();
+    } catch (error) {
+      throw new InputError(`${module}: ${name}() failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    if (typeof (given as { then?: unknown } | null | undefined)?.then === "function") {
+      throw new InputError(
+        `${module}: ${name}() gives a promise; only what is done when the call returns can be timed`,
+      );
+    }
+    return performance.now() - begin;
+  };
+  let callMs = call();
+  // The first call may prepare what all others use.
+  if (rounds * callMs > functionMs && callMs < functionMs) callMs = call();
+  if (rounds * callMs > functionMs) {
+    const times = `takes ${(callMs / 1000).toPrecision(2)} s, and ${rounds} of them may take ${Math.round(functionMs / 1000)} s`;
+    throw new InputError(`${module}: a call of ${name}() ${times}: ask for fewer rounds, or do less in a call`);
   }
   return timed as () => unknown;
 }
@@ -38,7 +57,7 @@ async function perform(job: FunctionJob): Promise<string> {
   const order = Uint32Array.from(job.subjects.keys());
   new Random(job.seed).shuffle(order);
   const functions = new Array<() => unknown>(job.subjects.length);
-  for (const place of order) functions[place] = await load(job.subjects[place]!);
+  for (const place of order) functions[place] = await load(job.subjects[place]!, job);
   return JSON.stringify(timeEpochs(functions, job));
 }
 

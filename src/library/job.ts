@@ -14,6 +14,8 @@ export const functionJobSchema = z.strictObject({
   rounds: z.int().min(1),
   epochMs: z.number().positive(),
   warmupMs: z.number().min(0),
+  /** Longest time that one function's calls may take in all rounds. */
+  functionMs: z.number().positive(),
   /** Of the order of loading and of turns. */
   seed: z.int().min(0),
 });
