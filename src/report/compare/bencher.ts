@@ -1,10 +1,10 @@
 // A comparison in the Bencher Metric Format: a benchmark for each case, a measure for each metric. Bencher keeps series, so
 // there are exact values of the head, and of times the ratio of head to base with its interval, as times of different machines
-// would not compare. Which way is better is set in Bencher itself. The format has nothing for texts: verdicts, warnings and
+// would not compare. Of several exact values there are the sum and, where less is better, the largest. Which way is better is set in Bencher itself. The format has nothing for texts: verdicts, warnings and
 // parameters, which are a hash in the name, are left out.
 
 import type { Comparison } from "../../compare/comparison.ts";
-import { caseId, shortHash } from "./names.ts";
+import { caseId, exactParts, shortHash } from "./names.ts";
 
 const slugMax = 64;
 
@@ -24,7 +24,12 @@ function slug(name: string): string {
   return `${plain.slice(0, slugMax - 9)}-${shortHash(name)}`.replace(/^-|-(?=-)/g, "");
 }
 
-export function renderBencher({ exact, native }: Comparison): string {
+export function bencherBenchmarks({
+  kind,
+  base,
+  exact,
+  native,
+}: Comparison): ReadonlyMap<string, Record<string, Metric>> {
   const benchmarks = new Map<string, Record<string, Metric>>();
   const add = (name: string, measure: string, metric: Metric): void => {
     const measures = benchmarks.get(name) ?? {};
@@ -32,13 +37,21 @@ export function renderBencher({ exact, native }: Comparison): string {
     measures[slug(measure)] = metric;
   };
   for (const row of exact?.rows ?? []) {
-    if (row.head !== null) add(caseId(row), row.metric, { value: row.head.sum });
+    const { head } = row;
+    if (head === null) continue;
+    for (const { metric, part } of exactParts(row)) add(caseId(row), metric, { value: head[part] });
   }
+  // A series beside another reference is another series.
+  const to = kind === "variants" ? `-to-${base.label}` : "";
   for (const row of native?.rows ?? []) {
     if (row.estimate === null) continue;
     const { ratio, low, high } = row.estimate;
     const limits = low === null || high === null ? {} : { lower_value: low, upper_value: high };
-    add(caseId(row), `${row.metric}-ratio`, { value: ratio, ...limits });
+    add(caseId(row), `${row.metric}-ratio${to}`, { value: ratio, ...limits });
   }
-  return `${JSON.stringify(Object.fromEntries(benchmarks), null, 2)}\n`;
+  return benchmarks;
+}
+
+export function renderBencher(comparison: Comparison): string {
+  return `${JSON.stringify(Object.fromEntries(bencherBenchmarks(comparison)), null, 2)}\n`;
 }

@@ -2,9 +2,10 @@
 // `benchstat -col side FILE` compares base and head. Benchstat takes the sides for independent samples and tests them itself;
 // verdicts, intervals, canaries and what the machine did are left out, but for comments, which it skips. Parameters that all
 // rows share are configuration, those in which rows of the same name would differ part of the name, and the others left out.
+// Benchstat wants both sides under one name: of variants that is the variant's, and the sides are named by whose they are.
 
 import type { Comparison, NativeRow } from "../../compare/comparison.ts";
-import { oneWord, type RowName, RowNames } from "./names.ts";
+import { baseName, exactParts, oneWord, type RowName, RowNames } from "./names.ts";
 import { oneLine, outcomeText } from "./words.ts";
 
 /** A measured value of a side. */
@@ -44,11 +45,6 @@ function nativeValues(row: NativeRow, side: "base" | "head"): Measured[] {
   return row.processes.map((one) => ({ side, row, iterations: one.rounds, values: [[one[side], unit]] }));
 }
 
-/** Unit of the largest of several exact values. */
-function maxOf(metric: string): string {
-  return `${metric}:max`;
-}
-
 /** Lines that say of units which way is better, and which values are exact: only where that is the same in all rows. */
 function unitLines({ exact, native }: Comparison): string[] {
   const known = new Map<string, Set<string>>();
@@ -56,9 +52,8 @@ function unitLines({ exact, native }: Comparison): string[] {
     const unit = oneWord(metric);
     known.set(unit, (known.get(unit) ?? new Set()).add(`${better === "" ? "" : ` better=${better}`}${assume}`));
   };
-  for (const { metric, better, base, head } of exact?.rows ?? []) {
-    add(metric, better, " assume=exact");
-    if ([base, head].some((side) => side !== null && side.samples > 1)) add(maxOf(metric), better, " assume=exact");
+  for (const row of exact?.rows ?? []) {
+    for (const { metric } of exactParts(row)) add(metric, row.better, " assume=exact");
   }
   for (const { metric, better, processes } of native?.rows ?? []) if (processes.length > 0) add(metric, better, "");
   return [...known].flatMap(([unit, [said = "", ...others]]) =>
@@ -73,9 +68,8 @@ export function renderBenchfmt(comparison: Comparison): string {
     ...(exact?.rows ?? []).flatMap((row): Measured[] => {
       const value = row[side];
       if (value === null) return [];
-      const unit = oneWord(row.metric);
-      const max: [number, string][] = value.samples === 1 ? [] : [[value.max, maxOf(unit)]];
-      return [{ side, row, iterations: 1, values: [[value.sum, unit], ...max] }];
+      const values = exactParts(row).map(({ metric, part }) => [value[part], oneWord(metric)] as const);
+      return [{ side, row, iterations: 1, values }];
     }),
     ...(native?.rows ?? []).flatMap((row) => nativeValues(row, side)),
   ]);
@@ -102,10 +96,10 @@ export function renderBenchfmt(comparison: Comparison): string {
     ...common.flatMap((pair) => config(pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1))),
     ...unitLines(comparison),
     "",
-    "side: base",
+    `side: ${oneLine(baseName(comparison))}`,
     ...lines("base"),
     "",
-    "side: head",
+    `side: ${comparison.kind === "variants" ? oneLine(head.label) : "head"}`,
     ...lines("head"),
   ].join("\n")}\n`;
 }

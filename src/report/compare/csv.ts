@@ -1,5 +1,5 @@
 // A comparison as CSV: a row for each exact value, each row of times and each canary. Of an exact value base and head are its
-// sum over samples, of a time the median over processes. A missing value is empty, never 0. What belongs to no row is left out.
+// sum over samples, of a time the median over processes; the base's label says what it is: of variants the reference. A missing value is empty, never 0. What belongs to no row is left out.
 
 import { stringify } from "csv-stringify/sync";
 import type { Canary, Comparison, ExactRow, NativeRow } from "../../compare/comparison.ts";
@@ -21,6 +21,7 @@ export const compareColumns = [
   "verdict",
   "gated",
   "fails",
+  "base_label",
   "base",
   "head",
   "base_max",
@@ -124,10 +125,12 @@ function canaryCells(row: Canary): Cells {
   return { kind: "canary", ...timeCells(row), verdict: row.sings ? "sings" : "silent" };
 }
 
-export function renderCompareCsv({ exact, native }: Comparison): string {
+export function renderCompareCsv({ base, exact, native }: Comparison): string {
   const rows = [
-    ...(exact?.rows ?? []).map(exactCells),
-    ...(native?.rows ?? []).map(nativeCells),
+    ...[...(exact?.rows ?? []).map(exactCells), ...(native?.rows ?? []).map(nativeCells)].map((cells) => ({
+      ...cells,
+      base_label: base.label,
+    })),
     ...(native?.canaries ?? []).map(canaryCells),
   ];
   return stringify(rows, {

@@ -1,19 +1,19 @@
 // The formats of a comparison, by the name that the user gives. A new one is a file and a line here.
 
 import type { Comparison } from "../../compare/comparison.ts";
-import { renderBencher } from "./bencher.ts";
+import { bencherBenchmarks, renderBencher } from "./bencher.ts";
 import { renderBenchfmt } from "./benchfmt.ts";
 import { renderCompareCsv } from "./csv.ts";
 import { renderGithubAnnotations } from "./github-annotations.ts";
-import { renderGithubBenchmarkBigger, renderGithubBenchmarkSmaller } from "./github-benchmark.ts";
+import { benches, renderGithubBenchmarkBigger, renderGithubBenchmarkSmaller } from "./github-benchmark.ts";
 import { renderGithubSummary } from "./github-summary.ts";
-import { renderGoogleBenchmark } from "./google-benchmark.ts";
-import { renderHyperfine } from "./hyperfine.ts";
+import { googleRuns, renderGoogleBenchmark } from "./google-benchmark.ts";
+import { hyperfineResults, renderHyperfine } from "./hyperfine.ts";
 import { renderCompareJson } from "./json.ts";
 import { renderCompareJunit } from "./junit.ts";
 import { renderCompareMarkdown } from "./markdown.ts";
 import { renderMmtests } from "./mmtests.ts";
-import { renderPyperfBase, renderPyperfHead } from "./pyperf.ts";
+import { pyperfBenchmarks, renderPyperfBase, renderPyperfHead } from "./pyperf.ts";
 import { renderCompareSarif } from "./sarif.ts";
 import { renderCompareTerminal } from "./terminal.ts";
 import { renderZeroDay } from "./zero-day.ts";
@@ -23,6 +23,8 @@ export interface CompareFormat {
   readonly extension: string;
   /** The whole report, ended by a newline. */
   readonly render: (comparison: Comparison) => string;
+  /** How many results it holds, of a format that holds nothing else: its tool may refuse a file without any. */
+  readonly results?: (comparison: Comparison) => number;
 }
 
 export const compareFormats: Readonly<Record<string, CompareFormat>> = {
@@ -37,11 +39,31 @@ export const compareFormats: Readonly<Record<string, CompareFormat>> = {
   "0-day": { extension: "0-day.txt", render: renderZeroDay },
   mmtests: { extension: "mmtests.txt", render: renderMmtests },
   benchfmt: { extension: "benchfmt.txt", render: renderBenchfmt },
-  "github-benchmark-smaller": { extension: "smaller.json", render: renderGithubBenchmarkSmaller },
-  "github-benchmark-bigger": { extension: "bigger.json", render: renderGithubBenchmarkBigger },
-  bencher: { extension: "bencher.json", render: renderBencher },
-  "google-benchmark": { extension: "google-benchmark.json", render: renderGoogleBenchmark },
-  hyperfine: { extension: "hyperfine.json", render: renderHyperfine },
-  "pyperf-base": { extension: "pyperf-base.json", render: renderPyperfBase },
-  "pyperf-head": { extension: "pyperf-head.json", render: renderPyperfHead },
+  "github-benchmark-smaller": {
+    extension: "smaller.json",
+    render: renderGithubBenchmarkSmaller,
+    results: (one) => benches(one, "lower").length,
+  },
+  "github-benchmark-bigger": {
+    extension: "bigger.json",
+    render: renderGithubBenchmarkBigger,
+    results: (one) => benches(one, "higher").length,
+  },
+  bencher: { extension: "bencher.json", render: renderBencher, results: (one) => bencherBenchmarks(one).size },
+  "google-benchmark": {
+    extension: "google-benchmark.json",
+    render: renderGoogleBenchmark,
+    results: (one) => googleRuns(one).length,
+  },
+  hyperfine: { extension: "hyperfine.json", render: renderHyperfine, results: (one) => hyperfineResults(one).length },
+  "pyperf-base": {
+    extension: "pyperf-base.json",
+    render: renderPyperfBase,
+    results: (one) => pyperfBenchmarks(one, "base").length,
+  },
+  "pyperf-head": {
+    extension: "pyperf-head.json",
+    render: renderPyperfHead,
+    results: (one) => pyperfBenchmarks(one, "head").length,
+  },
 };

@@ -41,9 +41,9 @@ export function renderGithubAnnotations(comparison: Comparison): string {
     const all = findings.filter((one) => one.level === level);
     const room = annotationsMax - (level === first ? 1 : 0);
     const shown = all.length <= room ? all : all.slice(0, room - 1);
-    for (const { row, text } of shown) {
+    for (const { about, text } of shown) {
       // A variant has no line of its own at which it is slow.
-      const place = row === null ? {} : { file: variantFile(row), line: "1" };
+      const place = about === null ? {} : { file: variantFile(about), line: "1" };
       lines.push(command(level, { ...place, title }, text));
     }
     const left = all.length - shown.length;

@@ -1,10 +1,10 @@
 // A comparison for github-action-benchmark, which keeps series of values by name and warns of a step: exact values of the head,
 // and of times the ratio of head to base, as times of different machines would not compare. Which way is better is said for a
-// file, so there are two; metrics without a direction are in neither, nor is what is no value. The action refuses a file
-// without values.
+// file, so there are two; metrics without a direction are in neither, nor is what is no value. Of several exact values there
+// are the sum and, where less is better, the largest. The action refuses a file without values.
 
 import type { Comparison } from "../../compare/comparison.ts";
-import { rowId } from "./names.ts";
+import { baseName, exactParts, rowId } from "./names.ts";
 import { countText, detectableText, nativeText } from "./words.ts";
 
 /** What the action reads. */
@@ -16,13 +16,18 @@ interface Bench {
   readonly extra?: string;
 }
 
-function benches({ exact, native }: Comparison, better: "lower" | "higher"): Bench[] {
+/** Those of metrics whose better direction is the one given. */
+export function benches(comparison: Comparison, better: "lower" | "higher"): Bench[] {
+  const { exact, native } = comparison;
   return [
     ...(exact?.rows ?? []).flatMap((row): Bench[] => {
-      if (row.head === null || row.better !== better) return [];
-      const { samples, max } = row.head;
-      const extra = [row.parameters, ...(samples === 1 ? [] : [`sum of ${samples}, max ${max}`])];
-      return [{ name: rowId(row), unit: row.unit, value: row.head.sum, extra: extra.join("\n") }];
+      const { head } = row;
+      if (head === null || row.better !== better) return [];
+      return exactParts(row).map(({ metric, part }) => {
+        const of = head.samples === 1 ? [] : [`${part === "sum" ? "sum" : "largest"} of ${head.samples}`];
+        const extra = [row.parameters, ...of].join("\n");
+        return { name: rowId({ ...row, metric }), unit: row.unit, value: head[part], extra };
+      });
     }),
     ...(native?.rows ?? []).flatMap((row): Bench[] => {
       const { estimate } = row;
@@ -34,7 +39,15 @@ function benches({ exact, native }: Comparison, better: "lower" | "higher"): Ben
         nativeText(row),
         `${countText(row.processes.length, "process", "processes")}; finds ${detectableText(estimate)}`,
       ];
-      return [{ name: `${rowId(row)} head/base`, unit: "ratio", value: ratio, ...range, extra: extra.join("\n") }];
+      return [
+        {
+          name: `${rowId(row)} head/${baseName(comparison)}`,
+          unit: "ratio",
+          value: ratio,
+          ...range,
+          extra: extra.join("\n"),
+        },
+      ];
     }),
   ];
 }

@@ -1,17 +1,20 @@
 // The times of a comparison as Google Benchmark's JSON: a repetition for each process, base and head under names of their own,
-// so that `compare.py filters FILE ^base/ ^head/` compares them. A rate is shown as the time of one operation, with the rate
-// beside. CPU time was not measured: where the format
-// demands it, it is the time, and the CPU's frequency 0. Exact values have no time and are left out, as
-// are canaries; the outcome is in the context.
+// so that `compare.py filters FILE ^base/ ^head/` compares them. It wants both under one name behind the slash: of variants
+// that is the variant's, and `base=<reference>/` says whose times the others are. A rate is shown as the time of one
+// operation, with the rate beside. CPU time was not measured: where the format demands it, it is the time, and the CPU's
+// frequency 0. Exact values have no time and are left out, as are canaries; the outcome is in the context.
 
 import type { Comparison, NativeRow } from "../../compare/comparison.ts";
-import { nanosecondsOf, rowId } from "./names.ts";
+import { nanosecondsOf, oneWord, rowId } from "./names.ts";
 import { findingsOf, outcomeText, timedRows } from "./words.ts";
 
-/** @param index of the row among those written */
-function runsOf(row: NativeRow, index: number, side: "base" | "head", repetitions: readonly number[]) {
-  const name = `${side}/${rowId(row)}`;
-  return repetitions.map((value, repetition) => {
+/**
+ * @param index of the row among those written
+ * @param prefix of the side's names
+ */
+function runsOf(row: NativeRow, index: number, side: "base" | "head", prefix: string) {
+  const name = `${prefix}/${rowId(row)}`;
+  return row.processes.map(({ [side]: value, rounds }, repetition) => {
     const time = nanosecondsOf(row.unit, value);
     return {
       name,
@@ -19,10 +22,10 @@ function runsOf(row: NativeRow, index: number, side: "base" | "head", repetition
       per_family_instance_index: side === "base" ? 0 : 1,
       run_name: name,
       run_type: "iteration",
-      repetitions: repetitions.length,
+      repetitions: row.processes.length,
       repetition_index: repetition,
       threads: row.cpus,
-      iterations: row.processes[repetition]?.rounds ?? 1,
+      iterations: rounds,
       real_time: time,
       cpu_time: time,
       time_unit: "ns",
@@ -32,13 +35,22 @@ function runsOf(row: NativeRow, index: number, side: "base" | "head", repetition
   });
 }
 
-export function renderGoogleBenchmark(comparison: Comparison): string {
-  const { environment } = comparison;
+export function googleRuns(comparison: Comparison) {
+  const { kind, base } = comparison;
+  const basePrefix = kind === "variants" ? `base=${oneWord(base.label)}` : "base";
   const rows = timedRows(comparison).filter(
     ({ unit, processes }) =>
       processes.length > 0 &&
       processes.every((one) => nanosecondsOf(unit, one.base) !== null && nanosecondsOf(unit, one.head) !== null),
   );
+  return rows.flatMap((row, index) => [
+    ...runsOf(row, index, "base", basePrefix),
+    ...runsOf(row, index, "head", "head"),
+  ]);
+}
+
+export function renderGoogleBenchmark(comparison: Comparison): string {
+  const { environment } = comparison;
   const file = {
     context: {
       date: comparison.startedAt,
@@ -59,20 +71,7 @@ export function renderGoogleBenchmark(comparison: Comparison): string {
         .map(({ text }) => text)
         .join("\n"),
     },
-    benchmarks: rows.flatMap((row, index) => [
-      ...runsOf(
-        row,
-        index,
-        "base",
-        row.processes.map(({ base }) => base),
-      ),
-      ...runsOf(
-        row,
-        index,
-        "head",
-        row.processes.map(({ head }) => head),
-      ),
-    ]),
+    benchmarks: googleRuns(comparison),
   };
   return `${JSON.stringify(file, null, 2)}\n`;
 }

@@ -4,7 +4,7 @@
 
 import type { Comparison, ExactRow, NativeRow } from "../../compare/comparison.ts";
 import { xmlTag, xmlText } from "../xml.ts";
-import { RowNames, sideMedians } from "./names.ts";
+import { baseName, RowNames, sideMedians } from "./names.ts";
 import {
   changedRows,
   changeText,
@@ -35,7 +35,7 @@ function exactCase(row: ExactRow, names: RowNames): Case {
   return { name: names.inProblem(row), state, type: "exact", message, detail: row.parameters };
 }
 
-function nativeCase(row: NativeRow, names: RowNames): Case {
+function nativeCase(row: NativeRow, names: RowNames, base: string): Case {
   const { estimate, verdict, gated, unit, delta, reason } = row;
   const sides = sideMedians(row.processes);
   const isUndecided = verdict === "inconclusive" || (verdict === "regressed" && !gated);
@@ -44,7 +44,7 @@ function nativeCase(row: NativeRow, names: RowNames): Case {
     ...(estimate === null || sides === null
       ? []
       : [
-          `base ${valueText(sides.base, unit)}, head ${valueText(sides.head, unit)}, head/base ${ratioText(estimate)}`,
+          `${base} ${valueText(sides.base, unit)}, head ${valueText(sides.head, unit)}, head/base ${ratioText(estimate)}`,
           `finds ${detectableText(estimate)}; what counts: ${percent(delta)}`,
           confirmationText(row),
         ]),
@@ -158,7 +158,7 @@ export function renderCompareJunit(comparison: Comparison): string {
       name: problem,
       cases: [
         ...changed.filter((row) => row.problem === problem).map((row) => exactCase(row, names)),
-        ...timed.filter((row) => row.problem === problem).map((row) => nativeCase(row, names)),
+        ...timed.filter((row) => row.problem === problem).map((row) => nativeCase(row, names, baseName(comparison))),
       ],
       properties: {},
       seconds: "0.000",

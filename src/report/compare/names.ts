@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { median } from "simple-statistics";
-import type { Comparison, NativeRow, PairedProcess } from "../../compare/comparison.ts";
+import type { Comparison, ExactRow, NativeRow, PairedProcess } from "../../compare/comparison.ts";
 import { formatCpus } from "../cpus.ts";
 
 /** What names a row, exact or native. */
@@ -10,6 +10,21 @@ export type RowName = Pick<
   NativeRow,
   "problem" | "variant" | "workload" | "cpus" | "parameters" | "metric" | "unit" | "better"
 >;
+
+/** What the id of a case says of it. */
+export interface CaseName {
+  readonly problem: string;
+  readonly variant: string;
+  readonly case: string;
+}
+
+/** Reads `problem / variant / workload / stage`; null for what is no such id. */
+export function caseNameOf(id: string): CaseName | null {
+  const parts = id.split(" / ");
+  const [problem = "", ...others] = parts;
+  const variant = others.slice(0, -2).join(" / ");
+  return problem === "" || variant === "" ? null : { problem, variant, case: id };
+}
 
 /** The pairs of a row's parameters, with their spaces. */
 export function parametersOf({ parameters }: Pick<RowName, "parameters">): Map<string, string> {
@@ -66,20 +81,61 @@ export class RowNames {
     return (this.#differing.get(groupOf(row)) ?? []).map((key) => `${key}=${parameters.get(key) ?? ""}`);
   }
 
-  /** `quarantine / doubly-linked / put-ns (libvirt-teardown, 1 CPU)`. */
-  full(row: RowName): string {
-    return `${row.problem} / ${this.inProblem(row)}`;
+  /**
+   * `quarantine / doubly-linked / put-ns (libvirt-teardown, 1 CPU)`.
+   *
+   * @param variant whose values they are, if not the row's own
+   */
+  full(row: RowName, variant = row.variant): string {
+    return `${row.problem} / ${this.inProblem(row, variant)}`;
   }
 
   /** The same where the problem is said already. */
-  inProblem(row: RowName): string {
+  inProblem(row: RowName, variant = row.variant): string {
     const where = [row.workload, formatCpus([row.cpus]), ...this.own(row)].filter((text) => text !== "");
-    return `${row.variant} / ${row.metric} (${where.join(", ")})`;
+    return `${variant} / ${row.metric} (${where.join(", ")})`;
   }
 }
 
 function groupOf({ problem, variant, workload, cpus, metric }: RowName): string {
   return JSON.stringify([problem, variant, workload, cpus, metric]);
+}
+
+/**
+ * What an exact row is judged by, under names of their own: the sum over its samples and, of several of which less is better,
+ * the largest: `line-waited-ns:max`.
+ */
+export function exactParts({
+  metric,
+  better,
+  base,
+  head,
+}: Pick<ExactRow, "metric" | "better" | "base" | "head">): { readonly metric: string; readonly part: "sum" | "max" }[] {
+  const isSingle = [base, head].every((side) => side === null || side.samples === 1);
+  const sum = { metric, part: "sum" } as const;
+  return isSingle || better !== "lower" ? [sum] : [sum, { metric: `${metric}:max`, part: "max" }];
+}
+
+/**
+ * The parts of a row that differ, where both sides have it; the sum where only single values do. One does not make up for
+ * the other: a row whose sum is better fails when its largest value is worse.
+ */
+export function changedParts(row: ExactRow): {
+  readonly metric: string;
+  readonly part: "sum" | "max";
+  readonly base: number;
+  readonly head: number;
+}[] {
+  const { base, head } = row;
+  if (base === null || head === null) return [];
+  const parts = exactParts(row).map((one) => ({ ...one, base: base[one.part], head: head[one.part] }));
+  const differing = parts.filter((one) => one.base !== one.head);
+  return differing.length > 0 ? differing : parts.slice(0, 1);
+}
+
+/** Whose times are the base's: of variants those of the reference, which is no older state of them. */
+export function baseName({ kind, base }: Pick<Comparison, "kind" | "base">): string {
+  return kind === "variants" ? base.label : "base";
 }
 
 /** Eight digits that are the same for the same text, now and later. */

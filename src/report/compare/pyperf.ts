@@ -19,10 +19,8 @@ function metadata(pairs: Readonly<Record<string, string | number | null>>): Reco
   );
 }
 
-function pyperfOf(comparison: Comparison, side: "base" | "head"): string {
-  const { environment } = comparison;
-  const { label, commit } = comparison[side];
-  const benchmarks = timedRows(comparison).flatMap((row) => {
+export function pyperfBenchmarks(comparison: Comparison, side: "base" | "head") {
+  return timedRows(comparison).flatMap((row) => {
     const runs = row.processes.flatMap((one) => {
       const ns = nanosecondsOf(row.unit, one[side]);
       return ns === null || ns === 0 ? [] : [{ values: [ns / 1e9] }];
@@ -30,8 +28,13 @@ function pyperfOf(comparison: Comparison, side: "base" | "head"): string {
     if (runs.length === 0) return [];
     return [{ metadata: metadata({ name: rowId(row), metric: row.metric, parameters: row.parameters }), runs }];
   });
+}
+
+function pyperfOf(comparison: Comparison, side: "base" | "head"): string {
+  const { environment } = comparison;
+  const { label, commit } = comparison[side];
   const file = {
-    benchmarks,
+    benchmarks: pyperfBenchmarks(comparison, side),
     metadata: metadata({
       unit: "second",
       description: outcomeText(comparison),

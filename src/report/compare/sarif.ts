@@ -1,11 +1,11 @@
 // A comparison as SARIF 2.1.0, which code hosts show at the file of the variant; no line of it is to blame, so it is the first.
-// What fails the gate is an error, a regression that does not a warning. All else is no result, as nothing is wrong at any
-// file: why a comparison cannot be trusted, violations without a place, and warnings are notifications of the tool.
+// What fails the gate, and a violation, is an error, a regression that does not fail it a warning. All else is no result, as
+// nothing is wrong at any file: why a comparison cannot be trusted, and warnings are notifications of the tool.
 
 import { createHash } from "node:crypto";
 import type { Log, Notification, Result } from "sarif";
 import type { Comparison } from "../../compare/comparison.ts";
-import { caseId, type RowName, RowNames, variantFile } from "./names.ts";
+import { type CaseName, caseId, type RowName, RowNames, variantFile } from "./names.ts";
 import { type Finding, findingsOf, outcomeText } from "./words.ts";
 
 /** What each rule is about, for who has not read the documentation. */
@@ -15,21 +15,26 @@ const rules: Readonly<Record<string, readonly [short: string, full: string]>> = 
     "A value that no clock has a part in differs from the baseline's by more than its budget.",
   ],
   native: ["regression", "Fresh processes confirmed that the variant takes longer than the baseline, by what counts."],
+  violation: [
+    "violation",
+    "The variant did what none may do while it was measured: it trapped, hung, or broke its contract.",
+  ],
 };
 const ruleIds = Object.keys(rules);
 
 /** Code hosts show no more of a run. */
 export const resultsMax = 5000;
 
-/** The same for the same row in later comparisons, whatever its numbers. */
-function fingerprint(rule: string, row: RowName): string {
+/** The same for the same row or case in later comparisons, whatever its numbers. */
+function fingerprint(rule: string, about: RowName | CaseName): string {
+  const parts = "case" in about ? [about.case] : [caseId(about), about.metric];
   return createHash("sha256")
-    .update([rule, caseId(row), row.metric].join("\n"))
+    .update([rule, ...parts].join("\n"))
     .digest("hex")
     .slice(0, 32);
 }
 
-function resultOf({ rule, level, text }: Finding, row: RowName): Result {
+function resultOf({ rule, level, text }: Finding, about: RowName | CaseName): Result {
   return {
     ruleId: rule,
     ruleIndex: ruleIds.indexOf(rule),
@@ -39,34 +44,37 @@ function resultOf({ rule, level, text }: Finding, row: RowName): Result {
       {
         physicalLocation: {
           artifactLocation: {
-            uri: variantFile(row).split("/").map(encodeURIComponent).join("/"),
+            uri: variantFile(about).split("/").map(encodeURIComponent).join("/"),
             uriBaseId: "%SRCROOT%",
           },
           region: { startLine: 1 },
         },
-        logicalLocations: [{ name: row.variant, kind: "module" }],
+        logicalLocations: [{ name: about.variant, kind: "module" }],
       },
     ],
-    partialFingerprints: { "comparison/v1": fingerprint(rule, row) },
-    properties: {
-      problem: row.problem,
-      workload: row.workload,
-      cpus: row.cpus,
-      parameters: row.parameters,
-      metric: row.metric,
-    },
+    partialFingerprints: { "comparison/v1": fingerprint(rule, about) },
+    properties:
+      "case" in about
+        ? { problem: about.problem, case: about.case }
+        : {
+            problem: about.problem,
+            workload: about.workload,
+            cpus: about.cpus,
+            parameters: about.parameters,
+            metric: about.metric,
+          },
   };
 }
 
 export function renderCompareSarif(comparison: Comparison): string {
   const names = new RowNames(comparison);
   const findings = findingsOf(comparison, names).filter(({ level }) => level !== "note");
-  const results = findings.flatMap((one) => (one.row === null ? [] : [resultOf(one, one.row)]));
+  const results = findings.flatMap((one) => (one.about === null ? [] : [resultOf(one, one.about)]));
   const left = Math.max(0, results.length - resultsMax);
   const notifications: Notification[] = [
     { level: "note", message: { text: outcomeText(comparison, names) } },
     ...(left === 0 ? [] : [{ level: "warning" as const, message: { text: `${left} more results were left out` } }]),
-    ...findings.flatMap(({ row, level, text }) => (row === null ? [{ level, message: { text } }] : [])),
+    ...findings.flatMap(({ about, level, text }) => (about === null ? [{ level, message: { text } }] : [])),
   ];
   const log: Log = {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",

@@ -2,8 +2,9 @@
 
 import type { Comparison, ExactRow, NativeRow, PairedEstimate, Verdict } from "../../compare/comparison.ts";
 import { worsening } from "../../compare/judge.ts";
+import { changeShare } from "../../compare/reasons.ts";
 import { formatNs, formatNumber } from "../format.ts";
-import { isSpeed, type RowName, RowNames } from "./names.ts";
+import { type CaseName, caseNameOf, isSpeed, type RowName, RowNames } from "./names.ts";
 
 /** A share in percent, with one decimal or none, or where that would be 0 with one digit: `9.8 %`, `3 %`, `0.003 %`. */
 export function percent(share: number): string {
@@ -101,15 +102,14 @@ export function exactText(row: ExactRow): string {
 
 /**
  * How the head differs from the base, in the words of the metric: `9.8 % slower [8.1, 11.2]`. Slower by 10 % takes 10 % more
- * time, faster by 10 % does 10 % more in the same time; the interval is of the same share.
+ * time, faster by 10 % does 10 % more in the same time. Of the interval, what is below 0 goes by the other word.
  */
 export function changeText(
   estimate: Pick<PairedEstimate, "ratio" | "low" | "high">,
   { unit, better }: RowName,
 ): string {
-  const isWorse = better === "" ? estimate.ratio >= 1 : worsening(estimate, better) >= 0;
-  const share = (ratio: number): number =>
-    better === "" ? (isWorse ? ratio - 1 : 1 - ratio) : worsening({ ratio: isWorse ? ratio : 1 / ratio }, better);
+  const isWorse = changeShare(estimate, better) >= 0;
+  const share = (ratio: number): number => (isWorse ? 1 : -1) * changeShare({ ratio }, better);
   const [worse, less] =
     better === "" ? ["higher", "lower"] : isSpeed(unit) ? ["slower", "faster"] : ["worse", "better"];
   const ends = [estimate.low, estimate.high].flatMap((end) => (end === null ? [] : [share(end)])).sort((a, b) => a - b);
@@ -157,8 +157,8 @@ export interface Finding {
   readonly rule: "violation" | "exact" | "native" | "machine" | "warning";
   /** `error`: fails the gate; `warning`: worth a look; `note`: good to know. */
   readonly level: "error" | "warning" | "note";
-  /** Null where it is of none. */
-  readonly row: RowName | null;
+  /** The row or the case that it is of; null where it is of none. */
+  readonly about: RowName | CaseName | null;
   /** A sentence without a full stop. */
   readonly text: string;
 }
@@ -212,7 +212,7 @@ export function findingsOf(comparison: Comparison, names = new RowNames(comparis
     (row): Finding => ({
       rule: "exact",
       level: row.fails ? "error" : "note",
-      row,
+      about: row,
       text: `${names.full(row)} ${exactText(row)}`,
     }),
   );
@@ -222,7 +222,7 @@ export function findingsOf(comparison: Comparison, names = new RowNames(comparis
       (row): Finding => ({
         rule: "native",
         level: row.verdict === "improved" ? "note" : row.gated ? "error" : "warning",
-        row,
+        about: row,
         text: `${names.full(row)} ${nativeText(row)}`,
       }),
     );
@@ -232,28 +232,33 @@ export function findingsOf(comparison: Comparison, names = new RowNames(comparis
       (row): Finding => ({
         rule: "native",
         level: row.gated ? "warning" : "note",
-        row,
+        about: row,
         text: `${names.full(row)} ${row.reason}`,
       }),
     );
   const singing = (native?.canaries ?? []).filter(({ sings }) => sings);
   const all: Finding[] = [
     ...violations.map(
-      (one): Finding => ({ rule: "violation", level: "error", row: null, text: `${one.case}: ${one.error}` }),
+      (one): Finding => ({
+        rule: "violation",
+        level: "error",
+        about: caseNameOf(one.case),
+        text: `${one.case}: ${one.error}`,
+      }),
     ),
     ...exact,
     ...timed,
     ...untimed,
-    ...(native?.distrust ?? []).map((text): Finding => ({ rule: "machine", level: "warning", row: null, text })),
+    ...(native?.distrust ?? []).map((text): Finding => ({ rule: "machine", level: "warning", about: null, text })),
     ...singing.map(
       (row): Finding => ({
         rule: "machine",
         level: "warning",
-        row: null,
+        about: null,
         text: `the same code twice, ${names.full(row)}: the second is ${changeText(row.estimate, row)}, more than the ${percent(row.delta)} that count`,
       }),
     ),
-    ...warnings.map((text): Finding => ({ rule: "warning", level: "warning", row: null, text })),
+    ...warnings.map((text): Finding => ({ rule: "warning", level: "warning", about: null, text })),
   ];
   const levels: readonly Finding["level"][] = ["error", "warning", "note"];
   return levels.flatMap((level) => all.filter((one) => one.level === level));
@@ -295,10 +300,11 @@ export function totalText({ exact, native }: Comparison): string {
 const variantsNamed = 3;
 
 /** The first, how many others there are, and of which other variants. */
-function leadText(findings: readonly Pick<Finding, "row" | "text">[], noun: string): string | null {
+function leadText(findings: readonly Pick<Finding, "about" | "text">[], noun: string): string | null {
   const [first, ...others] = findings;
   if (first === undefined || others.length === 0) return first?.text ?? null;
-  const nameOf = ({ row }: Pick<Finding, "row">): string => (row === null ? "" : `${row.problem} / ${row.variant}`);
+  const nameOf = ({ about }: Pick<Finding, "about">): string =>
+    about === null ? "" : `${about.problem} / ${about.variant}`;
   const names = [...new Set(others.map(nameOf))].filter((name) => name !== "" && name !== nameOf(first));
   const left = names.length - variantsNamed;
   const named = names.slice(0, variantsNamed).join(", ");
@@ -321,7 +327,7 @@ export function outcomeText(comparison: Comparison, names = new RowNames(compari
       if (reasons.length > 0) return leadText(reasons, "reason");
       // Where the machine is trusted, gated rows that could not be timed are what is left.
       return leadText(
-        of("native", "warning").filter(({ row }) => row !== null && "estimate" in row && row.estimate === null),
+        of("native", "warning").filter(({ about }) => about !== null && "estimate" in about && about.estimate === null),
         "row",
       );
     },

@@ -1,11 +1,11 @@
 // A comparison as the table of the 0-day robot (lkp-tests, lib/compare.rb): a block for each case, mean and standard deviation
 // over processes on both sides, and how the mean changed. As there, the change is of the means shown; the verdict of the pairs
-// stands in the lines with # before the blocks. Exact values that did not change, or that one side lacks, are left out, as are
+// stands in the lines with # before the blocks. Of several exact values the sum and the largest have a line where they differ. Exact values that did not change, or that one side lacks, are left out, as are
 // intervals, canaries and what the machine did.
 
 import { mean, sampleStandardDeviation } from "simple-statistics";
 import type { Comparison } from "../../compare/comparison.ts";
-import { oneWord, type RowName } from "./names.ts";
+import { changedParts, oneWord, type RowName } from "./names.ts";
 import { changedRows, findingsOf, oneLine, outcomeText, timedRows } from "./words.ts";
 
 const absWidth = 10;
@@ -15,6 +15,7 @@ const errWidth = 6;
 /** Both sides of a line: all their values. */
 interface Line {
   readonly row: RowName;
+  readonly metric: string;
   readonly base: readonly number[];
   readonly head: readonly number[];
 }
@@ -46,8 +47,8 @@ function changeText(base: readonly number[], head: readonly number[]): string {
   return `${`${change >= 0 ? "+" : ""}${digits}`.padStart(relWidth)}% `;
 }
 
-function lineText({ row, base, head }: Line): string {
-  const key = ["reclaim-bench", row.problem, row.variant, row.metric].map(oneWord).join(".");
+function lineText({ row, metric, base, head }: Line): string {
+  const key = ["reclaim-bench", row.problem, row.variant, metric].map(oneWord).join(".");
   return `${valueText(base)}${changeText(base, head)}${valueText(head)}  ${key}`;
 }
 
@@ -62,13 +63,16 @@ function axesOf({ problem, workload, cpus, parameters }: RowName): Map<string, s
   ]);
 }
 
-function sideText({ label, commit }: Comparison["base"]): string {
-  return oneWord(commit === "" ? label : commit);
+/** Sides by their commits, or where these do not tell them apart by their labels. */
+function sideTexts({ base, head }: Comparison): readonly [base: string, head: string] {
+  const text = ({ label, commit }: Comparison["base"]): string =>
+    oneWord(commit === "" || base.commit === head.commit ? label : commit);
+  return [text(base), text(head)];
 }
 
 function blockText(comparison: Comparison, lines: readonly Line[]): string[] {
   const axes = axesOf(lines[0]!.row);
-  const [base, head] = [sideText(comparison.base), sideText(comparison.head)];
+  const [base, head] = sideTexts(comparison);
   const first = absWidth + errWidth;
   const width = first + relWidth + 1;
   return [
@@ -92,10 +96,11 @@ function blockText(comparison: Comparison, lines: readonly Line[]): string[] {
 export function renderZeroDay(comparison: Comparison): string {
   const lines: Line[] = [
     ...changedRows(comparison).flatMap((row) =>
-      row.base === null || row.head === null ? [] : [{ row, base: [row.base.sum], head: [row.head.sum] }],
+      changedParts(row).map(({ metric, base, head }) => ({ row, metric, base: [base], head: [head] })),
     ),
     ...timedRows(comparison).map((row) => ({
       row,
+      metric: row.metric,
       base: row.processes.map(({ base }) => base),
       head: row.processes.map(({ head }) => head),
     })),

@@ -287,8 +287,8 @@ export const hostile = 'lost <b>2</b> objects | "50 %", a\\b `c` _d_ *e*\n::erro
 
 export const violated = comparison({
   violations: [
-    { case: "quarantine/ring libvirt-teardown", error: hostile },
-    { case: "quarantine/ring cgroups", error: "1 object left" },
+    { case: "quarantine / ring / libvirt-teardown / timed", error: hostile },
+    { case: "the machine", error: "1 object left" },
   ],
   outcome: "violated",
 });
@@ -308,6 +308,26 @@ export const variants = comparison({
     ],
   },
   outcome: "passed",
+});
+
+/** Of two exact values the sum is better, and the largest one worse, by which it fails. */
+export const worseByMax = comparison({
+  exact: {
+    compared: 1,
+    rows: [
+      exact({
+        problem: "cil",
+        variant: "shadow-buffers",
+        metric: "line-waited-ns",
+        unit: "ns",
+        base: value(1846.2, 8, 456, "1"),
+        head: value(1793.4, 8, 466.2, "2"),
+        change: "worse",
+        fails: true,
+      }),
+    ],
+  },
+  native: null,
 });
 
 export const empty = comparison({ exact: null, native: null, outcome: "passed" });
@@ -349,6 +369,7 @@ export const all: Readonly<Record<string, Comparison>> = {
   inconclusive,
   violated,
   variants,
+  worseByMax,
   empty,
   few,
   untimed,

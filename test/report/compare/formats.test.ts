@@ -29,6 +29,30 @@ describe.each(formats)("%s", (_, { render, extension }) => {
   });
 });
 
+test("a format that a tool may refuse when it holds nothing knows how many results it holds", () => {
+  const counts = (one: Parameters<(typeof formats)[number][1]["render"]>[0]): Record<string, number> =>
+    Object.fromEntries(formats.flatMap(([name, { results }]) => (results === undefined ? [] : [[name, results(one)]])));
+  expect(counts(samples.empty)).toEqual({
+    "github-benchmark-smaller": 0,
+    "github-benchmark-bigger": 0,
+    bencher: 0,
+    "google-benchmark": 0,
+    hyperfine: 0,
+    "pyperf-base": 0,
+    "pyperf-head": 0,
+  });
+  // Three variants beside a reference, of 12 processes each.
+  expect(counts(samples.variants)).toEqual({
+    "github-benchmark-smaller": 3,
+    "github-benchmark-bigger": 0,
+    bencher: 3,
+    "google-benchmark": 72,
+    hyperfine: 6,
+    "pyperf-base": 3,
+    "pyperf-head": 3,
+  });
+});
+
 test.each(["terminal", "markdown", "github-summary", "github-annotations", "0-day", "mmtests", "benchfmt"])(
   "%s has the outcome in its first line",
   (name) => {

@@ -113,6 +113,14 @@ describe("JUnit XML of a comparison", () => {
     expect(texts.some((text) => text.startsWith("regressed, not gated: "))).toBe(true);
   });
 
+  test("says that times beside a variant's are the reference's", () => {
+    const { native } = samples.variants;
+    const rows = native!.rows.map((row) => ({ ...row, verdict: "inconclusive" as const }));
+    const [, suite] = suitesOf({ ...samples.variants, native: { ...native!, rows } });
+    const [first] = casesOf(suite).flatMap(({ children }) => children.map(({ text }) => text));
+    expect(first).toMatch(/\nsingly-linked-fifo \d\S* ns\/object, head \d\S* ns\/object, /);
+  });
+
   test("has what passed in the output of its suite", () => {
     const output = quarantine?.children.at(-2)?.text ?? "";
     expect(output).toMatch(/hash-buckets .* is 10\.1 % faster \[.*\]: improved\n/);

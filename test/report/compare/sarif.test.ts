@@ -41,12 +41,25 @@ describe("SARIF of a comparison", () => {
     expect(runOf(samples.passed).results).toEqual([]);
   });
 
-  test("has violations, distrust and warnings as notifications", () => {
+  test("has a violation at the file of its variant", () => {
+    const [one, ...others] = runOf(samples.violated).results.filter(({ ruleId }) => ruleId === "violation");
+    expect(others).toEqual([]);
+    expect(one).toMatchObject({ level: "error", properties: { case: "quarantine / ring / libvirt-teardown / timed" } });
+    expect(one?.message.text).toBe(`quarantine / ring / libvirt-teardown / timed: ${hostile}.`);
+    expect(one?.locations[0]?.physicalLocation.artifactLocation.uri).toBe("src/kernel/quarantine/ring.ts");
+    // The same of the case, whatever it did.
+    const again = { ...samples.violated, violations: [{ ...samples.violated.violations[0]!, error: "trapped" }] };
+    expect(runOf(again).results.find(({ ruleId }) => ruleId === "violation")?.partialFingerprints).toEqual(
+      one?.partialFingerprints,
+    );
+  });
+
+  test("has violations without a variant, distrust and warnings as notifications", () => {
     const texts = (one: Comparison): string[] =>
       (runOf(one).invocations[0]?.toolExecutionNotifications ?? []).map(
         (found) => `${found.level} ${found.message.text}`,
       );
-    expect(texts(samples.violated)).toContain(`error quarantine/ring libvirt-teardown: ${hostile}`);
+    expect(texts(samples.violated)).toContain("error the machine: 1 object left");
     expect(texts(samples.inconclusive).slice(1)).toEqual([
       "warning 1.75 runnable tasks per core before it began, more than 1.5",
       expect.stringMatching(/^warning the same code twice/),

@@ -78,6 +78,15 @@ describe("CSV", () => {
     expect([row?.variant, row?.reason]).toEqual(["'=1+1", '\'@a,"b"\nc']);
   });
 
+  test("says what the base is: of variants the reference", () => {
+    const labels = (one: typeof samples.variants) =>
+      (parse(renderCompareCsv(one), { columns: true }) as Record<string, string>[]).map(
+        ({ kind, base_label }) => `${kind} ${base_label}`,
+      );
+    expect(new Set(labels(samples.variants))).toEqual(new Set(["native singly-linked-fifo", "canary "]));
+    expect(new Set(labels(comparison()))).toEqual(new Set(["exact main", "native main", "canary "]));
+  });
+
   test("without rows is its header", () => {
     expect(renderCompareCsv(samples.empty)).toBe(`${compareColumns.join(",")}\n`);
   });
@@ -153,6 +162,30 @@ describe("the table of 0-day", () => {
     expect(blocks.slice(1).join("")).not.toContain("rwsem");
   });
 
+  test("heads its columns with labels where the commits do not tell the sides apart", () => {
+    const heads = (commit: string): string[] | undefined => {
+      const one = samples.variants;
+      const text = renderZeroDay({
+        ...one,
+        base: { ...one.base, commit: "2".repeat(40) },
+        head: { ...one.head, commit },
+      });
+      return text.match(/\ncommit: \n(.*)\n(.*)\n/)?.slice(1);
+    };
+    expect(heads("2".repeat(40))).toEqual(["  singly-linked-fifo", "  variants"]);
+    expect(heads("3".repeat(40))).toEqual([`  ${"2".repeat(40)}`, `  ${"3".repeat(40)}`]);
+  });
+
+  test("has the sum and the largest of several exact values", () => {
+    const lines = renderZeroDay(samples.worseByMax).split("\n");
+    expect(lines).toContain(
+      "      1846            -2.9%       1793        reclaim-bench.cil.shadow-buffers.line-waited-ns",
+    );
+    expect(lines).toContain(
+      "    456.00            +2.2%     466.20        reclaim-bench.cil.shadow-buffers.line-waited-ns:max",
+    );
+  });
+
   test("without rows is the outcome", () => {
     expect(renderZeroDay(samples.empty)).toBe("# passed: nothing was compared\n");
   });
@@ -193,7 +226,28 @@ describe("the table of mmtests", () => {
     const [, base, labels, ...rows] = linesOf(renderMmtests(comparison()));
     expect(new Set([base, labels, ...rows].map((line) => [...line!].length)).size).toBe(1);
     expect(labels).toMatch(/ main {11}working tree$/);
-    expect(rows).toHaveLength(10);
+    // Of two values the sum and the largest differ.
+    expect(rows).toHaveLength(11);
+  });
+
+  test("has the sum and the largest of several exact values, and says which is worse", () => {
+    const operation = "cil/shadow-buffers/line-waited-ns-libvirt-teardown-1-CPU";
+    expect(linesOf(renderMmtests(samples.worseByMax)).slice(3)).toEqual([
+      `Sum   ${operation}     1846.20 (   0.00%)     1793.40 *   2.86%*`,
+      `Max   ${operation}      456.00 (   0.00%)      466.20 *  -2.24%*`,
+    ]);
+  });
+
+  test("has columns that are apart, however large the values", () => {
+    const rows = [
+      exact({ base: value(4_072_999_195.52), head: value(4_071_849_562.16), change: "better" }),
+      exact({ variant: "ring", base: value(1), head: value(123_456_789_012), change: "worse" }),
+    ];
+    const [base, labels, ...lines] = linesOf(renderMmtests(timed([], rows))).slice(1);
+    for (const line of lines) {
+      expect(line).toMatch(/^Amean \S+ +\d+\.\d\d \( +0\.00%\) +\d+\.\d\d \* *-?\d+\.\d\d%\*$/);
+    }
+    expect(new Set([base, labels, ...lines].map((line) => line?.length)).size).toBe(1);
   });
 
   test("has an exact value that was 0, or is", () => {

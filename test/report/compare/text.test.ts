@@ -255,6 +255,14 @@ describe("as annotations of GitHub", () => {
     expect([first?.command, first?.message]).toEqual([command, outcomeText(samples.all[name]!)]);
   });
 
+  test("a violation is at the file of its variant", () => {
+    const own = commandsOf(renderGithubAnnotations(samples.violated));
+    expect(own.slice(1, 3).map(({ command, properties }) => [command, properties.file])).toEqual([
+      ["error", "src/kernel/quarantine/ring.ts"],
+      ["error", undefined],
+    ]);
+  });
+
   test("no text breaks out of its command", () => {
     const own = commandsOf(renderGithubAnnotations(hostileWarning));
     expect(own.map(({ message }) => message)).toContain(hostile);

@@ -19,6 +19,9 @@ import { outcomeText, timedRows } from "../../../src/report/compare/words.ts";
 import * as samples from "./comparisons.ts";
 import { comparison, exact, exactRows, native, nativeRows, value } from "./comparisons.ts";
 
+/** Exact rows of several samples, which have their largest value besides. */
+const severals = exactRows.filter(({ head }) => head !== null && head.samples > 1);
+
 const timed = nativeRows.filter(({ processes }) => processes.length > 0);
 
 /** Whether a command is there and says so. The tests with tools that are not there are left out; those of the rules never. */
@@ -114,6 +117,11 @@ describe("Go's benchmark format", () => {
     });
   });
 
+  test("names the sides of variants by whose times they are", () => {
+    const own = readBenchfmt(renderBenchfmt(samples.variants)).results;
+    expect(new Set(own.map(({ config }) => config.side))).toEqual(new Set(["singly-linked-fifo", "variants"]));
+  });
+
   test("tells rows apart, and says which way is better", () => {
     const names = new Set(
       results.map(({ config, name, values }) => JSON.stringify([config.side, name, Object.keys(values)[0]])),
@@ -178,7 +186,7 @@ describe("for github-action-benchmark", () => {
       ["srcu", "ratio", timed.find(({ better }) => better === "higher")?.estimate?.ratio],
     ]);
     const present = exactRows.filter(({ head, better }) => head !== null && better === "lower").length;
-    expect(smaller).toHaveLength(present + timed.filter(({ better }) => better === "lower").length);
+    expect(smaller).toHaveLength(present + severals.length + timed.filter(({ better }) => better === "lower").length);
     const names = [...smaller, ...bigger].map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     const none = comparison({ exact: { compared: 1, rows: [exact({ better: "" })] }, native: null });
@@ -192,6 +200,21 @@ describe("for github-action-benchmark", () => {
     expect(smaller.filter(({ unit }) => /^ns/.test(unit))).toEqual([]);
     const [few] = benches.parse(JSON.parse(renderGithubBenchmarkSmaller(samples.few)));
     expect(few).not.toHaveProperty("range");
+  });
+
+  test("of several exact values the largest has a series, too", () => {
+    const found = benches.parse(JSON.parse(renderGithubBenchmarkSmaller(samples.worseByMax)));
+    expect(found.map(({ name, value, extra }) => [name.split("/").at(-1), value, extra?.split("\n").at(-1)])).toEqual([
+      ["line-waited-ns", 1793.4, "sum of 8"],
+      ["line-waited-ns:max", 466.2, "largest of 8"],
+    ]);
+  });
+
+  test("ratios to a reference are series of their own", () => {
+    const found = benches.parse(JSON.parse(renderGithubBenchmarkSmaller(samples.variants)));
+    expect(found.map(({ name }) => name.split("/").slice(-2).join("/"))).toEqual(
+      Array(3).fill("put-ns head/singly-linked-fifo"),
+    );
   });
 
   test("an exact value has the same name whatever is compared with it", () => {
@@ -219,7 +242,9 @@ describe("for Bencher", () => {
 
   test("there is a benchmark for each case, with exact values and ratios of times", () => {
     const measures = Object.values(found).flatMap((one) => Object.keys(one));
-    expect(measures).toHaveLength(exactRows.filter(({ head }) => head !== null).length + timed.length);
+    expect(measures).toHaveLength(
+      exactRows.filter(({ head }) => head !== null).length + severals.length + timed.length,
+    );
     const puts = Object.entries(found).filter(([name]) => name.startsWith("quarantine/doubly-linked/"));
     expect(puts.map(([, one]) => one)).toEqual([
       { "put-accesses-mean": { value: 12 } },
@@ -250,6 +275,16 @@ describe("for Bencher", () => {
     expect(names).toHaveLength(metrics.length);
     expect(names).toContain("a-b");
     expect(names[0]).toMatch(/^line-transfers-slab-pages-nodes-10-[0-9a-f]{8}$/);
+  });
+
+  test("of several exact values the largest has a measure, and ratios to a reference have their own", () => {
+    const [own] = Object.values(bencher.parse(JSON.parse(renderBencher(samples.worseByMax))));
+    expect(Object.entries(own!).map(([measure, { value }]) => [measure.replace(/-[0-9a-f]{8}$/, ""), value])).toEqual([
+      ["line-waited-ns", 1793.4],
+      ["line-waited-ns-max", 466.2],
+    ]);
+    const [first] = Object.values(bencher.parse(JSON.parse(renderBencher(samples.variants))));
+    expect(Object.keys(first!)).toEqual(["put-ns-ratio-to-singly-linked-fifo"]);
   });
 
   test("nothing compared is nothing", () => {
@@ -313,6 +348,15 @@ describe("as Google Benchmark's JSON", () => {
     for (const one of rates) expect(one.real_time * one.items_per_second!).toBeCloseTo(1e9, 0);
   });
 
+  test("the base's times are those of the reference, under a name that a filter finds", () => {
+    const own = googleBenchmark.parse(JSON.parse(renderGoogleBenchmark(samples.variants))).benchmarks;
+    const prefixes = own.map(({ name }) => name.slice(0, name.indexOf("/")));
+    expect(new Set(prefixes)).toEqual(new Set(["base=singly-linked-fifo", "head"]));
+    const behind = (prefix: string): string[] =>
+      own.flatMap(({ name }) => (name.startsWith(prefix) ? [name.slice(name.indexOf("/"))] : []));
+    expect(behind("base=")).toEqual(behind("head"));
+  });
+
   test("what is no time is left out", () => {
     const rows = [native({ metric: "global-bytes", unit: "bytes" })];
     const own = comparison({ native: { ...comparison().native!, rows } });
@@ -374,6 +418,16 @@ describe("as hyperfine's JSON", () => {
     expect(head?.parameters).toMatchObject({ side: "head", variant: "doubly-linked", batches: "1024", cpus: "1" });
     const rate = results.find(({ parameters }) => parameters.metric === "bogo-ops-per-s");
     expect(rate?.times[0]).toBeCloseTo(1 / timed.find(({ unit }) => unit === "ops/s")!.processes[0]!.base, 12);
+  });
+
+  test("the base's times are those of the reference", () => {
+    const own = hyperfine.parse(JSON.parse(renderHyperfine(samples.variants))).results;
+    const bases = own.filter(({ parameters }) => parameters.side === "base");
+    expect(new Set(bases.map(({ parameters }) => parameters.variant))).toEqual(new Set(["singly-linked-fifo"]));
+    expect(bases.map(({ command }) => command)).toContain(
+      "base: quarantine / singly-linked-fifo / put-ns (libvirt-teardown, 1 CPU), beside ring",
+    );
+    expect(new Set(own.map(({ command }) => command)).size).toBe(own.length);
   });
 
   test("one process has no deviation, and none no result", () => {

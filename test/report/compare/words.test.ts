@@ -1,6 +1,15 @@
 import { describe, expect, test } from "vitest";
 import type { Comparison } from "../../../src/compare/comparison.ts";
-import { caseId, nanosecondsOf, RowNames, rowId, sideMedians, variantFile } from "../../../src/report/compare/names.ts";
+import { reasonOf } from "../../../src/compare/reasons.ts";
+import {
+  caseId,
+  caseNameOf,
+  nanosecondsOf,
+  RowNames,
+  rowId,
+  sideMedians,
+  variantFile,
+} from "../../../src/report/compare/names.ts";
 import {
   changeText,
   exactSides,
@@ -58,6 +67,12 @@ describe("a row's name", () => {
   });
 });
 
+test("a case's id names its problem and variant, and what is no such id names none", () => {
+  const id = "quarantine / hash-buckets buckets=16 / libvirt-teardown / timed, 2 CPUs";
+  expect(caseNameOf(id)).toEqual({ problem: "quarantine", variant: "hash-buckets buckets=16", case: id });
+  expect([caseNameOf("the machine"), caseNameOf("a / b / c"), caseNameOf("")]).toEqual([null, null, null]);
+});
+
 describe("a change", () => {
   test.each([
     [1.098, "lower", "ns/object", "9.8 % slower"],
@@ -79,9 +94,19 @@ describe("a change", () => {
       changeText({ ratio, low, high }, native({ better, unit: "ns" }));
     expect(of(1.098, 1.081, 1.112, "lower")).toBe("9.8 % slower [8.1, 11.2]");
     expect(of(1.01, 0.98, 1.04, "lower")).toBe("1.0 % slower [-2.0, 4.0]");
-    expect(of(0.8, 0.5, 1.25, "lower")).toBe("25.0 % faster [-20.0, 100.0]");
-    expect(of(0.8, 0.5, 1.25, "higher")).toBe("25.0 % slower [-20.0, 100.0]");
+    expect(of(0.8, 0.5, 1.25, "lower")).toBe("25.0 % faster [-25.0, 100.0]");
+    expect(of(0.8, 0.5, 1.25, "higher")).toBe("25.0 % slower [-25.0, 100.0]");
     expect(of(0.8, 0.5, 1.25, "")).toBe("20.0 % lower [-25.0, 50.0]");
+  });
+
+  test("has the same numbers as the reason of its verdict", () => {
+    const found = { ...regressed.estimate!, ratio: 1.101, low: 0.874, high: 1.314 };
+    const row = { ...regressed, estimate: found, confirmation: null };
+    expect(changeText(found, row)).toBe("10.1 % slower [-14.4, 31.4]");
+    expect(reasonOf(row)).toBe("10.1 % worse (95 % interval 14.4 % better to 31.4 % worse)");
+    const rate = { ...row, better: "higher" as const };
+    expect(changeText(found, rate)).toBe("10.1 % faster [-14.4, 31.4]");
+    expect(reasonOf(rate)).toBe("10.1 % better (95 % interval 31.4 % better to 14.4 % worse)");
   });
 
   test("of a share is never shown as 0 when it is not", () => {
@@ -199,7 +224,7 @@ describe("the outcome in one line", () => {
     ],
     ["few", /^passed: 1 row timed: 1 inconclusive$/],
     ["untimed", /^inconclusive: quarantine \/ ring \/ put-ns \(.*\) cannot be timed: trapped$/],
-    ["violated", /^violated: quarantine\/ring libvirt-teardown: lost .*; and 1 more violation$/],
+    ["violated", /^violated: quarantine \/ ring \/ libvirt-teardown \/ timed: lost .*; and 1 more violation$/],
     ["variants", /^passed: 3 rows timed: 1 slower, 1 faster, 1 not separated$/],
     ["empty", /^passed: nothing was compared$/],
   ])("of %s", (name, text) => {
@@ -213,7 +238,7 @@ describe("the outcome in one line", () => {
 
 describe("what is to be said", () => {
   test("comes in the order of its weight, and what fails the gate is an error", () => {
-    const kinds = findingsOf(comparison()).map(({ level, rule, row }) => `${level} ${rule} ${row?.variant}`);
+    const kinds = findingsOf(comparison()).map(({ level, rule, about }) => `${level} ${rule} ${about?.variant}`);
     expect(kinds).toEqual([
       "error exact ring",
       "error exact rwsem",
