@@ -20,7 +20,7 @@ export interface CompareOutput {
 /**
  * Reads `--format name[=file]`.
  *
- * @throws {InputError} for an unknown format, two that go to standard output, or a file that cannot be written
+ * @throws {InputError} for an unknown format, two that go to the same place, or a file that cannot be written
  */
 export async function planFormats(given: readonly string[]): Promise<CompareOutput> {
   const shown: string[] = [];
@@ -37,7 +37,12 @@ export async function planFormats(given: readonly string[]): Promise<CompareOutp
     }
     const file = text.slice(equals + 1);
     if (file === "" || file.endsWith("/")) throw new InputError(`--format ${text}: name a file after the equals sign`);
-    await checkWritable(path.dirname(path.resolve(file)), file);
+    const same = targets.find((one) => path.resolve(one.file) === path.resolve(file));
+    if (same !== undefined) {
+      throw new InputError(`--format ${text}: goes to the same file as --format ${same.format}=${same.file}`);
+    }
+    if (existsSync(file) && statSync(file).isDirectory()) throw new InputError(`--format ${text}: is a folder`);
+    await checkWritable(path.dirname(path.resolve(file)), text, "--format");
     targets.push({ format, file });
   }
   if (shown.length > 1) {
@@ -65,6 +70,11 @@ export async function showComparison(
   const report = path.join(places.reports, `${comparison.id}.md`);
   await writeTarget(report, compareFormats.markdown!.render(comparison));
   for (const { format: name, file } of targets) await writeTarget(file, compareFormats[name]!.render(comparison));
+  for (const name of new Set([format, ...targets.map((target) => target.format)])) {
+    if (compareFormats[name]!.results?.(comparison) === 0) {
+      io.warn(`reclaim-bench: --format ${name}: is without results, as nothing that it shows was compared\n`);
+    }
+  }
   io.write(compareFormats[format]!.render(comparison));
   // Other formats are read by programs.
   const tell = format === "terminal" ? io.write : io.warn;

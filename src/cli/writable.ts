@@ -9,9 +9,10 @@ import { InputError } from "../errors.ts";
  * Refuses a folder that cannot be written. One that does not exist is made when it is needed.
  *
  * @param out what the user has named, be it a file in the folder
+ * @param option by which it was named
  * @throws {InputError} with the reason
  */
-export async function checkWritable(folder: string, out: string = folder): Promise<void> {
+export async function checkWritable(folder: string, out: string = folder, option = "--out"): Promise<void> {
   let existing = path.resolve(folder);
   while (!existsSync(existing)) existing = path.dirname(existing);
   try {
@@ -19,6 +20,6 @@ export async function checkWritable(folder: string, out: string = folder): Promi
     await writeFile(probe, "");
     await rm(probe);
   } catch (error) {
-    throw new InputError(`--out ${out}: cannot write in ${existing} (${(error as NodeJS.ErrnoException).code})`);
+    throw new InputError(`${option} ${out}: cannot write in ${existing} (${(error as NodeJS.ErrnoException).code})`);
   }
 }
