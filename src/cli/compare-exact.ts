@@ -3,11 +3,11 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { Comparison } from "../compare/comparison.ts";
-import { budgetOf, compareExact, gatherExact } from "../compare/exact.ts";
+import { budgetOf, compareExact, type ExactTable, gatherExact } from "../compare/exact.ts";
 import { InputError, StoppedError } from "../errors.ts";
 import type { Budget } from "../plan/gate.ts";
 import { instrumentOf, type Unit } from "../plan/unit.ts";
-import { planVariant } from "../plan/variant.ts";
+import { type PlannedVariant, planVariant } from "../plan/variant.ts";
 import { checkOfRun } from "../records/baseline.ts";
 import { readRecords, recordsFile } from "../records/csv.ts";
 import type { MeasuredRow } from "../records/record.ts";
@@ -17,7 +17,7 @@ import { noOptions } from "./gate-variants.ts";
 import type { Io } from "./io.ts";
 import { listed, type RunOptions, suitesOf } from "./options.ts";
 import { isTooLarge, parseCase } from "./report.ts";
-import { hasVariant, type Revision } from "./revision.ts";
+import { hasVariant, lostVariants, type Revision } from "./revision.ts";
 import { listOf, prepare, recordedOptions } from "./run.ts";
 import type { Base, RecordedRun } from "./sides.ts";
 
@@ -40,6 +40,30 @@ function isExact({ stage }: Unit): boolean {
   return instrumentOf(stage) !== "native";
 }
 
+/** What all of some variants have alike. */
+function sharedBy<Value>(all: readonly Readonly<Record<string, Value>>[]): Record<string, Value> {
+  const [first = {}, ...others] = all;
+  return Object.fromEntries(
+    Object.entries(first).filter(([key, value]) => others.every((other) => other[key] === value)),
+  );
+}
+
+/** A variant that the suite does not know any more: with what all of the problem's variants have, and else its own defaults. */
+function lostVariant(name: string, known: readonly PlannedVariant[]): PlannedVariant {
+  const parameters = sharedBy(known.map((one) => one.parameters));
+  const constants = sharedBy(known.map((one) => one.constants));
+  return { id: name, name, parameters, constants, skipWhenEmpty: false, isReference: false, isFloor: false };
+}
+
+/** What of a unit a revision has. What is there no more is measured of it, too, so that its values are gone. */
+function variantsOfRevision(revision: Revision, { problem, variants }: Unit, wishes: ExactWishes): PlannedVariant[] {
+  const lost = wishes.variants.length === 0 ? lostVariants(revision, problem) : [];
+  return [
+    ...variants.filter(({ name }) => hasVariant(revision, problem, name)),
+    ...lost.map((name) => lostVariant(name, variants)),
+  ];
+}
+
 /** Measures, as `run` does; what it leaves is a run like any other. */
 async function measure(
   options: RunOptions,
@@ -49,9 +73,7 @@ async function measure(
 ): Promise<RecordedRun> {
   const narrow = (units: readonly Unit[]): Unit[] => {
     const kept = units.filter(isExact).flatMap((unit) => {
-      const variants = unit.variants.filter(
-        ({ name }) => revision === undefined || hasVariant(revision, unit.problem, name),
-      );
+      const variants = revision === undefined ? unit.variants : variantsOfRevision(revision, unit, wishes);
       return variants.length === 0 ? [] : [{ ...unit, variants }];
     });
     if (kept.length === 0) throw new InputError("nothing is counted or simulated of what is to be compared");
@@ -101,7 +123,12 @@ class Chosen {
     }
   }
 
-  has({ problem, variant, workload, instrument }: MeasuredRow): boolean {
+  has({
+    problem,
+    variant,
+    workload,
+    instrument,
+  }: Pick<MeasuredRow, "problem" | "variant" | "workload" | "instrument">): boolean {
     return (
       this.#instruments.has(instrument) &&
       this.#problems.has(problem) &&
@@ -135,6 +162,18 @@ function violationsOf(run: Run): Comparison["violations"] {
   return run.cases.flatMap(({ id, state, error = "" }) =>
     state === "failed" && !isTooLarge.test(error) ? [{ case: id, error }] : [],
   );
+}
+
+/** @param values how many there are of each metric */
+function onlyTimedText(values: ReadonlyMap<string, number>): string {
+  const counts = [...values].map(([metric, count]) => `${count} of ${metric}`).sort();
+  const total = [...values.values()].reduce((sum, count) => sum + count, 0);
+  return `the candidate was not run natively, so ${total} exact values of native runs are not compared: ${counts.join(", ")}`;
+}
+
+function ofRevisionText(checks: boolean): string {
+  const what = checks ? "what the check counts, and exact metrics of native runs," : "exact metrics of native runs";
+  return `of a revision ${what} are not measured, so they are not compared; a baseline has them`;
 }
 
 export interface ExactOutcome {
@@ -177,17 +216,27 @@ export async function compareExactly(
 ): Promise<ExactOutcome> {
   const model = from.kind === "revision" ? (candidate?.run ?? null) : from.recorded.run;
   const { options, problems } = optionsAs(model, wishes);
-  // Its check says nothing of the candidate, and takes the longest.
+  // The check is of the sources that lie here, so it cannot be of a revision.
   const base =
     from.kind === "revision"
       ? await measure({ ...options, check: false }, problems, wishes, { io, signal, revision: from.revision })
       : from.recorded;
+  const isWanted = wanted(wishes);
+  const isOf =
+    ({ run, records }: RecordedRun) =>
+    (row: MeasuredRow): boolean => {
+      checkOfRun(run, row, records);
+      return isWanted(row);
+    };
+  // Damage of it is found before anything is measured for it.
+  const before = await gatherExact(readRecords(base.records), isOf(base));
   const head = candidate ?? (await measure(options, problems, wishes, { io, signal }));
   if (base.run.seed !== head.run.seed) {
     throw new InputError(
       `seeds ${base.run.seed} and ${head.run.seed}: workloads of different seeds have different exact metrics; measure with --seed ${base.run.seed}`,
     );
   }
+  const after = await gatherExact(readRecords(head.records), isOf(head));
   const warnings: string[] = [];
   const violations = violationsOf(head.run);
   const failedBefore = violationsOf(base.run);
@@ -197,27 +246,36 @@ export async function compareExactly(
     );
   }
   const voids = new Set([...violations, ...failedBefore].map(({ case: id }) => voidKey(parseCase(id))));
-  const isWanted = wanted(wishes);
   const chosen = [new Chosen(base), new Chosen(head)] as const;
   let leftOut = 0;
-  const includesOf =
-    (side: RecordedRun, isBase: boolean) =>
-    (row: MeasuredRow): boolean => {
-      checkOfRun(side.run, row, side.records);
-      if (voids.has(voidKey(row)) || !isWanted(row)) return false;
-      if (chosen.every((one) => one.has(row))) return true;
-      if (isBase && row.assume === "exact" && (row.instrument !== "native" || candidate !== null)) leftOut += 1;
-      return false;
-    };
-  const tables = [
-    await gatherExact(readRecords(base.records), includesOf(base, true)),
-    await gatherExact(readRecords(head.records), includesOf(head, false)),
-  ] as const;
-  const compared = compareExact(...tables, (problem, metric) => budgetOf(wishes.budgets, problem, metric));
+  const onlyTimed = new Map<string, number>();
+  const narrowed = ({ values, unfinished }: ExactTable): ExactTable => ({
+    values: new Map(
+      [...values].filter(([, { name }]) => !voids.has(voidKey(name)) && chosen.every((one) => one.has(name))),
+    ),
+    unfinished,
+  });
+  for (const { name, summary } of before.values.values()) {
+    if (voids.has(voidKey(name)) || chosen.every((one) => one.has(name))) continue;
+    if (name.instrument !== "native" || candidate !== null) leftOut += summary.value.samples;
+    else onlyTimed.set(name.metric, (onlyTimed.get(name.metric) ?? 0) + 1);
+  }
+  const compared = compareExact(narrowed(before), narrowed(after), (problem, metric) =>
+    budgetOf(wishes.budgets, problem, metric),
+  );
   if (leftOut > 0) {
     warnings.push(
       `the candidate was told to measure less than the base: ${leftOut} exact samples of the base are not compared (candidate: ${head.run.command})`,
     );
+  }
+  if (onlyTimed.size > 0) warnings.push(onlyTimedText(onlyTimed));
+  if (from.kind === "revision") {
+    const { revision } = from;
+    const lost = problems.flatMap((problem) => lostVariants(revision, problem).map((name) => `${problem} ${name}`));
+    if (lost.length > 0 && wishes.variants.length === 0) {
+      warnings.push(`the base has ${lost.join(", ")}, which the working tree has not any more`);
+    }
+    warnings.push(ofRevisionText(options.check));
   }
   return {
     exact: { compared: compared.compared, rows: compared.rows },

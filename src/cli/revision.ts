@@ -1,7 +1,7 @@
 // Another revision's code under test, unpacked where nothing of the work tree is touched.
 
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { InputError } from "../errors.ts";
 import { packageRoot } from "../package-root.ts";
 import { git } from "../records/environment.ts";
+import { suitesOf } from "./options.ts";
 
 /** The code of a revision. */
 export interface Revision {
@@ -52,6 +53,41 @@ export async function openRevision(name: string, project = packageRoot): Promise
 /** Whether a revision has a variant. */
 export function hasVariant({ kernelFolder }: Revision, problem: string, variant: string): boolean {
   return existsSync(path.join(kernelFolder, problem, `${variant}.ts`));
+}
+
+/** Names that a file of the kernel exports. */
+function exportsOf(text: string): ReadonlySet<string> {
+  const own = [...text.matchAll(/^export (?:function|const) (\w+)/gm)].map(([, name]) => name!);
+  const passedOn = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, list]) =>
+    list!.split(",").map(
+      (one) =>
+        one
+          .trim()
+          .split(/\s+as\s+/)
+          .at(-1)!,
+    ),
+  );
+  return new Set([...own, ...passedOn]);
+}
+
+/**
+ * Names of variants that a revision has and the present suite has not. A variant is a file that exports what the revision's
+ * contract of the problem takes from one.
+ */
+export function lostVariants({ kernelFolder }: Revision, problem: string): string[] {
+  const folder = path.join(kernelFolder, problem);
+  const contract = path.join(folder, "contract.ts");
+  if (!existsSync(contract)) return [];
+  const [, list = ""] = /^import \{([^}]*)\} from "\.\/impl"/m.exec(readFileSync(contract, "utf8")) ?? [];
+  const wanted = list.split(",").flatMap((one) => one.trim() || []);
+  if (wanted.length === 0) return [];
+  const present = new Set(suitesOf([problem]).flatMap(({ variants }) => variants.map(({ name }) => name)));
+  const files = readdirSync(folder).filter((file) => file.endsWith(".ts") && !present.has(path.basename(file, ".ts")));
+  const lost = files.filter((file) => {
+    const exported = exportsOf(readFileSync(path.join(folder, file), "utf8"));
+    return wanted.every((name) => exported.has(name));
+  });
+  return lost.map((file) => path.basename(file, ".ts")).sort();
 }
 
 /** An error of compiling a revision's code, told with the revision instead of the folder that it was unpacked to. */

@@ -3,7 +3,7 @@
 // content, once for all baselines.
 
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, readdirSync, renameSync } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -42,6 +42,8 @@ export const baselineSchema = z.strictObject({
   name: z.string(),
   savedAt: z.iso.datetime(),
   runId: z.string(),
+  /** Of the table's text: a table that lost whole lines reads well. Absent in baselines that were saved before there was one. */
+  recordsSha256: sha256Schema.optional(),
   modules: z.array(moduleSchema),
 });
 
@@ -89,7 +91,17 @@ export class BaselineStore {
 
   /** Whether there is a baseline of that name, be it damaged. */
   has(name: string): boolean {
+    this.#putBack();
     return existsSync(this.folderOf(name));
+  }
+
+  /** Gives a baseline its name again that somebody was replacing when the plug was pulled: it is the only one of that name. */
+  #putBack(): void {
+    for (const entry of existsSync(this.#folder) ? readdirSync(this.#folder) : []) {
+      const [, name] = /^\.(.+)\.[0-9a-f]{12}\.tmp\.old\.tmp$/.exec(entry) ?? [];
+      if (name === undefined || existsSync(this.folderOf(name))) continue;
+      renameSync(path.join(this.#folder, entry), this.folderOf(name));
+    }
   }
 
   moduleFile(module: Pick<BaselineModule, "wasmSha256">): string {
@@ -99,6 +111,7 @@ export class BaselineStore {
   /** Names of all baselines, sorted, damaged ones included. */
   async names(): Promise<string[]> {
     if (!existsSync(this.#folder)) return [];
+    this.#putBack();
     const entries = await readdir(this.#folder, { withFileTypes: true });
     // What begins with a dot is being written, or was when somebody pulled the plug.
     const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
@@ -106,13 +119,13 @@ export class BaselineStore {
   }
 
   /**
-   * Reads a baseline and checks it, but for its records, which are checked as they are read.
+   * Reads a baseline and checks that all of it is what was saved. What its records say is checked as they are read.
    *
    * @throws {InputError} when there is none, or a part of it is missing, damaged or of another version
    */
   async read(name: string): Promise<StoredBaseline> {
     const folder = this.folderOf(name);
-    if (!existsSync(folder)) {
+    if (!this.has(name)) {
       const names = await this.names();
       const known = names.length === 0 ? `none in ${this.#folder}` : `there are: ${names.join(", ")}`;
       throw new InputError(
@@ -127,7 +140,7 @@ export class BaselineStore {
       throw new InputError(`${file}: names run ${baseline.runId}, and ${runFile} beside it is of run ${run.runId}`);
     }
     const records = path.join(folder, recordsFile);
-    if (!existsSync(recordsFileOf(records))) throw new InputError(`${records}.gz: no such file`);
+    await checkTable(records, baseline.recordsSha256);
     for (const module of baseline.modules) await this.#checkModule(module);
     return { folder, baseline, run, records };
   }
@@ -160,7 +173,7 @@ export class BaselineStore {
     { savedAt, force }: { readonly savedAt: string; readonly force: boolean },
   ): Promise<StoredBaseline> {
     const folder = this.folderOf(name);
-    if (existsSync(folder) && !force) {
+    if (this.has(name) && !force) {
       throw new InputError(`baseline '${name}': there is one in ${folder}; replace it with --force`);
     }
     const run = await readRun(runFolder);
@@ -174,14 +187,14 @@ export class BaselineStore {
       await copyFile(path.join(runFolder, runFile), path.join(temporary, runFile));
       const answers = path.join(runFolder, answersFile);
       if (existsSync(answers)) await copyFile(answers, path.join(temporary, answersFile));
-      await copyRecords(path.join(runFolder, recordsFile), path.join(temporary, recordsFile));
+      const recordsSha256 = await copyRecords(path.join(runFolder, recordsFile), path.join(temporary, recordsFile));
       const saved: BaselineModule[] = [];
       for (const { wasm, ...about } of modules) {
         const module = { ...about, wasmSha256: sha256(wasm) };
         await this.#keepModule(module, wasm);
         saved.push(module);
       }
-      const baseline: Baseline = { schemaVersion: 1, name, savedAt, runId: run.runId, modules: saved };
+      const baseline: Baseline = { schemaVersion: 1, name, savedAt, runId: run.runId, recordsSha256, modules: saved };
       await writeJsonFile(path.join(temporary, baselineFile), baselineSchema.parse(baseline));
       await replaceFolder(temporary, folder);
     } catch (error) {
@@ -251,13 +264,34 @@ function checkWhole(run: Run): void {
   );
 }
 
-/** Copies a table, compressed, and reads the copy again. */
-async function copyRecords(from: string, to: string): Promise<void> {
+/**
+ * Copies a table, compressed, and reads the copy again.
+ *
+ * @returns hash of its text
+ */
+async function copyRecords(from: string, to: string): Promise<string> {
   const source = recordsFileOf(from);
   const target = createWriteStream(`${to}.gz`, { flush: true });
   if (source === from) await pipeline(createReadStream(source), createGzip({ level: 9 }), target);
   else await pipeline(createReadStream(source), target);
-  if ((await hashOfTable(from)) !== (await hashOfTable(to))) throw new Error(`${to}.gz: is not what was written`);
+  const hash = await hashOfTable(to);
+  if ((await hashOfTable(from)) !== hash) throw new Error(`${to}.gz: is not what was written`);
+  return hash;
+}
+
+/** @throws {InputError} when a baseline's table is missing, damaged, or not the only one */
+async function checkTable(records: string, expected: string | undefined): Promise<void> {
+  const file = `${records}.gz`;
+  if (!existsSync(file)) throw new InputError(`${file}: no such file`);
+  // It would be read in the place of the other.
+  if (existsSync(records)) throw new InputError(`${records}: is not the baseline's, whose table is ${file}; remove it`);
+  const found = await hashOfTable(records).catch((error: NodeJS.ErrnoException) => {
+    if (error.code?.startsWith("Z_")) throw new InputError(`${file}: a damaged gzip file: ${error.message}`);
+    throw new InputError(`${file}: cannot be read (${error.code ?? error.message})`);
+  });
+  if (expected !== undefined && found !== expected) {
+    throw new InputError(`${file}: damaged, its content is not what was saved`);
+  }
 }
 
 /** Hash of a table's text. */

@@ -1,8 +1,12 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { kernelFolder } from "../../src/build/compile.ts";
+import { compareExactly } from "../../src/cli/compare-exact.ts";
+import { openRun } from "../../src/cli/sides.ts";
 import { type Comparison, comparisonSchema } from "../../src/compare/comparison.ts";
 import { packageRoot } from "../../src/package-root.ts";
 import { call, newOut, type Outcome } from "./program.ts";
@@ -42,12 +46,15 @@ function baselineFile(name: string): string {
 }
 
 /** Changes the baseline's table as text. */
-function editRecords(edit: (text: string) => string): void {
+function editRecords(change: (text: string) => string): void {
   const file = baselineFile("records.csv.gz");
   const before = gunzipSync(readFileSync(file)).toString();
-  const after = edit(before);
+  const after = change(before);
   expect(after).not.toBe(before);
   writeFileSync(file, gzipSync(after));
+  edit(baselineFile("baseline.json"), (text) =>
+    text.replace(/(?<="recordsSha256": ")[0-9a-f]+/, createHash("sha256").update(after).digest("hex")),
+  );
 }
 
 function edit(file: string, change: (text: string) => string): void {
@@ -172,6 +179,21 @@ describe("a comparison of what is there now", { timeout }, () => {
     expect(made()).toEqual([]);
   });
 
+  test("says how many values of native runs are not compared", async () => {
+    editRecords((text) => {
+      const row = /\n.*,my-buffers,.*,traced,.*,accesses-mean\[.*\n/.exec(text)![0];
+      const native = row
+        .trimStart()
+        .replace(",traced,", ",native,")
+        .replace(/accesses-mean\[\w+\],[^,]*/, "shrinker-bytes,bytes");
+      return `${text}${native}`;
+    });
+    expect((await compare()).code).toBe(0);
+    expect(comparison().warnings).toEqual([
+      "the candidate was not run natively, so 1 exact values of native runs are not compared: 1 of shrinker-bytes",
+    ]);
+  });
+
   test("holds on any machine, and says where they differ", async () => {
     const { id } = (JSON.parse(readFileSync(baselineFile("run.json"), "utf8")) as Comparison).environment;
     editRecords((text) => text.replaceAll(id, "0123456789ab"));
@@ -212,6 +234,37 @@ describe("a comparison of a run's folder", { timeout }, () => {
       2,
       expect.stringContaining("the base has no exact metric of what is to be compared"),
     ]);
+  });
+});
+
+describe("a comparison with a revision", { timeout }, () => {
+  test("fails where a variant is not there any more, and says what is not measured of it", async () => {
+    const kernel = path.join(newOut(), "kernel");
+    cpSync(kernelFolder, kernel, { recursive: true });
+    cpSync(path.join(kernel, "cil/shadow-buffers.ts"), path.join(kernel, "cil/lost-buffers.ts"));
+    // A run that was told to measure all variants of the suite.
+    edit(path.join(out, "results", runId, "run.json"), (text) => text.replace(/"variants": ".*"/, '"variants": "[]"'));
+    const revision = { name: "HEAD", commit: "0".repeat(40), kernelFolder: kernel, close: async () => {} };
+    const quiet = { write: () => {}, warn: () => {}, clock: () => new Date(), isTerminal: false, columns: 80 };
+    const { exact, warnings } = await compareExactly(
+      { kind: "revision", label: "HEAD", revision },
+      await openRun(runId, out),
+      { problems: ["cil"], variants: [], budgets: [], workers: 1, out, command: "compare" },
+      quiet,
+      new AbortController().signal,
+    );
+    const lost = exact.rows.filter(({ variant }) => variant === "lost-buffers");
+    expect(lost.length).toBeGreaterThan(10);
+    expect(new Set(lost.map(({ change, fails }) => `${change} ${fails}`))).toEqual(new Set(["gone true"]));
+    // What is there now has not vanished, and is the same.
+    const kept = exact.rows.filter(({ variant }) => variant === "floor");
+    expect(new Set(kept.map(({ change }) => change))).toEqual(new Set(["same"]));
+    expect(warnings).toEqual(
+      expect.arrayContaining([
+        "the base has cil lost-buffers, which the working tree has not any more",
+        "of a revision exact metrics of native runs are not measured, so they are not compared; a baseline has them",
+      ]),
+    );
   });
 });
 
@@ -306,7 +359,8 @@ describe("a bad base or candidate is told in one line:", { timeout }, () => {
     [
       "rows of several machines",
       () => editRecords((text) => text.replace(/,[0-9a-f]{12}\n$/, ",0123456789ab\n")),
-      () => [runId],
+      // It is found before anything is measured, which would be told on standard error.
+      () => [],
       "has a row of machine '0123456789ab'",
     ],
     [

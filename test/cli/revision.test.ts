@@ -1,9 +1,21 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { asOfRevision, hasVariant, openRevision } from "../../src/cli/revision.ts";
+import { kernelFolder } from "../../src/build/compile.ts";
+import { suitesOf } from "../../src/cli/options.ts";
+import { asOfRevision, hasVariant, lostVariants, openRevision } from "../../src/cli/revision.ts";
 import { InputError } from "../../src/errors.ts";
 
 let project: string;
@@ -50,6 +62,29 @@ test("a revision is what was committed then, in a folder of its own that goes ag
     expect(existsSync(revision.kernelFolder)).toBe(false);
   }
   expect(readdirSync(project).sort()).toEqual([".git", "src"]);
+});
+
+test("variants of a revision that the suite has no more are found by what they export", async () => {
+  commit("src/kernel/cil/contract.ts", 'import { commit, destroyItem } from "./impl";\n');
+  commit("src/kernel/cil/lost.ts", "export function commit(): void {}\nexport function destroyItem(): void {}\n");
+  commit("src/kernel/cil/also-lost.ts", 'export { own as commit, destroyItem } from "./lost";\n');
+  commit("src/kernel/cil/part.ts", "export function commit(): void {}\nfunction destroyItem(): void {}\n");
+  commit("src/kernel/cil/shadow-buffers.ts", 'export { commit, destroyItem } from "./lost";\n');
+  const revision = (await openRevision("HEAD", project))!;
+  expect(lostVariants(revision, "cil")).toEqual(["also-lost", "lost"]);
+  expect(lostVariants(revision, "shrinker")).toEqual([]);
+  await revision.close();
+});
+
+test("of each problem a variant that was renamed is lost, and none of the others", () => {
+  const folder = path.join(project, "copy");
+  cpSync(kernelFolder, folder, { recursive: true });
+  const copy = { name: "", commit: "", kernelFolder: folder, close: async () => {} };
+  for (const { problem, reference } of suitesOf([])) {
+    expect(lostVariants(copy, problem)).toEqual([]);
+    renameSync(path.join(folder, problem, `${reference}.ts`), path.join(folder, problem, "renamed.ts"));
+    expect(lostVariants(copy, problem)).toEqual(["renamed"]);
+  }
 });
 
 test.each(["nothing", "--all", ":0", "HEAD:src"])("'%s' is no revision", async (name) => {

@@ -1,5 +1,15 @@
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -122,6 +132,35 @@ describe("a saved baseline", () => {
     );
   });
 
+  test("that was being replaced when the plug was pulled is there again, and is not removed", async () => {
+    const pull = (): void => renameSync(inStore("main"), inStore(".main.0123456789ab.tmp.old.tmp"));
+    await save();
+    for (const use of [
+      async () => expect(await store.names()).toEqual(["main"]),
+      async () => expect(store.has("main")).toBe(true),
+      async () => expect((await store.read("main")).run).toEqual(run),
+      async () => expect(await store.removeUnnamed()).toEqual({ modules: 0, bytes: 0 }),
+      async () => await expect(save()).rejects.toThrow("replace it with --force"),
+    ]) {
+      pull();
+      await use();
+      expect(readdirSync(inStore()).sort()).toEqual(["main", "modules"]);
+    }
+    // Where the new one has its name already, the old one is what is left over.
+    cpSync(inStore("main"), inStore(".main.0123456789ab.tmp.old.tmp"), { recursive: true });
+    await store.removeUnnamed();
+    expect(readdirSync(inStore()).sort()).toEqual(["main", "modules"]);
+  });
+
+  test("without a hash of its table is read, as it was saved before there was one", async () => {
+    await save();
+    const file = inStore("main", "baseline.json");
+    const { recordsSha256, ...older } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+    expect(recordsSha256).toMatch(/^[0-9a-f]{64}$/);
+    writeFileSync(file, JSON.stringify(older));
+    expect((await store.read("main")).run).toEqual(run);
+  });
+
   test("has a damaged module written again", async () => {
     await save();
     writeFileSync(inStore("modules", `${hashOf("first")}.wasm`), "damaged");
@@ -191,11 +230,31 @@ describe("a bad baseline is told in one line:", () => {
     writeFileSync(place, JSON.stringify(json));
   };
   const moduleFile = (): string => inStore("modules", `${hashOf("first")}.wasm`);
+  /** The table without its last row, whose header and rows are whole. */
+  const shortened = (): string => {
+    const text = gunzipSync(readFileSync(inStore("main", "records.csv.gz"))).toString();
+    return text.replace(/[^\n]+\n$/, "");
+  };
   test.each<[what: string, damage: () => void, message: RegExp]>([
     ["no such one", () => rmSync(inStore("main"), { recursive: true }), /baseline 'main': no such baseline; none in /],
     ["no baseline.json", () => rmSync(inStore("main", "baseline.json")), /baseline\.json: no such file$/],
     ["no run.json", () => rmSync(inStore("main", "run.json")), /run\.json: no such file$/],
     ["no records", () => rmSync(inStore("main", "records.csv.gz")), /records\.csv\.gz: no such file$/],
+    [
+      "a table that lost a line",
+      () => writeFileSync(inStore("main", "records.csv.gz"), gzipSync(shortened())),
+      /records\.csv\.gz: damaged, its content is not what was saved$/,
+    ],
+    [
+      "a cut table",
+      () => writeFileSync(inStore("main", "records.csv.gz"), gzipSync("x").subarray(0, 12)),
+      /records\.csv\.gz: a damaged gzip file: /,
+    ],
+    [
+      "another table beside its own",
+      () => writeFileSync(inStore("main", "records.csv"), shortened()),
+      /records\.csv: is not the baseline's, whose table is .*records\.csv\.gz; remove it$/,
+    ],
     ["no JSON", () => writeFileSync(inStore("main", "baseline.json"), "{"), /baseline\.json: not JSON: /],
     [
       "a missing field",
