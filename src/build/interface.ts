@@ -5,27 +5,134 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { kernelFolder } from "./compile.ts";
 
-/** Files of constants that both languages compile, of all problems and of each. */
-const sharedFiles = ["cpu-block.ts", "events.ts", "notes.ts", "symbols.ts"];
+/** Files of constants that the host goes by, of all problems and of each. */
+const sharedFiles = "cpu-block events histogram layout notes statistics symbols".split(" ").map((name) => `${name}.ts`);
 const ownFiles = ["areas.ts", "counters.ts", "gauges.ts"];
+
+/** Kinds of what a module imports or exports, by their number in the binary format. */
+const kinds = ["function", "table", "memory", "global"] as const;
+
+/** Numbers of sections of the binary format. */
+const typeSection = 1;
+const importSection = 2;
+const functionSection = 3;
+const exportSection = 7;
+
+/** Reads the binary format, from one section to the next. */
+class SectionReader {
+  readonly #bytes: Uint8Array;
+  #at: number;
+
+  constructor(bytes: Uint8Array, at = 0) {
+    this.#bytes = bytes;
+    this.#at = at;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw new RangeError("the module ends in the middle of a section");
+    return byte;
+  }
+
+  /** A number in LEB128. */
+  number(): number {
+    let value = 0;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = this.byte();
+      value += (byte & 127) * factor;
+      if (byte < 128) return value;
+    }
+  }
+
+  bytes(): Uint8Array {
+    const length = this.number();
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  name(): string {
+    return Buffer.from(this.bytes()).toString("utf8");
+  }
+
+  list<Item>(read: () => Item): Item[] {
+    return Array.from({ length: this.number() }, read);
+  }
+}
+
+/** Content of a module's sections by number; absent ones are empty lists. */
+function sectionsOf(wasm: Uint8Array): (section: number) => SectionReader {
+  // What is before them names the format.
+  const reader = new SectionReader(wasm, 8);
+  const sections = new Map<number, Uint8Array>();
+  while (!reader.isAtEnd) sections.set(reader.byte(), reader.bytes());
+  return (section) => new SectionReader(sections.get(section) ?? new Uint8Array(1));
+}
+
+/** A function's type as a text, such as `7f,7e>7d`: numbers of the types of its parameters and results. */
+function readType(section: SectionReader): string {
+  const form = section.byte();
+  if (form !== 0x60) throw new RangeError(`the module has a type of form ${form}, which is none of a function`);
+  const values = (): string => Array.from(section.bytes(), (type) => type.toString(16)).join(",");
+  return `${values()}>${values()}`;
+}
+
+/** What follows the kind of an import, but for a function. */
+function readImported(section: SectionReader, kind: (typeof kinds)[number]): string {
+  if (kind === "global") return `${section.byte().toString(16)} ${section.byte()}`;
+  if (kind === "table") section.byte();
+  // The least and the most of a table or of memory: the host gives what is asked for.
+  if ((section.byte() & 1) === 1) section.number();
+  section.number();
+  return "";
+}
+
+/** What a module imports and exports, with the types of functions and of imported globals, sorted. */
+function signatureOf(wasm: Uint8Array): string[] {
+  const section = sectionsOf(wasm);
+  const types = section(typeSection);
+  const typeTexts = types.list(() => readType(types));
+  // Functions are counted from the imported ones on.
+  const functions: string[] = [];
+  const imports = section(importSection);
+  const imported = imports.list(() => {
+    const name = `${imports.name()}.${imports.name()}`;
+    const kind = kinds[imports.byte()]!;
+    if (kind !== "function") return `import ${name} ${kind} ${readImported(imports, kind)}`;
+    const type = typeTexts[imports.number()]!;
+    functions.push(type);
+    return `import ${name} ${kind} ${type}`;
+  });
+  const own = section(functionSection);
+  functions.push(...own.list(() => typeTexts[own.number()]!));
+  const exports = section(exportSection);
+  const exported = exports.list(() => {
+    const name = exports.name();
+    const kind = kinds[exports.byte()]!;
+    const index = exports.number();
+    return `export ${name} ${kind} ${kind === "function" ? functions[index]! : ""}`;
+  });
+  return [...imported, ...exported].sort();
+}
 
 /**
  * Hash of what a problem's harness shares with its host today, and of what a module imports and exports.
  *
  * @param wasm of the module
+ * @param kernel where the constants are
  */
-export function interfaceOf(problem: string, wasm: Uint8Array<ArrayBuffer>): string {
+export function interfaceOf(problem: string, wasm: Uint8Array<ArrayBuffer>, kernel = kernelFolder): string {
   const hash = createHash("sha256");
   for (const file of [...sharedFiles, ...ownFiles.map((name) => path.join(problem, name))]) {
-    const place = path.join(kernelFolder, file);
+    const place = path.join(kernel, file);
     if (!existsSync(place)) continue;
-    // Comments may be reworded.
-    const constants = readFileSync(place, "utf8").match(/^export const \w+ = \d+;/gm) ?? [];
+    // Comments may be reworded. What is not exported may be a part of what is.
+    const constants = readFileSync(place, "utf8").match(/^(?:export )?const \w+(?:: \w+)? = [^;]+;/gm) ?? [];
     hash.update(`${path.basename(file)}\n${constants.join("\n")}\n`);
   }
-  const module = new WebAssembly.Module(wasm);
-  const imports = WebAssembly.Module.imports(module).map((one) => `import ${one.module}.${one.name} ${one.kind}`);
-  const exports = WebAssembly.Module.exports(module).map((one) => `export ${one.name} ${one.kind}`);
-  hash.update([...imports, ...exports].sort().join("\n"));
+  hash.update(signatureOf(wasm).join("\n"));
   return hash.digest("hex");
 }
