@@ -127,12 +127,13 @@ async function performStudy(
 ): Promise<Pick<Study, "family" | "same" | "families" | "slowed" | "notSlowed" | "multiplied" | "times" | "floors">> {
   const { comparisons, injections, effects, families } = wishes;
   const comparisonsTotal = chosen.length * comparisons + toSlow.length * effects.length * injections;
-  const progress = new Progress(io, { unitsTotal: all.length + comparisonsTotal * processes });
+  const firsts = gate.rows.map((gateRow) => all.find((one) => one.gateRow === gateRow)!);
+  const progress = new Progress(io, { unitsTotal: firsts.length + comparisonsTotal * processes });
   const bench = new StudyBench(log, { rounds, seed }, progress, signal);
   try {
     progress.begin("study");
     const cost = { stage: "cost", steps: 0, comparison: 0, phase: "first" } as const;
-    await bench.time(all, cost, 1);
+    await bench.time(firsts, cost, 1);
     const secondsOf = ({ rows }: StudyCase): number => log.find({ ...cost, row: rows[0]!.name, process: 0 })!.seconds;
     const same = await compareSame(bench, chosen, comparisons, processes);
     const draw = new Resampler(new Map([...same].map(([row, { pool }]) => [row, pool])), seed);
@@ -156,13 +157,11 @@ async function performStudy(
           return { cpus, effect, ...rates };
         }),
       ),
-      times: gate.rows.map((gateRow) => {
-        const own = all.filter((one) => one.gateRow === gateRow);
-        return {
-          ...{ problem: gateRow.problem, workload: gateRow.workload, cpus: gateRow.cpus, variants: own.length },
-          metrics: own[0]!.rows.map(({ metric }) => metric),
-          seconds: own.reduce((sum, one) => sum + secondsOf(one), 0),
-        };
+      times: firsts.map((first) => {
+        const { problem, workload, cpus } = first.gateRow;
+        const variants = all.filter(({ gateRow }) => gateRow === first.gateRow).length;
+        const metrics = first.rows.map(({ metric }) => metric);
+        return { problem, workload, cpus, variants, metrics, seconds: variants * secondsOf(first) };
       }),
       floors: floorsOf(new Map([...same].map(([row, { verdicts }]) => [row, verdicts.map(({ shift }) => shift)]))),
     };

@@ -27,8 +27,6 @@ import { type StudyCase, without } from "./study-cases.ts";
 /** Names a comparison of a study. */
 type Name = Pick<StudyProcess, "stage" | "steps" | "comparison" | "phase">;
 
-/** Processes to see by how much a slowed form is slower. */
-const calibrationProcesses = 12;
 /** Attempts at a slow-down that is as large as it should be, within this share of it. */
 const attemptsMax = 4;
 const closeEnough = 0.15;
@@ -148,7 +146,7 @@ async function calibrate(
   one: StudyCase,
   slowed: Slowed,
   files: ModuleFiles,
-  effects: readonly number[],
+  { effects, processes }: { readonly effects: readonly number[]; readonly processes: number },
 ): Promise<readonly Calibrated[] | string> {
   const [row] = one.rows;
   // Of the same form, so that the loop's length alone differs, and not what else its place costs.
@@ -157,7 +155,7 @@ async function calibrate(
     const head = await files.sideOf(one.planned, await slowed.compile(steps));
     const slower = { ...one, what: { ...one.what, base, heads: [head] } };
     const name = { stage: "calibration", steps, comparison: 0, phase: "first" } as const;
-    const measured = await bench.time([slower], name, calibrationProcesses);
+    const measured = await bench.time([slower], name, processes);
     return { slower, steps, slowdown: worsening(estimate(measured.get(row!)!), row!.better) };
   };
   // Twice the largest effect: beside it noise is small, and time is linear in the steps.
@@ -205,7 +203,7 @@ export async function compareSlowed(
   for (const one of toSlow) {
     const row = one.rows[0]!;
     const form = await Slowed.of(sources, row.problem, one.planned, row.metric);
-    const found = form === null ? "its code is another variant's" : await calibrate(bench, one, form, files, effects);
+    const found = form === null ? "its code is another variant's" : await calibrate(bench, one, form, files, wishes);
     if (form === null || typeof found === "string") {
       notSlowed.push(`\`${row.name}\`: ${found}`);
       continue;

@@ -120,7 +120,7 @@ function timeSection({ times, processes }: Study): string {
   return `\
 ### What it takes
 
-One process of each variant and row of the suite was timed, with its start; the rest is multiplied. Canaries add two rows, and what is suspected ${confirmationProcesses} processes.
+One process of each row's first variant was timed, with its start; the rest is multiplied. Canaries add two rows, and what is suspected ${confirmationProcesses} processes.
 
 ${renderTable([
   ["row", "CPUs", "variants", "a process", `${processes} processes of a variant`, "of all variants"],

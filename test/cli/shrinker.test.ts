@@ -89,7 +89,12 @@ describe("a run on more CPUs than cores", { timeout: 120_000 }, () => {
 test("one CPU is enough, and is not marked", { timeout: 120_000 }, async () => {
   const out = newOut();
   expect(
-    (await call(["run", "shrinker", "--quick", "--no-check", "--out", out, ...small, ...rcu, "--cpus", "1"])).code,
+    (
+      await call([
+        ...["run", "shrinker", "--quick", "--no-check", "--out", out, ...small, ...rcu, "--cpus", "1"],
+        ...["--instrument", "native"],
+      ])
+    ).code,
   ).toBe(0);
   const { rows } = await leftIn(out);
   const native = rows.filter((row) => row.instrument === "native");

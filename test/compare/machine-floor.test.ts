@@ -34,6 +34,7 @@ test.each([
   ["cut off", "{", "not JSON"],
   ["newer", JSON.stringify({ ...floor, schemaVersion: 2 }), "newer version"],
   ["with a share that is none", JSON.stringify(floor).replace("0.07", "7"), "floors.0.shift"],
+  ["of a machine that is none to measure on", JSON.stringify(floor).replace("0.07", "0.3"), "more than 0.1"],
   ["of another machine", JSON.stringify({ ...floor, environmentId: "ba9876543210" }), "of another machine"],
 ])("a file that is %s is told and not used", async (_, text, why) => {
   write(text);
