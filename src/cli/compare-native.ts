@@ -29,7 +29,7 @@ import type { Io } from "./io.ts";
 import { compileAll } from "./modules.ts";
 import { suitesOf } from "./options.ts";
 import { Progress } from "./progress.ts";
-import { hasVariant, type Revision } from "./revision.ts";
+import { hasVariant, lostVariants, type Revision } from "./revision.ts";
 import { parameterText } from "./run-records.ts";
 import type { Base } from "./sides.ts";
 
@@ -256,25 +256,29 @@ class BaselineCode {
   }
 }
 
-/** What a baseline has code of and the working tree has not. */
-function lostCode({ modules }: Baseline, rows: readonly GateRow[]): string[] {
-  const problems = [...new Set(rows.map(({ problem }) => problem))];
-  const lost = problems.flatMap((problem) => {
+/** A base with code; a run's folder has none. */
+type CodeBase = Exclude<Base, { readonly kind: "run" }>;
+
+/** What a base has code of and the working tree has not. */
+function lostCode(from: CodeBase, rows: readonly GateRow[]): string[] {
+  const goneOf = (problem: string): string[] => {
+    if (from.kind === "revision") return lostVariants(from.revision, problem);
     const present = new Set(gateVariants(problem).map(({ id }) => id));
-    const gone = modules.filter((one) => one.problem === problem && !present.has(one.variant));
-    return gone.map(({ variant }) => `${problem} ${variant}`);
-  });
+    const gone = from.baseline.modules.filter((one) => one.problem === problem && !present.has(one.variant));
+    return gone.map(({ variant }) => variant);
+  };
+  const problems = [...new Set(rows.map(({ problem }) => problem))];
+  const lost = problems.flatMap((problem) => goneOf(problem).map((variant) => `${problem} ${variant}`));
   return lost.length === 0 ? [] : [`the base has code of ${lost.join(", ")}, which is not there any more`];
 }
 
 /**
  * Times the base's code beside that of the working tree, in the rows of the gate's suite.
  *
- * @param from a run's folder has no code and cannot be timed
  * @throws {StoppedError} when the signal was raised
  */
 export async function timeRevisions(
-  from: Exclude<Base, { readonly kind: "run" }>,
+  from: CodeBase,
   wishes: NativeWishes,
   out: string,
   run: NativeRun,
@@ -325,7 +329,7 @@ export async function timeRevisions(
     const result = await time("revisions", cases, wishes, run);
     const warnings = [...result.warnings];
     if (missing.size > 0) warnings.push(`the base has no code of ${[...missing].join(", ")}, so it is not timed`);
-    if (from.kind === "baseline" && variants.length === 0) warnings.push(...lostCode(from.baseline, rows));
+    if (variants.length === 0) warnings.push(...lostCode(from, rows));
     if (cases.length === 0) warnings.push("nothing is timed: the gate's suite has no row of what is compared");
     return { ...result, warnings };
   } finally {

@@ -189,7 +189,7 @@ export async function doctorStudy(
   await checkWritable(path.dirname(path.resolve(out)), out);
   const environment = await readEnvironment();
   const folder = studyFolder(results, environment.id);
-  await checkWritable(folder, results);
+  await checkWritable(folder, results, "--results");
   const files = await ModuleFiles.open(io);
   const sources = await mkdtemp(path.join(os.tmpdir(), "reclaim-bench-slowed-"));
   try {

@@ -17,9 +17,8 @@ import {
   judgeRows,
   sings,
   alpha as usualAlpha,
-  worsening,
 } from "./judge.ts";
-import { percent, reasonOf } from "./reasons.ts";
+import { changeShare, percent, reasonOf } from "./reasons.ts";
 import { type NativeCase, type NativeRounds, type NativeSide, TimedCase } from "./timed-case.ts";
 
 /** What the machine does besides. */
@@ -235,7 +234,7 @@ class NativeComparison {
     return [
       ...singing.map(
         ({ problem, variant, workload, metric, estimate: { ratio }, better, delta }) =>
-          `the same code differed from itself by ${percent(Math.abs(worsening({ ratio }, better)))} where ${percent(delta)} counts (${problem}, ${variant}, ${workload}, ${metric})`,
+          `the same code differed from itself by ${percent(Math.abs(changeShare({ ratio }, better)))} where ${percent(delta)} counts (${problem}, ${variant}, ${workload}, ${metric})`,
       ),
       ...(loadPerCore !== null && loadPerCore > limits.loadPerCore
         ? [
