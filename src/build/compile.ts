@@ -2,8 +2,9 @@
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
-import asc, { type DiagnosticMessage } from "assemblyscript/asc";
+import type { DiagnosticMessage } from "assemblyscript/asc";
 import { InputError } from "../errors.ts";
 import { packageRoot } from "../package-root.ts";
 import {
@@ -17,6 +18,14 @@ import {
   suspendingCheckedImports,
   suspendingSimulatedImports,
 } from "./flags.ts";
+
+const installed = createRequire(import.meta.url)("assemblyscript/package.json") as { readonly version: string };
+const installedVersion = installed.version;
+
+/** Loads the compiler, which takes longer than most that is done with modules from the cache. */
+async function loadCompiler(): Promise<typeof import("assemblyscript/asc").default> {
+  return (await import("assemblyscript/asc")).default;
+}
 
 /** What to compile. */
 export interface ModuleSource {
@@ -213,7 +222,10 @@ function contentKey(source: ModuleSource, flags: readonly string[]): string {
   const add = (name: string, text: string): void => {
     hash.update(`${name}\0${text.length}\0${text}\0`);
   };
-  add("request", JSON.stringify([compilerVersion, asc.version, flags, source.machine, source.problem, source.variant]));
+  add(
+    "request",
+    JSON.stringify([compilerVersion, installedVersion, flags, source.machine, source.problem, source.variant]),
+  );
   add("variantFile", source.variantFile === undefined ? "" : path.basename(source.variantFile));
   const suspension = suspensionOf(source);
   const parts: unknown[] = [source.entry ?? "harness", neverInlined, suspendingImports[suspension]];
@@ -316,6 +328,7 @@ async function compileFresh(source: ModuleSource, flags: readonly string[]): Pro
   const problems: DiagnosticMessage[] = [];
   let wasm: Uint8Array<ArrayBuffer> | undefined;
   let sourceMap: string | undefined;
+  const asc = await loadCompiler();
   const { error } = await asc.main(
     [`${source.problem}/${source.entry ?? "harness"}.ts`, "--outFile", "module.wasm", ...flags],
     {
@@ -373,7 +386,7 @@ type CoreOwner = "simulator" | "checker";
 async function compileCore(owner: CoreOwner): Promise<CompiledModule> {
   const folder = path.join(packageRoot, "src", owner, "core");
   const flags = coreFlags(owner === "checker");
-  const hash = createHash("sha256").update(JSON.stringify([compilerVersion, asc.version, flags]));
+  const hash = createHash("sha256").update(JSON.stringify([compilerVersion, installedVersion, flags]));
   for (const file of readdirSync(folder).sort()) {
     if (file.endsWith(".ts")) hash.update(`${file}\0${readFileSync(path.join(folder, file), "utf8")}\0`);
   }
@@ -382,6 +395,7 @@ async function compileCore(owner: CoreOwner): Promise<CompiledModule> {
   if (kept !== null) return compiled(kept, flags);
   const problems: string[] = [];
   let wasm: Uint8Array<ArrayBuffer> | undefined;
+  const asc = await loadCompiler();
   const { error } = await asc.main(["core.ts", "--outFile", "module.wasm", ...flags], {
     readFile: (name) => {
       const file = path.join(folder, path.posix.normalize(name));
