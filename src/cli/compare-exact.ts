@@ -164,18 +164,6 @@ function violationsOf(run: Run): Comparison["violations"] {
   );
 }
 
-/** @param values how many there are of each metric */
-function onlyTimedText(values: ReadonlyMap<string, number>): string {
-  const counts = [...values].map(([metric, count]) => `${count} of ${metric}`).sort();
-  const total = [...values.values()].reduce((sum, count) => sum + count, 0);
-  return `the candidate was not run natively, so ${total} exact values of native runs are not compared: ${counts.join(", ")}`;
-}
-
-function ofRevisionText(checks: boolean): string {
-  const what = checks ? "what the check counts, and exact metrics of native runs," : "exact metrics of native runs";
-  return `of a revision ${what} are not measured, so they are not compared; a baseline has them`;
-}
-
 export interface ExactOutcome {
   readonly exact: NonNullable<Comparison["exact"]>;
   readonly base: RecordedRun;
@@ -216,10 +204,9 @@ export async function compareExactly(
 ): Promise<ExactOutcome> {
   const model = from.kind === "revision" ? (candidate?.run ?? null) : from.recorded.run;
   const { options, problems } = optionsAs(model, wishes);
-  // The check is of the sources that lie here, so it cannot be of a revision.
   const base =
     from.kind === "revision"
-      ? await measure({ ...options, check: false }, problems, wishes, { io, signal, revision: from.revision })
+      ? await measure(options, problems, wishes, { io, signal, revision: from.revision })
       : from.recorded;
   const isWanted = wanted(wishes);
   const isOf =
@@ -248,7 +235,6 @@ export async function compareExactly(
   const voids = new Set([...violations, ...failedBefore].map(({ case: id }) => voidKey(parseCase(id))));
   const chosen = [new Chosen(base), new Chosen(head)] as const;
   let leftOut = 0;
-  const onlyTimed = new Map<string, number>();
   const narrowed = ({ values, unfinished }: ExactTable): ExactTable => ({
     values: new Map(
       [...values].filter(([, { name }]) => !voids.has(voidKey(name)) && chosen.every((one) => one.has(name))),
@@ -257,8 +243,8 @@ export async function compareExactly(
   });
   for (const { name, summary } of before.values.values()) {
     if (voids.has(voidKey(name)) || chosen.every((one) => one.has(name))) continue;
+    // What is exact of a native run is what the counted one has, too, or says of the workload alone.
     if (name.instrument !== "native" || candidate !== null) leftOut += summary.value.samples;
-    else onlyTimed.set(name.metric, (onlyTimed.get(name.metric) ?? 0) + 1);
   }
   const compared = compareExact(narrowed(before), narrowed(after), (problem, metric) =>
     budgetOf(wishes.budgets, problem, metric),
@@ -268,14 +254,12 @@ export async function compareExactly(
       `the candidate was told to measure less than the base: ${leftOut} exact samples of the base are not compared (candidate: ${head.run.command})`,
     );
   }
-  if (onlyTimed.size > 0) warnings.push(onlyTimedText(onlyTimed));
   if (from.kind === "revision") {
     const { revision } = from;
     const lost = problems.flatMap((problem) => lostVariants(revision, problem).map((name) => `${problem} ${name}`));
     if (lost.length > 0 && wishes.variants.length === 0) {
       warnings.push(`the base has ${lost.join(", ")}, which the working tree has not any more`);
     }
-    warnings.push(ofRevisionText(options.check));
   }
   return {
     exact: { compared: compared.compared, rows: compared.rows },

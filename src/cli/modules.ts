@@ -75,7 +75,8 @@ function wantedBy(
   }
   for (const check of checks) {
     const { problem, variant } = check;
-    wanted.set(checkKey(check), { problem, machine: "checked", variant, source: checkedSource(check) });
+    const source = { ...checkedSource(check), ...(kernelFolder === undefined ? {} : { kernelFolder }) };
+    wanted.set(checkKey(check), { problem, machine: "checked", variant, source });
   }
   return wanted;
 }
@@ -238,7 +239,7 @@ export async function compileAll(
 /**
  * Compiles everything that the units and the check before them need.
  *
- * @param kernelFolder that of another revision, from which the units' variants are taken
+ * @param kernelFolder that of another revision, from which the variants are taken
  * @throws {InputError} when a variant does not compile; nothing was written by then
  */
 export async function compileUnits(

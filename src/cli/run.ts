@@ -40,7 +40,7 @@ export interface Prepared {
 
 /** What a comparison wants other than `run`. */
 export interface Particulars {
-  /** Takes of the planned units what is carried out; what is checked does not hang on it. @default all */
+  /** Takes of the planned units what is carried out, of whose variants all are checked. @default all */
   readonly narrow?: (units: readonly Unit[]) => Unit[];
   /** As `ModuleSource` has it, and the revision that it is of. */
   readonly revision?: { readonly kernelFolder: string; readonly commit: string };
@@ -66,7 +66,7 @@ export async function prepare(
   const planned = planAll(chosen, choices);
   const units = narrow(planned);
   checkSimulatorOptions(options, units);
-  const checks = options.check ? planShortChecks(planned) : [];
+  const checks = options.check ? planShortChecks(units) : [];
   const modules = await compileUnits(units, checks, io, revision?.kernelFolder);
   const startedAt = io.clock();
   const environment = await readEnvironment();

@@ -37,6 +37,8 @@ export function planShortChecks(units: readonly Unit[]): CheckCase[] {
     const suite = suites.find((one) => one.problem === problem);
     const check = problemCheckOf(problem);
     if (suite === undefined || check.whyUnchecked(variant) !== undefined) return [];
+    // Of a revision there may be one that the suite has not any more.
+    if (variant.file === undefined && !suite.variants.some(({ name }) => name === variant.name)) return [];
     const own = planVariant(
       suite,
       variant.id,

@@ -63,7 +63,7 @@ export interface Gauge extends Metric {
    * round, under its number.
    */
   readonly read: "max" | "end" | "rounds";
-  /** Whether it is the same in every native run. @default false */
+  /** Whether it is the same in every run, as the size of a structure is. Then the counted stage tells it as well. @default false */
   readonly isExact?: boolean;
   /** Whether it is no amount, but told in sentences alone: which task waited. Tables leave it out. @default false */
   readonly isForSentences?: boolean;

@@ -103,6 +103,11 @@ class Case {
     }
   }
 
+  /** A state of the whole case. */
+  gauge(index: number): number {
+    return this.#running.exports.gauge(index);
+  }
+
   /** What all CPUs counted in the measured part. */
   count({ index, isMost = false }: Pick<Counter, "index" | "isMost">): number {
     const counts = this.#instances.map((instance) => instance.counter(index));
@@ -181,4 +186,5 @@ export async function countProblem(
     if (count > 0) throw new ViolationError(`variant '${variant}': ${count} ${counter.forbidden}`);
   }
   for (const [place, operation] of problem.operations.entries()) emitOperation(one, place, operation, emit);
+  for (const { metric, index, isExact = false } of problem.gauges) if (isExact) emit(metric, 0, one.gauge(index));
 }

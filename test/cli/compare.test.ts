@@ -5,7 +5,7 @@ import path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { kernelFolder } from "../../src/build/compile.ts";
-import { compareExactly } from "../../src/cli/compare-exact.ts";
+import { compareExactly, type ExactOutcome } from "../../src/cli/compare-exact.ts";
 import { openRun } from "../../src/cli/sides.ts";
 import { type Comparison, comparisonSchema } from "../../src/compare/comparison.ts";
 import { packageRoot } from "../../src/package-root.ts";
@@ -179,21 +179,6 @@ describe("a comparison of what is there now", { timeout }, () => {
     expect(made()).toEqual([]);
   });
 
-  test("says how many values of native runs are not compared", async () => {
-    editRecords((text) => {
-      const row = /\n.*,my-buffers,.*,traced,.*,accesses-mean\[.*\n/.exec(text)![0];
-      const native = row
-        .trimStart()
-        .replace(",traced,", ",native,")
-        .replace(/accesses-mean\[\w+\],[^,]*/, "shrinker-bytes,bytes");
-      return `${text}${native}`;
-    });
-    expect((await compare()).code).toBe(0);
-    expect(comparison().warnings).toEqual([
-      "the candidate was not run natively, so 1 exact values of native runs are not compared: 1 of shrinker-bytes",
-    ]);
-  });
-
   test("holds on any machine, and says where they differ", async () => {
     const { id } = (JSON.parse(readFileSync(baselineFile("run.json"), "utf8")) as Comparison).environment;
     editRecords((text) => text.replaceAll(id, "0123456789ab"));
@@ -238,33 +223,47 @@ describe("a comparison of a run's folder", { timeout }, () => {
 });
 
 describe("a comparison with a revision", { timeout }, () => {
-  test("fails where a variant is not there any more, and says what is not measured of it", async () => {
+  function edited(option: string, value: string): void {
+    edit(path.join(out, "results", runId, "run.json"), (text) =>
+      text.replace(new RegExp(`"${option}": [^\\n]*?(,?)\\n`), `"${option}": ${value}$1\n`),
+    );
+  }
+
+  async function compareWith(kernel: string, variants: readonly string[] = []): Promise<ExactOutcome> {
+    const revision = { name: "HEAD", commit: "0".repeat(40), kernelFolder: kernel, close: async () => {} };
+    const quiet = { write: () => {}, warn: () => {}, clock: () => new Date(), isTerminal: false, columns: 80 };
+    return await compareExactly(
+      { kind: "revision", label: "HEAD", revision },
+      await openRun(runId, out),
+      { problems: ["cil"], variants, budgets: [], workers: 1, out, command: "compare" },
+      quiet,
+      new AbortController().signal,
+    );
+  }
+
+  test("counts what its check does, too", async () => {
+    edited("check", "true");
+    const { exact } = await compareWith(kernelFolder, ["floor"]);
+    // The candidate's run was made without.
+    const checked = exact.rows.filter(({ variant, instrument }) => variant === "floor" && instrument === "checker");
+    expect(checked.map(({ metric }) => metric)).toContain("check-states");
+    expect(new Set(checked.map(({ change }) => change))).toEqual(new Set(["gone"]));
+  });
+
+  test("fails where a variant is not there any more", async () => {
     const kernel = path.join(newOut(), "kernel");
     cpSync(kernelFolder, kernel, { recursive: true });
     cpSync(path.join(kernel, "cil/shadow-buffers.ts"), path.join(kernel, "cil/lost-buffers.ts"));
     // A run that was told to measure all variants of the suite.
-    edit(path.join(out, "results", runId, "run.json"), (text) => text.replace(/"variants": ".*"/, '"variants": "[]"'));
-    const revision = { name: "HEAD", commit: "0".repeat(40), kernelFolder: kernel, close: async () => {} };
-    const quiet = { write: () => {}, warn: () => {}, clock: () => new Date(), isTerminal: false, columns: 80 };
-    const { exact, warnings } = await compareExactly(
-      { kind: "revision", label: "HEAD", revision },
-      await openRun(runId, out),
-      { problems: ["cil"], variants: [], budgets: [], workers: 1, out, command: "compare" },
-      quiet,
-      new AbortController().signal,
-    );
+    edited("variants", '"[]"');
+    const { exact, warnings } = await compareWith(kernel);
     const lost = exact.rows.filter(({ variant }) => variant === "lost-buffers");
     expect(lost.length).toBeGreaterThan(10);
     expect(new Set(lost.map(({ change, fails }) => `${change} ${fails}`))).toEqual(new Set(["gone true"]));
     // What is there now has not vanished, and is the same.
     const kept = exact.rows.filter(({ variant }) => variant === "floor");
     expect(new Set(kept.map(({ change }) => change))).toEqual(new Set(["same"]));
-    expect(warnings).toEqual(
-      expect.arrayContaining([
-        "the base has cil lost-buffers, which the working tree has not any more",
-        "of a revision exact metrics of native runs are not measured, so they are not compared; a baseline has them",
-      ]),
-    );
+    expect(warnings).toContain("the base has cil lost-buffers, which the working tree has not any more");
   });
 });
 

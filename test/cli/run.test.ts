@@ -98,6 +98,19 @@ describe("a run", { timeout: 120_000 }, () => {
     expect(readdirSync(out).sort()).toEqual(["reports", "results"]);
   });
 
+  test("has sizes of structures counted as they are natively on as many CPUs", () => {
+    for (const metric of ["object-extra-bytes", "cache-extra-bytes", "global-bytes"]) {
+      const sizes = (instrument: string): string[] => {
+        const rows = left.rows.filter(
+          (row) => row.metric === metric && row.instrument === instrument && row.cpus === 1,
+        );
+        return [...new Set(rows.map(({ variant, value }) => `${variant} ${value}`))].sort();
+      };
+      expect(sizes("traced").length, metric).toBeGreaterThan(1);
+      expect(sizes("traced"), metric).toEqual(expect.arrayContaining(sizes("native")));
+    }
+  });
+
   test("is complete: each case is done and has rows", () => {
     expect(left.run.state).toBe("complete");
     expect(left.run.cases.every((one) => one.state === "done")).toBe(true);

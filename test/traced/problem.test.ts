@@ -42,7 +42,7 @@ async function count(problem: Problem, variant = "srcu", cpus = 2): Promise<Read
 
 const text = { unit: "", better: "", meaning: "" } as const;
 const own = await count(shrinker);
-const withOperations = (...operations: readonly Operation[]): Problem => ({ ...shrinker, operations });
+const withOperations = (...operations: readonly Operation[]): Problem => ({ ...shrinker, operations, gauges: [] });
 const visit: Operation = { symbol: shrinkSlab, label: "shrink_slab", without: [superCacheCount, superCacheScan] };
 
 test("an operation without metrics of its own has its calls, and what each of them does", async () => {
@@ -72,6 +72,12 @@ test("an operation without metrics of its own has its calls, and what each of th
     callsOfVisits * (shared[0]! + shared[1]!),
     6,
   );
+});
+
+test("a size that is the same in every run is counted, and no other gauge", () => {
+  const gauges = shrinker.gauges.map(({ metric }) => metric).filter((metric) => own.has(metric));
+  expect(gauges).toEqual(["shrinker-bytes"]);
+  expect(own.get("shrinker-bytes")).toBeGreaterThan(0);
 });
 
 test("functions that are left out are a part of what is not without them", async () => {
