@@ -112,6 +112,8 @@ export const nativeRowSchema = z.strictObject({
     .strictObject({ processes: z.array(pairedProcessSchema), estimate: pairedEstimateSchema, confirmed: z.boolean() })
     .nullable(),
   verdict: verdictSchema,
+  /** Suspected, and fresh processes could not be had: nothing confirmed it or refuted it, a hole in the gate. */
+  open: z.boolean().optional(),
   /** Why, in a sentence without a full stop. */
   reason: z.string(),
 });
