@@ -8,13 +8,14 @@ import { gate } from "../../bench/gate.ts";
 import type { CompiledModule, ModuleSource } from "../build/compile.ts";
 import { interfaceOf } from "../build/interface.ts";
 import { readMachineFloor } from "../compare/machine-floor.ts";
-import { compareNatively, type NativeOptions, type NativeResult } from "../compare/native.ts";
+import { compareNatively, type NativeOptions, type NativeResult, processesWanted } from "../compare/native.ts";
 import type { NativeCase, NativeRounds, NativeSide } from "../compare/timed-case.ts";
 import { InputError } from "../errors.ts";
 import { watchMachine } from "../native/machine-watch.ts";
 import { measurePaired } from "../native/paired.ts";
 import { type GateRow, timedVariants } from "../plan/gate.ts";
 import { knownOnly } from "../plan/plan.ts";
+import type { Suite } from "../plan/suite.ts";
 import { type PlannedVariant, planVariant } from "../plan/variant.ts";
 import type { Baseline, BaselineStore } from "../records/baseline.ts";
 import { RecordWriter } from "../records/csv.ts";
@@ -132,21 +133,14 @@ export function variantsOf(
   return timedVariants(row, gateVariants(row.problem)).filter(isWanted);
 }
 
-/**
- * Reads names of variants as `run` does.
- *
- * @throws {InputError} for one that none of the problems has
- */
-function wantedOf(problems: readonly string[], variants: readonly string[]): (variant: PlannedVariant) => boolean {
-  if (variants.length === 0) return () => true;
-  const suites = suitesOf(problems);
-  const ids = variants.flatMap((text) => {
+/** Ids of variants that somebody names; those of names that no suite has are left out. */
+function idsOf(suites: readonly Suite[], names: readonly string[]): Set<string> {
+  const ids = names.flatMap((text) => {
     const [name] = text.trim().split(/\s+/);
     const knowing = suites.filter((suite) => suite.variants.some((one) => one.name === name));
-    if (knowing.length === 0) throw new InputError(`--variant ${text}: unknown in ${problems.join(", ")}`);
     return knowing.map((suite) => planVariant(suite, text).id);
   });
-  return ({ id }) => ids.includes(id);
+  return new Set(ids);
 }
 
 /** Writes every round of a comparison as a row, in the order of the rounds. */
@@ -260,81 +254,118 @@ class BaselineCode {
 type CodeBase = Exclude<Base, { readonly kind: "run" }>;
 
 /** What a base has code of and the working tree has not. */
-function lostCode(from: CodeBase, rows: readonly GateRow[]): string[] {
-  const goneOf = (problem: string): string[] => {
-    if (from.kind === "revision") return lostVariants(from.revision, problem);
-    const present = new Set(gateVariants(problem).map(({ id }) => id));
-    const gone = from.baseline.modules.filter((one) => one.problem === problem && !present.has(one.variant));
-    return gone.map(({ variant }) => variant);
-  };
-  const problems = [...new Set(rows.map(({ problem }) => problem))];
-  const lost = problems.flatMap((problem) => goneOf(problem).map((variant) => `${problem} ${variant}`));
+function lostCode(from: CodeBase, suites: readonly Suite[]): string[] {
+  const lost = suites.flatMap(({ problem, variants }) => {
+    if (from.kind === "revision") return lostVariants(from.revision, problem).map((name) => `${problem} ${name}`);
+    const names = new Set(variants.map(({ name }) => name));
+    const gone = from.baseline.modules.filter(
+      (one) => one.problem === problem && !names.has(one.variant.split(" ")[0]!),
+    );
+    return gone.map(({ variant }) => `${problem} ${variant}`);
+  });
   return lost.length === 0 ? [] : [`the base has code of ${lost.join(", ")}, which is not there any more`];
 }
 
-/**
- * Times the base's code beside that of the working tree, in the rows of the gate's suite.
- *
- * @throws {StoppedError} when the signal was raised
- */
-export async function timeRevisions(
+/** The base's code beside that of the working tree, in the rows of the gate's suite: all of it compiled, and nothing timed yet. */
+export class RevisionTiming {
+  readonly #files: ModuleFiles;
+  readonly #cases: readonly NativeCase[];
+  readonly #warnings: readonly string[];
+  readonly #wishes: NativeWishes;
+
+  private constructor(
+    files: ModuleFiles,
+    cases: readonly NativeCase[],
+    warnings: readonly string[],
+    wishes: NativeWishes,
+  ) {
+    this.#files = files;
+    this.#cases = cases;
+    this.#warnings = warnings;
+    this.#wishes = wishes;
+  }
+
+  /** @throws {InputError} when something cannot be compiled or run, or nothing could be told of it */
+  static async plan(from: CodeBase, wishes: NativeWishes, out: string, io: Io): Promise<RevisionTiming> {
+    const files = await ModuleFiles.open(io);
+    try {
+      const { cases, warnings } = await casesOf(from, wishes, out, files);
+      processesWanted({ ...wishes, kind: "revisions", cases });
+      return new RevisionTiming(files, cases, warnings, wishes);
+    } catch (error) {
+      await files.close();
+      throw error;
+    }
+  }
+
+  /** @throws {StoppedError} when the signal was raised */
+  async time(run: NativeRun): Promise<NativeOutcome> {
+    const result = await time("revisions", this.#cases, this.#wishes, run);
+    return { ...result, warnings: [...result.warnings, ...this.#warnings] };
+  }
+
+  close(): Promise<void> {
+    return this.#files.close();
+  }
+}
+
+/** Pairs of code, and what is to be said of code that has none. */
+async function casesOf(
   from: CodeBase,
-  wishes: NativeWishes,
+  { problems, variants, isRequired }: NativeWishes,
   out: string,
-  run: NativeRun,
-): Promise<NativeOutcome> {
-  const { problems, variants } = wishes;
+  files: ModuleFiles,
+): Promise<{ readonly cases: readonly NativeCase[]; readonly warnings: readonly string[] }> {
   const isInBase = (problem: string): boolean =>
     from.kind === "revision" || from.baseline.modules.some((one) => one.problem === problem);
-  const asked = gate.rows.filter(({ problem }) => problems.length === 0 || problems.includes(problem));
-  const rows = asked.filter(({ problem }) => isInBase(problem));
-  const isWanted = wantedOf([...new Set(rows.map(({ problem }) => problem))], variants);
-  const timed = rows.flatMap((row) =>
-    variantsOf(row, isWanted).map((variant) => {
-      const present: TimedCode = { problem: row.problem, variant };
-      const isInRevision = from.kind === "revision" && hasVariant(from.revision, row.problem, variant.name);
-      const before: TimedCode | null = isInRevision ? { ...present, revision: from.revision } : null;
-      return { row, variant, present, before };
-    }),
-  );
-  const files = await ModuleFiles.open(run.io);
-  const cases: NativeCase[] = [];
-  const missing = new Set<string>();
-  try {
-    const moduleOf = await files.compile(
-      timed.flatMap(({ present, before }) => (before === null ? [present] : [present, before])),
+  const suites = suitesOf(problems).filter(({ problem }) => isInBase(problem));
+  const wanted = idsOf(suites, variants);
+  const timed = gate.rows
+    .filter(({ problem }) => suites.some((suite) => suite.problem === problem))
+    .flatMap((row) =>
+      variantsOf(row, ({ id }) => variants.length === 0 || wanted.has(id)).map((variant) => {
+        const present: TimedCode = { problem: row.problem, variant };
+        const isInRevision = from.kind === "revision" && hasVariant(from.revision, row.problem, variant.name);
+        const before: TimedCode | null = isInRevision ? { ...present, revision: from.revision } : null;
+        return { row, variant, present, before };
+      }),
     );
-    for (const { row, variant, present, before } of timed) {
-      const { problem, cpus, metrics } = row;
-      const module = moduleOf(present);
-      const base =
-        from.kind === "baseline"
-          ? new BaselineCode(from.baseline, storeIn(out)).side(problem, variant, module)
-          : before === null
-            ? undefined
-            : await files.sideOf(variant, moduleOf(before));
-      if (base === undefined) {
-        missing.add(`${problem} ${variant.id}`);
-        continue;
-      }
-      const heads = [await files.sideOf(variant, module)];
-      cases.push({ problem, cpus, metrics, base, heads, ...workloadOf(row, variant) });
+  const cases: NativeCase[] = [];
+  // What nobody asked for is not missed.
+  const missing = new Set(problems.filter((problem) => !isInBase(problem)));
+  const moduleOf = await files.compile(
+    timed.flatMap(({ present, before }) => (before === null ? [present] : [present, before])),
+  );
+  for (const { row, variant, present, before } of timed) {
+    const { problem, cpus, metrics } = row;
+    const module = moduleOf(present);
+    const base =
+      from.kind === "baseline"
+        ? new BaselineCode(from.baseline, storeIn(out)).side(problem, variant, module)
+        : before === null
+          ? undefined
+          : await files.sideOf(variant, moduleOf(before));
+    if (base === undefined) {
+      missing.add(`${problem} ${variant.id}`);
+      continue;
     }
-    // What nobody asked for is not missed.
-    for (const problem of problems) if (!isInBase(problem)) missing.add(problem);
-    const why = missing.size === 0 ? "" : `: the base has no code of ${[...missing].join(", ")}`;
-    if (cases.length === 0 && wishes.isRequired) {
-      throw new InputError(`--native-only: the gate's suite times nothing of what is to be compared${why}`);
-    }
-    const result = await time("revisions", cases, wishes, run);
-    const warnings = [...result.warnings];
-    if (missing.size > 0) warnings.push(`the base has no code of ${[...missing].join(", ")}, so it is not timed`);
-    if (variants.length === 0) warnings.push(...lostCode(from, rows));
-    if (cases.length === 0) warnings.push("nothing is timed: the gate's suite has no row of what is compared");
-    return { ...result, warnings };
-  } finally {
-    await files.close();
+    const heads = [await files.sideOf(variant, module)];
+    cases.push({ problem, cpus, metrics, base, heads, ...workloadOf(row, variant) });
   }
+  const warnings: string[] = [];
+  if (missing.size > 0) warnings.push(`the base has no code of ${[...missing].join(", ")}, so it is not timed`);
+  // What the exact gate finds gone it tells itself.
+  if (variants.length === 0 && isRequired) warnings.push(...lostCode(from, suites));
+  const untimed = variants.filter((text) => {
+    const ids = idsOf(suites, [text]);
+    return !timed.some(({ variant }) => ids.has(variant.id));
+  });
+  if (untimed.length > 0) warnings.push(`the gate's suite does not time ${untimed.join(", ")}`);
+  if (cases.length === 0 && isRequired) {
+    const why = warnings.length === 0 ? "the gate's suite has no row of what is to be compared" : warnings.join("; ");
+    throw new InputError(`--native-only: nothing can be timed: ${why}`);
+  }
+  return { cases, warnings };
 }
 
 /** What variants are compared by. */

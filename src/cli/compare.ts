@@ -4,6 +4,7 @@
 import path from "node:path";
 import { gate } from "../../bench/gate.ts";
 import { type Comparison, exitCodes } from "../compare/comparison.ts";
+import { alpha as usualAlpha } from "../compare/judge.ts";
 import { outcomeOf } from "../compare/outcome.ts";
 import { InputError, StoppedError } from "../errors.ts";
 import { gateRounds } from "../plan/gate.ts";
@@ -11,7 +12,7 @@ import { type Environment, readEnvironment } from "../records/environment.ts";
 import { newRunId } from "../records/run-file.ts";
 import { checkSeed } from "../workloads/parameters.ts";
 import { compareExactly, type ExactOutcome } from "./compare-exact.ts";
-import { type NativeOutcome, type NativeWishes, timeRevisions, timeVariants } from "./compare-native.ts";
+import { type NativeOutcome, type NativeWishes, RevisionTiming, timeVariants } from "./compare-native.ts";
 import { ComparisonFolder, planFormats, showComparison } from "./compare-output.ts";
 import type { Io } from "./io.ts";
 import { integerOf, readSettings, stoppedCode, suitesOf, withinBounds, workersOf } from "./options.ts";
@@ -70,6 +71,13 @@ function shareOf(option: string, text: string): number {
   return share;
 }
 
+/** Intervals are at 95 %, so a larger share of false alarms would be allowed in vain. */
+function levelOf(text: string): number {
+  const level = shareOf("--alpha", text);
+  if (level > usualAlpha) throw new InputError(`--alpha: must be at most ${usualAlpha}, got ${text}`);
+  return level;
+}
+
 /** @throws {InputError} for options that make no sense, alone or together */
 function readWishes(options: CompareOptions): NativeWishes {
   const { exactOnly, nativeOnly, reference, minEffect, alpha, processes, rounds, problem, variant } = options;
@@ -80,6 +88,9 @@ function readWishes(options: CompareOptions): NativeWishes {
     if (isGiven && reference === undefined) {
       throw new InputError(`${option}: goes with --reference; against a base the sizes are those of the base`);
     }
+  }
+  if (reference !== undefined && alpha !== undefined) {
+    throw new InputError("--alpha: is about rows that can fail; between variants none does, so leave it out");
   }
   const ofTiming = { "--alpha": alpha, "--processes": processes, "--rounds": rounds, "--min-effect": minEffect };
   const idle = Object.entries(ofTiming).find(([, given]) => given !== undefined)?.[0];
@@ -102,7 +113,7 @@ function readWishes(options: CompareOptions): NativeWishes {
     timesAll: options.all,
     isRequired: nativeOnly,
     ...(minEffect === undefined ? {} : { minEffect: shareOf("--min-effect", minEffect) }),
-    ...(alpha === undefined ? {} : { alpha: shareOf("--alpha", alpha) }),
+    ...(alpha === undefined ? {} : { alpha: levelOf(alpha) }),
     ...(processes === undefined
       ? {}
       : { processes: withinBounds("--processes", processes, processesMax, processesMin) }),
@@ -168,30 +179,34 @@ async function compareRevisions(
   const stored = base.kind === "revision" ? null : base.recorded;
   const note = machineNote(stored, environment);
   if (note !== null) warnings.push(note);
-  const exact = options.nativeOnly
-    ? null
-    : await compareExactly(
-        base,
-        candidate,
-        { ...{ problems, variants, out, command }, budgets: gate.budgets, workers: workersOf(options) },
-        io,
-        signal,
-      );
-  const baseSide = sideOf(
-    base.label,
-    exact?.base.run ?? stored?.run ?? null,
-    base.kind === "revision" ? base.revision.commit : "",
-  );
-  const headRun = exact?.head.run ?? candidate?.run ?? null;
-  const headSide = sideOf(candidate?.run.runId ?? "working tree", headRun, environment.commit);
-  const timed =
+  // What cannot be timed is found before minutes are spent on what is exact.
+  const timing =
     options.exactOnly || untimed !== null || base.kind === "run"
       ? null
-      : await timeRevisions(base, native, out, {
-          ...about,
-          commits: { base: baseSide.commit, head: headSide.commit },
-        });
-  return conclude(about, { kind: "revisions", base: baseSide, head: headSide, warnings }, exact, timed);
+      : await RevisionTiming.plan(base, native, out, io);
+  try {
+    const exact = options.nativeOnly
+      ? null
+      : await compareExactly(
+          base,
+          candidate,
+          { ...{ problems, variants, out, command }, budgets: gate.budgets, workers: workersOf(options) },
+          io,
+          signal,
+        );
+    const baseSide = sideOf(
+      base.label,
+      exact?.base.run ?? stored?.run ?? null,
+      base.kind === "revision" ? base.revision.commit : "",
+    );
+    const headRun = exact?.head.run ?? candidate?.run ?? null;
+    const headSide = sideOf(candidate?.run.runId ?? "working tree", headRun, environment.commit);
+    const commits = { base: baseSide.commit, head: headSide.commit };
+    const timed = timing === null ? null : await timing.time({ ...about, commits });
+    return conclude(about, { kind: "revisions", base: baseSide, head: headSide, warnings }, exact, timed);
+  } finally {
+    await timing?.close();
+  }
 }
 
 /** Compares variants with a reference. */

@@ -81,6 +81,31 @@ function isSameCode({ base, heads }: NativeCase): boolean {
   return heads.every((head) => head.sha256 === base.sha256 && head.skipWhenEmpty === base.skipWhenEmpty);
 }
 
+type Judged = Pick<NativeOptions, "kind" | "cases" | "timesAll" | "alpha" | "processes">;
+
+function isTimed(what: NativeCase, { kind, timesAll = false }: Pick<NativeOptions, "kind" | "timesAll">): boolean {
+  return kind === "variants" || timesAll || !isSameCode(what);
+}
+
+/**
+ * Processes of each case.
+ *
+ * @throws {InputError} for fewer than could tell anything of so many rows, whatever they measure
+ */
+export function processesWanted({ kind, cases, timesAll = false, alpha = usualAlpha, processes }: Judged): number {
+  const timed = cases.filter((what) => isTimed(what, { kind, timesAll }));
+  const rows = timed.flatMap(({ heads, metrics }) => heads.flatMap(() => metrics));
+  const family = (kind === "revisions" ? rows.filter(({ isGated }) => isGated).length : 0) || Math.max(1, rows.length);
+  const wanted = processes ?? processesOf(family, alpha);
+  const least = processesFor(kind === "revisions" ? family : 1, alpha) - 1;
+  if (timed.length > 0 && wanted < least) {
+    throw new InputError(
+      `--processes ${wanted}: with ${family} rows judged together at alpha ${alpha} no difference could be found; at least ${least} are needed`,
+    );
+  }
+  return wanted;
+}
+
 class NativeComparison {
   readonly #options: NativeOptions;
   readonly #random: Random;
@@ -157,8 +182,8 @@ class NativeComparison {
   #judgeCanary(timed: TimedCase): Canary | null {
     const { what } = timed;
     const metric = metricOfCanary(what);
+    if (timed.failureOf(what.base, metric) !== null) return null;
     const processes = timed.processesOf(what.base, metric);
-    if (processes.length === 0) return null;
     const found = estimate(processes);
     const delta = this.#delta(what, what.metrics.find((one) => one.metric === metric)?.delta);
     return {
@@ -212,7 +237,7 @@ class NativeComparison {
     const rows = suspects.map(({ timed, head, row }) => {
       const again = fresh.get(timed) as TimedCase;
       const failure = again.failureOf(head, row.metric);
-      if (failure !== null) return { ...row, reason: failure };
+      if (failure !== null) return { ...row, open: true, reason: `${reasonOf(row)}; not confirmed: ${failure}` };
       const processes = [...again.processesOf(head, row.metric)];
       const found: PairedEstimate = estimate(processes);
       const confirmed = isConfirmed(found, row.better, row.delta);
@@ -249,33 +274,27 @@ class NativeComparison {
 
   async run(): Promise<NativeResult> {
     const { kind, cases, timesAll = false, alpha = usualAlpha, rounds = gateRounds, machine } = this.#options;
-    const isTimed = (what: NativeCase): boolean => kind === "variants" || timesAll || !isSameCode(what);
     const all = cases.map((what) => new TimedCase(what, "first"));
-    const timed = all.filter(({ what }) => isTimed(what));
+    const timed = all.filter(({ what }) => isTimed(what, { kind, timesAll }));
     const drafts = timed.flatMap((one) => this.#drafts(one));
     const same = all
       .filter((one) => !timed.includes(one))
       .flatMap((one) =>
         this.#drafts(one).map(({ row }): NativeRow => ({ ...row, verdict: "equivalent", reason: "the same code" })),
       );
-    const family = drafts.filter(({ row }) => row.gated).length || drafts.length;
-    const processes = drafts.length === 0 ? 0 : (this.#options.processes ?? processesOf(family, alpha));
-    // With fewer, nothing could be told, whatever was measured.
-    const least = drafts.length === 0 ? 0 : processesFor(kind === "revisions" ? family : 1, alpha) - 1;
-    if (processes < least) {
-      throw new InputError(
-        `--processes ${processes}: with ${family} rows judged together at alpha ${alpha} no difference could be found; at least ${least} are needed`,
-      );
-    }
+    const processes = drafts.length === 0 ? 0 : processesWanted(this.#options);
     const watched = this.#canaries(timed.map(({ what }) => what));
     await this.#time([...watched, ...timed], processes);
     const canaries = watched.map((one) => this.#judgeCanary(one)).filter((canary) => canary !== null);
     const { rows, suspects } = this.#judge(drafts);
     // Of a machine that cannot be trusted, fresh processes say no more than the first ones.
-    const isTrusted = this.#distrust(canaries, await machine.stealShare()).length === 0;
+    const stealBefore = drafts.length === 0 ? null : await machine.stealShare();
+    const distrustBefore = drafts.length === 0 ? [] : this.#distrust(canaries, stealBefore);
+    const isTrusted = distrustBefore.length === 0;
     const confirmed = isTrusted ? await this.#confirm(suspects, processes) : { rows: [], again: [] };
-    const stealShare = drafts.length === 0 ? null : await machine.stealShare();
-    const distrust = drafts.length === 0 ? [] : this.#distrust(canaries, stealShare);
+    // Nothing was measured since where it was not trusted, and less steal by now would not undo it.
+    const stealShare = isTrusted && drafts.length > 0 ? await machine.stealShare() : stealBefore;
+    const distrust = isTrusted && drafts.length > 0 ? this.#distrust(canaries, stealShare) : distrustBefore;
     const final = rows.map((row) => {
       const place = suspects.findIndex((suspect) => suspect.row === row);
       const found = confirmed.rows[place] ?? row;

@@ -5,7 +5,8 @@ import type { Comparison } from "./comparison.ts";
 /**
  * The outcome. A violation weighs more than anything measured. What is exact holds on any machine, so it regresses even where
  * timings cannot be trusted. A gated row that was timed and could not be told is listed and fails nothing, for among many some
- * never can; one that could not be timed at all leaves a hole in the gate.
+ * never can; one that could not be timed at all, or is suspected and could not be
+ * timed again, leaves a hole in the gate.
  */
 export function outcomeOf({
   exact,
@@ -17,7 +18,7 @@ export function outcomeOf({
   if (native === null) return "passed";
   if (native.rows.some(({ gated, verdict }) => gated && verdict === "regressed")) return "regressed";
   const hasHole = native.rows.some(
-    ({ gated, verdict, estimate }) => gated && verdict === "inconclusive" && estimate === null,
+    ({ gated, verdict, estimate, open = false }) => gated && verdict === "inconclusive" && (estimate === null || open),
   );
   return hasHole || native.distrust.length > 0 ? "inconclusive" : "passed";
 }

@@ -67,19 +67,19 @@ describe("the native gate", { timeout }, () => {
   });
 
   test("times it when it is told to, and keeps every round of both sides", async () => {
-    const some = ["--native-only", "--all", "--variant", "shadow-buffers", "--processes", "6", "--rounds", "4"];
-    const { code, stderr } = await compare(...some, "--alpha", "0.1", "--min-effect", "20%", "--seed", "3");
+    const some = ["--native-only", "--all", "--variant", "shadow-buffers", "--processes", "7", "--rounds", "4"];
+    const { code, stderr } = await compare(...some, "--alpha", "0.04", "--min-effect", "20%", "--seed", "3");
     expect([0, 1, 3], stderr).toContain(code);
     const { comparison, rows } = await left();
-    expect(comparison).toMatchObject({ seed: 3, native: { alpha: 0.1, processes: 6, rounds: 4 } });
+    expect(comparison).toMatchObject({ seed: 3, native: { alpha: 0.04, processes: 7, rounds: 4 } });
     const timed = comparison.native!.rows;
     expect(timed.length).toBeGreaterThan(0);
     for (const { variant, processes, delta } of timed) {
-      expect([variant, processes.length]).toEqual(["shadow-buffers", 6]);
+      expect([variant, processes.length]).toEqual(["shadow-buffers", 7]);
       expect(delta).toBeGreaterThanOrEqual(0.2);
     }
     const counts = countOf(rows, "first");
-    expect(Object.keys(counts)).toHaveLength(timed.length * 2 * 6);
+    expect(Object.keys(counts)).toHaveLength(timed.length * 2 * 7);
     expect(new Set(Object.values(counts))).toEqual(new Set([4]));
     expect(Object.keys(countOf(rows, "canary")).length).toBeGreaterThan(0);
     for (const row of rows) expect(row).toMatchObject({ run_id: comparison.id, instrument: "native", problem: "cil" });
@@ -166,10 +166,28 @@ describe("the native gate", { timeout }, () => {
     [["--reference", "allocate-under-lock", "--problem", "cil", "--set", "none=1"], "--set none: no timed workload"],
     [["--min-effect", "2"], "--min-effect: must be a share between 0 and 1"],
     [["--alpha", "0%"], "--alpha: must be a share"],
+    [["--alpha", "0.1"], "--alpha: must be at most 0.05"],
+    [
+      ["--reference", "allocate-under-lock", "--problem", "cil", "--alpha", "0.01"],
+      "--alpha: is about rows that can fail",
+    ],
+    [["--reference", "allocate-under-lock", "--problem", "cil", "--all"], "leave it out with --reference"],
+    [["--variant", "nosuch"], "--native-only: nothing can be timed: the gate's suite does not time nosuch"],
+    [["--problem", "shrinker"], "--native-only: nothing can be timed: the base has no code of shrinker"],
+    [["--all", "--processes", "6"], "no difference could be found; at least"],
+    [["--rounds", "61"], "--rounds: must be from 1 to 60"],
     [["--processes", "0"], "--processes: must be from 6 to 1000"],
   ])("refuses %s", async (options, message) => {
     const { code, stderr } = await compare("--native-only", ...options);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
     expect(readdirSync(path.join(out, "results"))).toEqual(before);
   });
+
+  test.each([["--alpha", "0.01"], ["--processes", "12"], ["--rounds", "10"], ["--min-effect", "5%"], ["--all"]])(
+    "does not take %s where nothing is timed",
+    async (...option) => {
+      const { code, stderr } = await call(["compare", "--exact-only", ...option, "--out", out]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(`${option[0]}: is about what is timed`)]);
+    },
+  );
 });

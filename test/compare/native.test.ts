@@ -127,6 +127,39 @@ describe("a row", () => {
     expect([await at(0.05), await at(0.02)]).toEqual(["regressed", "inconclusive"]);
   });
 
+  test("that is suspected and cannot be timed again is open, and its violation is told", async () => {
+    let jobs = 0;
+    const failures = (job: PairedJob): PairedSamples["failures"] =>
+      ++jobs <= 24 ? {} : { [job.subjects[1]!.id]: { error: "lost a record", isViolation: true } };
+    const { result } = await compare([makeCase("rwsem")], { ...slower(1.2), failures });
+    expect(result.native.rows[0]).toMatchObject({ verdict: "inconclusive", open: true, confirmation: null });
+    expect(result.native.rows[0]!.reason).toMatch(/worse.*; not confirmed: cannot be timed: lost a record$/);
+    expect(result.violations).toMatchObject([{ error: "lost a record" }]);
+  });
+
+  test("whose base does what none may do is no violation", async () => {
+    const failures = (job: PairedJob): PairedSamples["failures"] => ({
+      [job.subjects[0]!.id]: { error: "lost a record", isViolation: true },
+    });
+    const { result } = await compare([makeCase("rwsem")], { failures });
+    expect(result.violations).toEqual([]);
+    expect(result.native.rows[0]!.reason).toContain("what it is compared with cannot be timed: lost a record");
+    // A canary of one process would sing by chance.
+    expect(result.native.canaries).toEqual([]);
+  });
+
+  test("is not trusted any more when it was not once", async () => {
+    const shares = [0.06, 0.04];
+    const machine = {
+      loadPerCore: 0.1,
+      stealShare: async () => shares.shift() ?? 0,
+      limits: { loadPerCore: 1.5, stealShare: 0.05 },
+    };
+    const { result } = await compare([makeCase("rwsem")], slower(1.2), { machine });
+    expect(result.native.distrust).toEqual([expect.stringContaining("the hypervisor took 6.0 %")]);
+    expect(result.native.rows[0]!.verdict).toBe("inconclusive");
+  });
+
   test("cannot be told by fewer processes than its family needs", async () => {
     const cases = [makeCase("rwsem"), makeCase("srcu")];
     await expect(compare(cases, slower(1.1), { processes: 6 })).rejects.toThrow(

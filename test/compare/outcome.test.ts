@@ -35,6 +35,11 @@ describe("a comparison", () => {
       "inconclusive",
     ],
     [
+      "with a gated row that is open is inconclusive",
+      { native: native([{ ...told, verdict: "inconclusive", open: true }]) },
+      "inconclusive",
+    ],
+    [
       "with another row that could not be timed passes",
       { native: native([{ gated: false, verdict: "inconclusive", estimate: null }]) },
       "passed",
