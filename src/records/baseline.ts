@@ -75,6 +75,9 @@ function sha256(content: Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
+/** Of a place where nothing may be written. */
+const forbiddenCodes: ReadonlySet<string> = new Set(["EROFS", "EACCES", "EPERM"]);
+
 /** The baselines in a folder. */
 export class BaselineStore {
   readonly #folder: string;
@@ -100,7 +103,18 @@ export class BaselineStore {
     for (const entry of existsSync(this.#folder) ? readdirSync(this.#folder) : []) {
       const [, name] = /^\.(.+)\.[0-9a-f]{12}\.tmp\.old\.tmp$/.exec(entry) ?? [];
       if (name === undefined || existsSync(this.folderOf(name))) continue;
-      renameSync(path.join(this.#folder, entry), this.folderOf(name));
+      try {
+        renameSync(path.join(this.#folder, entry), this.folderOf(name));
+      } catch (error) {
+        const { code = "" } = error as NodeJS.ErrnoException;
+        if (forbiddenCodes.has(code)) {
+          throw new InputError(
+            `baseline '${name}': a save was interrupted, and ${path.join(this.#folder, entry)} cannot be given its name again (${code}); rename it, or make ${this.#folder} writable`,
+          );
+        }
+        // Another process may have done the same meanwhile.
+        if (!existsSync(this.folderOf(name))) throw error;
+      }
     }
   }
 
@@ -342,7 +356,12 @@ async function replaceFolder(whole: string, place: string): Promise<void> {
   try {
     await renameForGood(whole, place);
   } catch (error) {
-    if (replaces) await rename(before, place);
+    // Another process that looked meanwhile has put it back already.
+    if (replaces) {
+      await rename(before, place).catch((undone: NodeJS.ErrnoException) => {
+        if (undone.code !== "ENOENT") throw undone;
+      });
+    }
     throw error;
   }
   if (replaces) await rm(before, { recursive: true });

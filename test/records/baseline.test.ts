@@ -13,13 +13,37 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { InputError } from "../../src/errors.ts";
 import { BaselineStore, type CodeOfModule, type StoredBaseline } from "../../src/records/baseline.ts";
 import { RecordWriter, readRecords } from "../../src/records/csv.ts";
 import { environmentId } from "../../src/records/environment.ts";
 import type { MeasuredRow } from "../../src/records/record.ts";
 import { type Run, writeRun } from "../../src/records/run-file.ts";
+
+/** What the file system does instead of a rename; null for the rename itself. */
+const instead: { renameSync: (() => void) | null; renameForGood: (() => void) | null } = {
+  renameSync: null,
+  renameForGood: null,
+};
+
+vi.mock("node:fs", async (original) => {
+  const real = await original<typeof import("node:fs")>();
+  const mocked: typeof real.renameSync = (from, to) => {
+    if (instead.renameSync === null) real.renameSync(from, to);
+    else instead.renameSync();
+  };
+  return { ...real, renameSync: mocked };
+});
+
+vi.mock("../../src/records/atomic-file.ts", async (original) => {
+  const real = await original<typeof import("../../src/records/atomic-file.ts")>();
+  const mocked: typeof real.renameForGood = async (from, to) => {
+    if (!to.endsWith(".wasm")) instead.renameForGood?.();
+    await real.renameForGood(from, to);
+  };
+  return { ...real, renameForGood: mocked };
+});
 
 const described = {
   ...{ node: "20.20.0", v8: "11.3", os: "linux", kernel: "6.1", arch: "x64", cpuModel: null, coreCount: 2 },
@@ -69,6 +93,7 @@ beforeEach(() => {
   store = new BaselineStore(path.join(folder, "baseline"));
 });
 afterEach(() => {
+  Object.assign(instead, { renameSync: null, renameForGood: null });
   rmSync(folder, { recursive: true });
 });
 
@@ -149,6 +174,34 @@ describe("a saved baseline", () => {
     // Where the new one has its name already, the old one is what is left over.
     cpSync(inStore("main"), inStore(".main.0123456789ab.tmp.old.tmp"), { recursive: true });
     await store.removeUnnamed();
+    expect(readdirSync(inStore()).sort()).toEqual(["main", "modules"]);
+  });
+
+  test.each(["EROFS", "EACCES", "EPERM"])("that cannot get its name back (%s) is told in one line", async (code) => {
+    await save();
+    renameSync(inStore("main"), inStore(".main.0123456789ab.tmp.old.tmp"));
+    instead.renameSync = () => {
+      throw Object.assign(new Error(code), { code });
+    };
+    for (const use of [() => store.names(), async () => store.has("main"), () => store.read("main")]) {
+      const error = await use().catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(InputError);
+      expect((error as Error).message).toMatch(
+        new RegExp(`^baseline 'main': a save was interrupted, and .*tmp cannot be given its name again \\(${code}\\)`),
+      );
+    }
+  });
+
+  test("is whole where another process puts it back while it is being replaced", async () => {
+    await save();
+    instead.renameForGood = () => expect(new BaselineStore(inStore()).has("main")).toBe(true);
+    const replaced = store.save("main", await runFolder({ seed: 7 }), async () => [code("first")], {
+      ...at,
+      force: true,
+    });
+    // The new one finds its place taken.
+    await expect(replaced).rejects.toMatchObject({ code: "ENOTEMPTY" });
+    expect((await store.read("main")).run.seed).toBe(1);
     expect(readdirSync(inStore()).sort()).toEqual(["main", "modules"]);
   });
 
