@@ -99,6 +99,7 @@ export async function countExactly(
   const machine = new CountingMachine(counter);
   const pinned = new PinnedMemory();
   let removing = 0;
+  const destroyed: number[] = [];
   let delayMax = 0;
   counter.onRemoval = (cache, completed, putsSince) => {
     if (!completed) pinned.begin(cache, removing);
@@ -140,6 +141,7 @@ export async function countExactly(
       runTo(index);
       removing = view.getUint32(index * eventSize + eventGroupOffset, true);
       runTo(index + 1);
+      destroyed.push(removing);
       pinned.reread((index) => exports.heldBytesOf(index));
       pinned.look();
       exports.runDeferred(0);
@@ -178,6 +180,7 @@ export async function countExactly(
   emit("evicted-at-once-max", 0, evictedAtOnceMax);
   emit("lock-hold-accesses-max", 0, counter.lockHoldAccessesMax);
   emit("irq-off-accesses-max", 0, counter.irqOffAccessesMax);
+  emit("unfinished-caches", 0, destroyed.filter((index) => exports.isCachePresent(index) !== 0).length);
   // They hang on the variant and the number of CPUs; here they are there for every host to compare.
   emit("object-extra-bytes", 0, exports.extraObjectBytes());
   emit("cache-extra-bytes", 0, exports.extraCacheBytes());
