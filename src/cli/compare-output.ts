@@ -20,7 +20,7 @@ export interface CompareOutput {
 /**
  * Reads `--format name[=file]`.
  *
- * @throws {InputError} for an unknown format, two that go to the same place, or a file that cannot be written
+ * @throws {InputError} for an unknown format, two different ones that go to the same place, or a file that cannot be written
  */
 export async function planFormats(given: readonly string[]): Promise<CompareOutput> {
   const shown: string[] = [];
@@ -32,12 +32,14 @@ export async function planFormats(given: readonly string[]): Promise<CompareOutp
       throw new InputError(`--format ${format}: unknown; one of: ${Object.keys(compareFormats).join(", ")}`);
     }
     if (equals < 0) {
-      shown.push(format);
+      if (!shown.includes(format)) shown.push(format);
       continue;
     }
     const file = text.slice(equals + 1);
     if (file === "" || file.endsWith("/")) throw new InputError(`--format ${text}: name a file after the equals sign`);
     const same = targets.find((one) => path.resolve(one.file) === path.resolve(file));
+    // Who adds formats to those of a script may name one that is among them.
+    if (same?.format === format) continue;
     if (same !== undefined) {
       throw new InputError(`--format ${text}: goes to the same file as --format ${same.format}=${same.file}`);
     }

@@ -30,13 +30,15 @@ export const exactValueSchema = z.strictObject({
   samples: z.int().min(1),
   sum: z.number(),
   max: z.number(),
-  /** Of all values in their order: it differs where sum and maximum agree and a single value does not. */
+  /** Absent in comparisons that were made before it was kept. */
+  min: z.number().optional(),
+  /** Of all values in their order: it differs where sum and extremes agree and a single value does not. */
   sha256,
 });
 
 /**
- * `same`; `worse` or `better` by the metric's direction; `changed`: it has none, or sum and maximum agree and single values
- * do not; `within budget`: worse by no more than the budget; `gone`: the candidate lacks what the baseline has; `added`.
+ * `same`; `worse` or `better` by the metric's direction; `changed`: it has none, or sum and worst value agree and single
+ * values do not; `within budget`: worse by no more than the budget; `gone`: the candidate lacks what the baseline has; `added`.
  */
 export const exactChangeSchema = z.enum(["same", "worse", "better", "changed", "within budget", "gone", "added"]);
 

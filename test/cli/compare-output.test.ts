@@ -36,6 +36,13 @@ describe("a file that is named for a format", () => {
     );
     expect((await planFormats([`csv=${file}`, `json=${file}.json`])).targets).toHaveLength(2);
   });
+
+  test("may be named twice with the same format", async () => {
+    const file = path.join(folder, "x");
+    expect((await planFormats([`csv=${file}`, `csv=${folder}/./x`])).targets).toEqual([{ format: "csv", file }]);
+    expect((await planFormats(["csv", "csv"])).format).toBe("csv");
+    await expect(planFormats(["csv", "json"])).rejects.toThrow("csv and json cannot both go to standard output");
+  });
 });
 
 /** What is written to standard error. */

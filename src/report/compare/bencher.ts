@@ -1,7 +1,7 @@
 // A comparison in the Bencher Metric Format: a benchmark for each case, a measure for each metric. Bencher keeps series, so
 // there are exact values of the head, and of times the ratio of head to base with its interval, as times of different machines
-// would not compare. Of several exact values there are the sum and, where less is better, the largest. Which way is better is set in Bencher itself. The format has nothing for texts: verdicts, warnings and
-// parameters, which are a hash in the name, are left out.
+// would not compare. Of several exact values there are the sum and the worst. Which way is better is set in Bencher itself. The
+// format has nothing for texts: verdicts, warnings and parameters, which are a hash in the name, are left out.
 
 import type { Comparison } from "../../compare/comparison.ts";
 import { caseId, exactParts, shortHash } from "./names.ts";
@@ -39,7 +39,7 @@ export function bencherBenchmarks({
   for (const row of exact?.rows ?? []) {
     const { head } = row;
     if (head === null) continue;
-    for (const { metric, part } of exactParts(row)) add(caseId(row), metric, { value: head[part] });
+    for (const { metric, part } of exactParts(row)) add(caseId(row), metric, { value: head[part]! });
   }
   // A series beside another reference is another series.
   const to = kind === "variants" ? `-to-${base.label}` : "";

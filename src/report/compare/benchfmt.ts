@@ -68,7 +68,7 @@ export function renderBenchfmt(comparison: Comparison): string {
     ...(exact?.rows ?? []).flatMap((row): Measured[] => {
       const value = row[side];
       if (value === null) return [];
-      const values = exactParts(row).map(({ metric, part }) => [value[part], oneWord(metric)] as const);
+      const values = exactParts(row).map(({ metric, part }) => [value[part]!, oneWord(metric)] as const);
       return [{ side, row, iterations: 1, values }];
     }),
     ...(native?.rows ?? []).flatMap((row) => nativeValues(row, side)),

@@ -1,5 +1,6 @@
 // A comparison as CSV: a row for each exact value, each row of times and each canary. Of an exact value base and head are its
-// sum over samples, of a time the median over processes; the base's label says what it is: of variants the reference. A missing value is empty, never 0. What belongs to no row is left out.
+// sum over samples, of a time the median over processes; the base's label says what it is: of variants the reference. A missing
+// value is empty, never 0. What belongs to no row is left out.
 
 import { stringify } from "csv-stringify/sync";
 import type { Canary, Comparison, ExactRow, NativeRow } from "../../compare/comparison.ts";
@@ -26,6 +27,8 @@ export const compareColumns = [
   "head",
   "base_max",
   "head_max",
+  "base_min",
+  "head_min",
   "base_samples",
   "head_samples",
   "budget",
@@ -70,6 +73,8 @@ function exactCells(row: ExactRow): Cells {
     head: head === null ? null : head.sum,
     base_max: base?.max ?? null,
     head_max: head?.max ?? null,
+    base_min: base?.min ?? null,
+    head_min: head?.min ?? null,
     base_samples: base?.samples ?? null,
     head_samples: head?.samples ?? null,
     budget: row.budget,

@@ -1,7 +1,7 @@
 // A comparison for github-action-benchmark, which keeps series of values by name and warns of a step: exact values of the head,
 // and of times the ratio of head to base, as times of different machines would not compare. Which way is better is said for a
 // file, so there are two; metrics without a direction are in neither, nor is what is no value. Of several exact values there
-// are the sum and, where less is better, the largest. The action refuses a file without values.
+// are the sum and the worst. The action refuses a file without values.
 
 import type { Comparison } from "../../compare/comparison.ts";
 import { baseName, exactParts, rowId } from "./names.ts";
@@ -16,6 +16,8 @@ interface Bench {
   readonly extra?: string;
 }
 
+const partNames = { sum: "sum", max: "largest", min: "smallest" } as const;
+
 /** Those of metrics whose better direction is the one given. */
 export function benches(comparison: Comparison, better: "lower" | "higher"): Bench[] {
   const { exact, native } = comparison;
@@ -24,9 +26,9 @@ export function benches(comparison: Comparison, better: "lower" | "higher"): Ben
       const { head } = row;
       if (head === null || row.better !== better) return [];
       return exactParts(row).map(({ metric, part }) => {
-        const of = head.samples === 1 ? [] : [`${part === "sum" ? "sum" : "largest"} of ${head.samples}`];
+        const of = head.samples === 1 ? [] : [`${partNames[part]} of ${head.samples}`];
         const extra = [row.parameters, ...of].join("\n");
-        return { name: rowId({ ...row, metric }), unit: row.unit, value: head[part], extra };
+        return { name: rowId({ ...row, metric }), unit: row.unit, value: head[part]!, extra };
       });
     }),
     ...(native?.rows ?? []).flatMap((row): Bench[] => {

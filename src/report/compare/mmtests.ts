@@ -1,6 +1,6 @@
 // A comparison as the table of mmtests (compare-kernels.sh): the arithmetic mean over processes for what is better when it is
 // lower, the harmonic one for rates, and by how much the head's is better, in percent, so that a minus is a loss. Stars stand
-// for brackets where the pairs tell the two apart. Of several exact values their sum and the largest have a line where they
+// for brackets where the pairs tell the two apart. Of several exact values their sum and the worst have a line where they
 // differ. Exact values that did not change, or that one side lacks, are left out, as are metrics without a direction,
 // intervals, canaries and what the machine did.
 
@@ -14,7 +14,7 @@ const fieldWidth = 12;
 const percentWidth = 7;
 
 interface Line {
-  readonly statistic: "Amean" | "Hmean" | "Sum" | "Max";
+  readonly statistic: "Amean" | "Hmean" | "Sum" | "Max" | "Min";
   readonly operation: string;
   /** Whether more is better. */
   readonly isRate: boolean;
@@ -22,6 +22,8 @@ interface Line {
   readonly head: number;
   readonly isSignificant: boolean;
 }
+
+const statistics = { sum: "Sum", max: "Max", min: "Min" } as const;
 
 /** By how much it is better, as mmtests' `pdiff` and `pndiff` have it. */
 function gain({ isRate, base, head }: Line): number {
@@ -62,7 +64,7 @@ function exactLines(row: ExactRow, names: RowNames): Line[] {
   const mean = isRate ? "Hmean" : "Amean";
   return changedParts(row).map(({ part, base, head }) => ({
     // One value is its own mean.
-    statistic: isSingle ? mean : part === "sum" ? "Sum" : "Max",
+    statistic: isSingle ? mean : statistics[part],
     operation: operation(names.full(row)),
     ...{ isRate, base, head },
     isSignificant: true,

@@ -101,34 +101,46 @@ function groupOf({ problem, variant, workload, cpus, metric }: RowName): string 
   return JSON.stringify([problem, variant, workload, cpus, metric]);
 }
 
+/** What of several exact values stands for them. */
+export type ExactPart = "sum" | "max" | "min";
+
 /**
- * What an exact row is judged by, under names of their own: the sum over its samples and, of several of which less is better,
- * the largest: `line-waited-ns:max`.
+ * The single value that a row is judged by besides its sum; null where there is none: the metric has no direction, or the
+ * comparison was made before the smallest value was kept.
  */
-export function exactParts({
-  metric,
-  better,
-  base,
-  head,
-}: Pick<ExactRow, "metric" | "better" | "base" | "head">): { readonly metric: string; readonly part: "sum" | "max" }[] {
+export function worstPart({ better, base, head }: Pick<ExactRow, "better" | "base" | "head">): "max" | "min" | null {
+  if (better === "lower") return "max";
+  return better === "higher" && [base, head].every((side) => side === null || side.min !== undefined) ? "min" : null;
+}
+
+/**
+ * What an exact row is judged by, under names of their own: the sum over its samples and, of several, the worst:
+ * `line-waited-ns:max`.
+ */
+export function exactParts(row: Pick<ExactRow, "metric" | "better" | "base" | "head">): {
+  readonly metric: string;
+  readonly part: ExactPart;
+}[] {
+  const { metric, base, head } = row;
   const isSingle = [base, head].every((side) => side === null || side.samples === 1);
   const sum = { metric, part: "sum" } as const;
-  return isSingle || better !== "lower" ? [sum] : [sum, { metric: `${metric}:max`, part: "max" }];
+  const worst = worstPart(row);
+  return isSingle || worst === null ? [sum] : [sum, { metric: `${metric}:${worst}`, part: worst }];
 }
 
 /**
  * The parts of a row that differ, where both sides have it; the sum where only single values do. One does not make up for
- * the other: a row whose sum is better fails when its largest value is worse.
+ * the other: a row whose sum is better fails when its worst value is worse.
  */
 export function changedParts(row: ExactRow): {
   readonly metric: string;
-  readonly part: "sum" | "max";
+  readonly part: ExactPart;
   readonly base: number;
   readonly head: number;
 }[] {
   const { base, head } = row;
   if (base === null || head === null) return [];
-  const parts = exactParts(row).map((one) => ({ ...one, base: base[one.part], head: head[one.part] }));
+  const parts = exactParts(row).map((one) => ({ ...one, base: base[one.part]!, head: head[one.part]! }));
   const differing = parts.filter((one) => one.base !== one.head);
   return differing.length > 0 ? differing : parts.slice(0, 1);
 }

@@ -1,6 +1,7 @@
 // A comparison as SARIF 2.1.0, which code hosts show at the file of the variant; no line of it is to blame, so it is the first.
 // What fails the gate, and a violation, is an error, a regression that does not fail it a warning. All else is no result, as
-// nothing is wrong at any file: why a comparison cannot be trusted, and warnings are notifications of the tool.
+// nothing is known to be wrong at any file: why a comparison cannot be trusted, rows that could not be timed, and warnings are
+// notifications of the tool.
 
 import { createHash } from "node:crypto";
 import type { Log, Notification, Result } from "sarif";
@@ -21,6 +22,11 @@ const rules: Readonly<Record<string, readonly [short: string, full: string]>> = 
   ],
 };
 const ruleIds = Object.keys(rules);
+
+/** Of what a finding is a result; null for one that is none. */
+function placeOf({ rule, about }: Finding): RowName | CaseName | null {
+  return rule === "untimed" ? null : about;
+}
 
 /** Code hosts show no more of a run. */
 export const resultsMax = 5000;
@@ -69,12 +75,15 @@ function resultOf({ rule, level, text }: Finding, about: RowName | CaseName): Re
 export function renderCompareSarif(comparison: Comparison): string {
   const names = new RowNames(comparison);
   const findings = findingsOf(comparison, names).filter(({ level }) => level !== "note");
-  const results = findings.flatMap((one) => (one.about === null ? [] : [resultOf(one, one.about)]));
+  const results = findings.flatMap((one) => {
+    const place = placeOf(one);
+    return place === null ? [] : [resultOf(one, place)];
+  });
   const left = Math.max(0, results.length - resultsMax);
   const notifications: Notification[] = [
     { level: "note", message: { text: outcomeText(comparison, names) } },
     ...(left === 0 ? [] : [{ level: "warning" as const, message: { text: `${left} more results were left out` } }]),
-    ...findings.flatMap(({ about, level, text }) => (about === null ? [{ level, message: { text } }] : [])),
+    ...findings.filter((one) => placeOf(one) === null).map(({ level, text }) => ({ level, message: { text } })),
   ];
   const log: Log = {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",

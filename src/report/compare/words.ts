@@ -4,7 +4,7 @@ import type { Comparison, ExactRow, NativeRow, PairedEstimate, Verdict } from ".
 import { worsening } from "../../compare/judge.ts";
 import { changeShare } from "../../compare/reasons.ts";
 import { formatNs, formatNumber } from "../format.ts";
-import { type CaseName, caseNameOf, isSpeed, type RowName, RowNames } from "./names.ts";
+import { type CaseName, caseNameOf, type ExactPart, isSpeed, type RowName, RowNames, worstPart } from "./names.ts";
 
 /** A share in percent, with one decimal or none, or where that would be 0 with one digit: `9.8 %`, `3 %`, `0.003 %`. */
 export function percent(share: number): string {
@@ -43,23 +43,28 @@ export function exactTexts(base: number, head: number): readonly [base: string, 
 
 type Sides = Pick<ExactRow, "base" | "head" | "better">;
 
+/** What is shown of several exact values: the sum and the worst, or where none is worse the largest. */
+function shownParts(row: Sides): ExactPart[] {
+  const isSingle = [row.base, row.head].every((side) => side === null || side.samples === 1);
+  return isSingle ? ["sum"] : ["sum", worstPart(row) ?? "max"];
+}
+
 /** Parts of several exact values in which the two sides differ. */
-function differingParts({ base, head }: Sides): ("sum" | "max" | "samples")[] {
+function differingParts(row: Sides): (ExactPart | "samples")[] {
+  const { base, head } = row;
   if (base === null || head === null) return [];
-  const isSingle = base.samples === 1 && head.samples === 1;
-  const parts = isSingle ? (["sum"] as const) : (["sum", "max", "samples"] as const);
-  return parts.filter((part) => base[part] !== head[part]);
+  return [...shownParts(row), "samples" as const].filter((part) => base[part] !== head[part]);
 }
 
 /** The share by which an exact value rose, by the part that is worst; null where there is none. */
 function exactShare(row: Sides): number | null {
   const { base, head, better } = row;
   const differing = differingParts(row);
-  // Of what should be high, the largest value is the best one.
-  const deciding = differing.filter((part) => part === "sum" || (part === "max" && better === "lower"));
+  const worst = worstPart(row);
+  const deciding = differing.filter((part) => part === "sum" || part === worst);
   const shares = (deciding.length > 0 ? deciding : differing)
     .filter((part) => base![part] !== 0)
-    .map((part) => head![part] / base![part] - 1);
+    .map((part) => head![part]! / base![part]! - 1);
   if (shares.length === 0) return null;
   return better === "higher" ? Math.min(...shares) : Math.max(...shares);
 }
@@ -72,10 +77,10 @@ export function exactSides(row: Sides): { readonly base: string; readonly head: 
   const [from, to] = [base ?? of, head ?? of];
   const isSingle = from.samples === 1 && to.samples === 1;
   const differing = differingParts(row);
-  const shown = differing.length > 0 ? differing : isSingle ? (["sum"] as const) : (["sum", "max"] as const);
+  const shown = differing.length > 0 ? differing : shownParts(row);
   const texts = shown.map((part) => ({
     name: isSingle ? "" : `${part} `,
-    sides: exactTexts(from[part], to[part]),
+    sides: exactTexts(from[part]!, to[part]!),
   }));
   const side = (index: 0 | 1): string => texts.map(({ name, sides }) => `${name}${sides[index]}`).join(", ");
   const share = exactShare(row);
@@ -92,7 +97,10 @@ export function exactText(row: ExactRow): string {
   if (row.change === "added") return "is new: the baseline has no such value";
   const { base, head, by } = exactSides(row);
   if (row.change === "same") return `is the same, ${base}`;
-  if (base === head) return "has changed: sum and maximum agree, single values do not";
+  if (base === head) {
+    const extreme = worstPart(row) === "min" ? "minimum" : "maximum";
+    return `has changed: sum and ${extreme} agree, single values do not`;
+  }
   const budget = percent(row.budget);
   const from = `from ${base} to ${head}${by === "–" ? "" : ` (${by})`}`;
   if (row.change === "within budget") return `is worse, ${from}, within its budget of ${budget}`;
@@ -145,7 +153,7 @@ export function confirmationText({ confirmation, ...row }: NativeRow): string {
 
 /** What became of a native row, as the end of a sentence that begins with its name. */
 export function nativeText(row: NativeRow): string {
-  if (row.estimate === null) return `is ${row.verdict}: ${row.reason}`;
+  if (row.estimate === null || row.open) return `is ${row.verdict}: ${row.reason}`;
   const change = `is ${changeText(row.estimate, row)}`;
   const confirmation = confirmationText(row);
   const about = `${change}${confirmation === "" ? "" : `, ${confirmation}`}`;
@@ -154,7 +162,7 @@ export function nativeText(row: NativeRow): string {
 
 /** What a reader should know of first, worst first. */
 export interface Finding {
-  readonly rule: "violation" | "exact" | "native" | "machine" | "warning";
+  readonly rule: "violation" | "exact" | "native" | "untimed" | "machine" | "warning";
   /** `error`: fails the gate; `warning`: worth a look; `note`: good to know. */
   readonly level: "error" | "warning" | "note";
   /** The row or the case that it is of; null where it is of none. */
@@ -226,14 +234,15 @@ export function findingsOf(comparison: Comparison, names = new RowNames(comparis
         text: `${names.full(row)} ${nativeText(row)}`,
       }),
     );
+  // Nothing is known to be worse of them, and nothing to be as before.
   const untimed = (native?.rows ?? [])
-    .filter(({ estimate, verdict }) => estimate === null && verdict === "inconclusive")
+    .filter(({ estimate, verdict, open }) => verdict === "inconclusive" && (estimate === null || open))
     .map(
       (row): Finding => ({
-        rule: "native",
+        rule: "untimed",
         level: row.gated ? "warning" : "note",
         about: row,
-        text: `${names.full(row)} ${row.reason}`,
+        text: `${names.full(row)} ${row.open ? nativeText(row) : row.reason}`,
       }),
     );
   const singing = (native?.canaries ?? []).filter(({ sings }) => sings);
@@ -326,10 +335,7 @@ export function outcomeText(comparison: Comparison, names = new RowNames(compari
       const reasons = of("machine", "warning");
       if (reasons.length > 0) return leadText(reasons, "reason");
       // Where the machine is trusted, gated rows that could not be timed are what is left.
-      return leadText(
-        of("native", "warning").filter(({ about }) => about !== null && "estimate" in about && about.estimate === null),
-        "row",
-      );
+      return leadText(of("untimed", "warning"), "row");
     },
   }[outcome]();
   return `${outcome}: ${oneLine(why ?? totalText(comparison))}`;

@@ -1,7 +1,7 @@
 // A comparison as the table of the 0-day robot (lkp-tests, lib/compare.rb): a block for each case, mean and standard deviation
 // over processes on both sides, and how the mean changed. As there, the change is of the means shown; the verdict of the pairs
-// stands in the lines with # before the blocks. Of several exact values the sum and the largest have a line where they differ. Exact values that did not change, or that one side lacks, are left out, as are
-// intervals, canaries and what the machine did.
+// stands in the lines with # before the blocks. Of several exact values the sum and the worst have a line where they differ.
+// Exact values that did not change, or that one side lacks, are left out, as are intervals, canaries and what the machine did.
 
 import { mean, sampleStandardDeviation } from "simple-statistics";
 import type { Comparison } from "../../compare/comparison.ts";

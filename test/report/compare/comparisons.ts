@@ -330,6 +330,27 @@ export const worseByMax = comparison({
   native: null,
 });
 
+/** Of two exact values of which more is better the sum is the same, and the smallest one worse. */
+export const worseByMin = comparison({
+  exact: {
+    compared: 1,
+    rows: [
+      exact({
+        problem: "cil",
+        variant: "shadow-buffers",
+        metric: "checkpoint-fill",
+        unit: "items",
+        better: "higher",
+        base: { ...value(10, 2, 5, "1"), min: 5 },
+        head: { ...value(10, 2, 9, "2"), min: 1 },
+        change: "worse",
+        fails: true,
+      }),
+    ],
+  },
+  native: null,
+});
+
 export const empty = comparison({ exact: null, native: null, outcome: "passed" });
 
 /** So few processes that there is no interval. */
@@ -362,6 +383,25 @@ export const untimed = comparison({
   outcome: "inconclusive",
 });
 
+/** A gated row that is suspected, and of which fresh processes could not be had. */
+export const open = comparison({
+  exact: null,
+  native: {
+    ...natively,
+    rows: [
+      native({}),
+      native({
+        variant: "ring",
+        ratio: 1.098,
+        verdict: "inconclusive",
+        open: true,
+        reason: "9.6 % worse; not confirmed: the process trapped",
+      }),
+    ],
+  },
+  outcome: "inconclusive",
+});
+
 export const all: Readonly<Record<string, Comparison>> = {
   regressed: comparison(),
   passed,
@@ -370,7 +410,9 @@ export const all: Readonly<Record<string, Comparison>> = {
   violated,
   variants,
   worseByMax,
+  worseByMin,
   empty,
   few,
   untimed,
+  open,
 };

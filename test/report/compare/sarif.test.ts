@@ -65,6 +65,11 @@ describe("SARIF of a comparison", () => {
       expect.stringMatching(/^warning the same code twice/),
       "warning --min-effect 10 %: nothing below is found",
     ]);
+    // Nothing is known to be wrong of what could not be timed.
+    for (const one of [samples.untimed, samples.open]) {
+      expect(texts(one).slice(1)).toEqual([expect.stringMatching(/^warning quarantine \/ ring \/ put-ns .*trapped$/)]);
+      expect(runOf(one).results).toEqual([]);
+    }
     expect(runOf(samples.violated).invocations[0]?.executionSuccessful).toBe(false);
     expect(runOf(comparison()).invocations[0]?.executionSuccessful).toBe(true);
   });

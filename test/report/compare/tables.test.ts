@@ -69,6 +69,13 @@ describe("CSV", () => {
     ]);
   });
 
+  test("has the smallest of several exact values, where it was kept", () => {
+    const [one] = parse(renderCompareCsv(samples.worseByMin), { columns: true }) as Record<string, string>[];
+    expect([one?.base_min, one?.head_min]).toEqual(["5", "1"]);
+    const [older] = parse(renderCompareCsv(samples.worseByMax), { columns: true }) as Record<string, string>[];
+    expect([older?.base_min, older?.head_min]).toEqual(["", ""]);
+  });
+
   test("has no text that a spreadsheet would run", () => {
     const one = comparison({
       exact: null,
@@ -186,6 +193,13 @@ describe("the table of 0-day", () => {
     );
   });
 
+  test("has the smallest of several exact values of which more is better", () => {
+    const lines = renderZeroDay(samples.worseByMin).split("\n");
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^ +5\.00 +-80\.0% +1\.00 +reclaim-bench\.cil\.shadow-buffers\.checkpoint-fill:min$/),
+    );
+  });
+
   test("without rows is the outcome", () => {
     expect(renderZeroDay(samples.empty)).toBe("# passed: nothing was compared\n");
   });
@@ -235,6 +249,12 @@ describe("the table of mmtests", () => {
     expect(linesOf(renderMmtests(samples.worseByMax)).slice(3)).toEqual([
       `Sum   ${operation}     1846.20 (   0.00%)     1793.40 *   2.86%*`,
       `Max   ${operation}      456.00 (   0.00%)      466.20 *  -2.24%*`,
+    ]);
+  });
+
+  test("has the smallest of several exact values of which more is better", () => {
+    expect(linesOf(renderMmtests(samples.worseByMin)).slice(3)).toEqual([
+      expect.stringMatching(/^Min {3}cil\/shadow-buffers\/checkpoint-fill.* 5\.00 .* 1\.00 \* -80\.00%\*$/),
     ]);
   });
 

@@ -117,6 +117,14 @@ describe("Go's benchmark format", () => {
     });
   });
 
+  test("has the smallest of several exact values of which more is better", () => {
+    const { results: own } = readBenchfmt(renderBenchfmt(samples.worseByMin));
+    expect(own.map(({ values }) => values)).toEqual([
+      { "checkpoint-fill": 10, "checkpoint-fill:min": 5 },
+      { "checkpoint-fill": 10, "checkpoint-fill:min": 1 },
+    ]);
+  });
+
   test("names the sides of variants by whose times they are", () => {
     const own = readBenchfmt(renderBenchfmt(samples.variants)).results;
     expect(new Set(own.map(({ config }) => config.side))).toEqual(new Set(["singly-linked-fifo", "variants"]));
@@ -208,6 +216,20 @@ describe("for github-action-benchmark", () => {
       ["line-waited-ns", 1793.4, "sum of 8"],
       ["line-waited-ns:max", 466.2, "largest of 8"],
     ]);
+  });
+
+  test("of several exact values of which more is better the smallest has a series", () => {
+    const found = benches.parse(JSON.parse(renderGithubBenchmarkBigger(samples.worseByMin)));
+    expect(found.map(({ name, value, extra }) => [name.split("/").at(-1), value, extra?.split("\n").at(-1)])).toEqual([
+      ["checkpoint-fill", 10, "sum of 2"],
+      ["checkpoint-fill:min", 1, "smallest of 2"],
+    ]);
+    // A comparison that was made before it was kept has the sum alone.
+    const { min: _min, ...older } = samples.worseByMin.exact!.rows[0]!.head!;
+    const rows = [{ ...samples.worseByMin.exact!.rows[0]!, head: older }];
+    expect(
+      benches.parse(JSON.parse(renderGithubBenchmarkBigger({ ...samples.worseByMin, exact: { compared: 1, rows } }))),
+    ).toHaveLength(1);
   });
 
   test("ratios to a reference are series of their own", () => {

@@ -152,6 +152,17 @@ describe("exact values", () => {
     expect(sides(value(20, 2, 11), value(18, 2, 22)).by).toBe("+100 %");
     expect(sides(value(20, 2, 11), value(18, 2, 22), "higher").by).toBe("-10 %");
     expect(sides(value(20, 2, 11), value(18, 2, 22), "").by).toBe("-10 %");
+    // Of what should be high the smallest is the worst.
+    const ofRounds = (...values: number[]) => ({
+      ...value(values[0]! + values[1]!, 2, Math.max(...values)),
+      min: Math.min(...values),
+    });
+    const fallen = { base: "min 5", head: "min 1", by: "-80 %" };
+    expect(sides(ofRounds(5, 5), ofRounds(1, 9), "higher")).toEqual(fallen);
+    expect(sides(ofRounds(5, 5), ofRounds(1, 9))).toEqual({ base: "max 5", head: "max 9", by: "+80 %" });
+    expect(exactText(exact({ base: ofRounds(5, 5), head: ofRounds(1, 9), better: "higher", change: "worse" }))).toBe(
+      "is worse, from min 5 to min 1 (-80 %)",
+    );
     expect(sides(value(20, 2, 11, "1"), value(20, 2, 11, "2"))).toEqual({
       base: "sum 20, max 11",
       head: "sum 20, max 11",
@@ -174,6 +185,11 @@ describe("exact values", () => {
     expect(exactText(exact({ base, head, change: "changed" }))).toBe("has changed, from 100 to 110 (+10 %)");
     expect(exactText(exact({ base, head: value(100, 1, 100, "1"), change: "changed" }))).toBe(
       "has changed: sum and maximum agree, single values do not",
+    );
+    const several = { ...value(100, 2, 60, "1"), min: 40 };
+    const other = { ...several, sha256: "2".repeat(64) };
+    expect(exactText(exact({ base: several, head: other, better: "higher", change: "changed" }))).toBe(
+      "has changed: sum and minimum agree, single values do not",
     );
     expect(exactText(exact({ base, head: null, change: "gone" }))).toContain("is gone");
     expect(exactText(exact({ base: null, head, change: "added" }))).toContain("is new");
@@ -224,6 +240,10 @@ describe("the outcome in one line", () => {
     ],
     ["few", /^passed: 1 row timed: 1 inconclusive$/],
     ["untimed", /^inconclusive: quarantine \/ ring \/ put-ns \(.*\) cannot be timed: trapped$/],
+    [
+      "open",
+      /^inconclusive: quarantine \/ ring \/ put-ns \(.*\) is inconclusive: 9\.6 % worse; not confirmed: the process trapped$/,
+    ],
     ["violated", /^violated: quarantine \/ ring \/ libvirt-teardown \/ timed: lost .*; and 1 more violation$/],
     ["variants", /^passed: 3 rows timed: 1 slower, 1 faster, 1 not separated$/],
     ["empty", /^passed: nothing was compared$/],
@@ -262,6 +282,14 @@ describe("what is to be said", () => {
     expect(found[1]?.text).toMatch(
       /^the same code twice, .*: the second is 7\.8 % slower \[.*\], more than the 3 % that count$/,
     );
+  });
+
+  test("has rows that could not be timed, or whose suspicion stayed open, apart from regressions", () => {
+    for (const one of [samples.untimed, samples.open]) {
+      expect(findingsOf(one).map(({ level, rule, about }) => `${level} ${rule} ${about?.variant}`)).toEqual([
+        "warning untimed ring",
+      ]);
+    }
   });
 
   test("puts the rows of times that matter first", () => {
