@@ -3,11 +3,13 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { Comparison } from "../compare/comparison.ts";
-import { budgetOf, compareExact, type ExactTable, gatherExact } from "../compare/exact.ts";
+import { budgetOf, compareExact, type ExactSummary, type ExactTable, gatherExact } from "../compare/exact.ts";
 import { InputError, StoppedError } from "../errors.ts";
 import type { Budget } from "../plan/gate.ts";
+import { chooseVariants } from "../plan/plan.ts";
 import { instrumentOf, type Unit } from "../plan/unit.ts";
 import { type PlannedVariant, planVariant } from "../plan/variant.ts";
+import { problemOf } from "../problems/index.ts";
 import { checkOfRun } from "../records/baseline.ts";
 import { readRecords, recordsFile } from "../records/csv.ts";
 import type { MeasuredRow } from "../records/record.ts";
@@ -15,11 +17,15 @@ import type { Run } from "../records/run-file.ts";
 import { execute } from "./execute.ts";
 import { noOptions } from "./gate-variants.ts";
 import type { Io } from "./io.ts";
-import { listed, type RunOptions, suitesOf } from "./options.ts";
+import { Machines } from "./machines.ts";
+import { listed, type RunOptions, readChoices, suitesOf } from "./options.ts";
 import { isTooLarge, parseCase } from "./report.ts";
 import { hasVariant, lostVariants, type Revision } from "./revision.ts";
 import { listOf, prepare, recordedOptions } from "./run.ts";
 import type { Base, RecordedRun } from "./sides.ts";
+
+type VariantName = Pick<MeasuredRow, "problem" | "variant">;
+type NamedCase = Pick<MeasuredRow, "problem" | "variant" | "workload" | "instrument" | "metric" | "better">;
 
 /** What the user wants of a comparison, as far as it concerns the exact gate. */
 export interface ExactWishes {
@@ -55,13 +61,20 @@ function lostVariant(name: string, known: readonly PlannedVariant[]): PlannedVar
   return { id: name, name, parameters, constants, skipWhenEmpty: false, isReference: false, isFloor: false };
 }
 
+/** Names of variants that a revision has, the suite has not any more, and nobody left out by naming others. */
+function lostOf(revision: Revision, problem: string, options: RunOptions): string[] {
+  return options.variant.length === 0 ? lostVariants(revision, problem) : [];
+}
+
 /** What of a unit a revision has. What is there no more is measured of it, too, so that its values are gone. */
-function variantsOfRevision(revision: Revision, { problem, variants }: Unit, wishes: ExactWishes): PlannedVariant[] {
-  const lost = wishes.variants.length === 0 ? lostVariants(revision, problem) : [];
-  return [
-    ...variants.filter(({ name }) => hasVariant(revision, problem, name)),
-    ...lost.map((name) => lostVariant(name, variants)),
-  ];
+function variantsOfRevision(revision: Revision, { problem, variants }: Unit, options: RunOptions): PlannedVariant[] {
+  const kept = variants.filter(({ name }) => hasVariant(revision, problem, name));
+  const lost = lostOf(revision, problem, options);
+  if (lost.length === 0) return kept;
+  // Some units leave variants out; what all have alike is to be the same in each.
+  const suites = suitesOf([problem]);
+  const known = chooseVariants(suites[0]!, readChoices(options, suites, new Machines()));
+  return [...kept, ...lost.map((name) => lostVariant(name, known))];
 }
 
 /** Measures, as `run` does; what it leaves is a run like any other. */
@@ -73,7 +86,7 @@ async function measure(
 ): Promise<RecordedRun> {
   const narrow = (units: readonly Unit[]): Unit[] => {
     const kept = units.filter(isExact).flatMap((unit) => {
-      const variants = revision === undefined ? unit.variants : variantsOfRevision(revision, unit, wishes);
+      const variants = revision === undefined ? unit.variants : variantsOfRevision(revision, unit, options);
       return variants.length === 0 ? [] : [{ ...unit, variants }];
     });
     if (kept.length === 0) throw new InputError("nothing is counted or simulated of what is to be compared");
@@ -164,6 +177,32 @@ function violationsOf(run: Run): Comparison["violations"] {
   );
 }
 
+/**
+ * Metrics of native runs that the base has in no other way, though the candidate is not run natively: older baselines have
+ * sizes natively only. What says of the workload alone is passed over, and so are counts of what none may do: one that is
+ * not 0 is a violation.
+ */
+function onlyNative(values: Iterable<{ readonly name: NamedCase; readonly summary: ExactSummary }>): string[] {
+  const keyOf = ({ problem, variant, workload, metric }: NamedCase): string =>
+    [problem, variant, workload, metric].join("\0");
+  const names = [...values].map(({ name }) => name);
+  const counted = new Set(names.filter(({ instrument }) => instrument === "traced").map(keyOf));
+  const isForbidden = ({ problem, metric }: NamedCase): boolean =>
+    problemOf(problem)?.counters.some((one) => one.metric === metric && one.forbidden !== undefined) === true;
+  const missed = names.filter(
+    (name) => name.instrument === "native" && name.better !== "" && !isForbidden(name) && !counted.has(keyOf(name)),
+  );
+  return [...new Set(missed.map(({ metric }) => metric))].sort();
+}
+
+/** What a user does who wants other sizes, by what the base is. */
+const remedies: Readonly<Record<Base["kind"], string>> = {
+  baseline: "save a new baseline with: reclaim-bench baseline save --force",
+  run: "measure the base again with these sizes",
+  revision:
+    "let this one comparison fail and merge all the same, or end it with 0 by --exit-zero: later ones have these sizes in their base",
+};
+
 export interface ExactOutcome {
   readonly exact: NonNullable<Comparison["exact"]>;
   readonly base: RecordedRun;
@@ -234,30 +273,40 @@ export async function compareExactly(
   }
   const voids = new Set([...violations, ...failedBefore].map(({ case: id }) => voidKey(parseCase(id))));
   const chosen = [new Chosen(base), new Chosen(head)] as const;
+  const isVoid = (name: VariantName): boolean => voids.has(voidKey(name));
   let leftOut = 0;
   const narrowed = ({ values, unfinished }: ExactTable): ExactTable => ({
-    values: new Map(
-      [...values].filter(([, { name }]) => !voids.has(voidKey(name)) && chosen.every((one) => one.has(name))),
-    ),
+    values: new Map([...values].filter(([, { name }]) => !isVoid(name) && chosen.every((one) => one.has(name)))),
     unfinished,
   });
   for (const { name, summary } of before.values.values()) {
-    if (voids.has(voidKey(name)) || chosen.every((one) => one.has(name))) continue;
-    // What is exact of a native run is what the counted one has, too, or says of the workload alone.
+    if (isVoid(name) || chosen.every((one) => one.has(name))) continue;
     if (name.instrument !== "native" || candidate !== null) leftOut += summary.value.samples;
   }
-  const compared = compareExact(narrowed(before), narrowed(after), (problem, metric) =>
-    budgetOf(wishes.budgets, problem, metric),
-  );
+  const left = narrowed(before);
+  // An empty comparison would pass, but for what the candidate did.
+  if (left.values.size === 0 && violations.length === 0) {
+    throw new InputError(["the base has no exact metric of what is to be compared", ...warnings].join("; "));
+  }
+  const compared = compareExact(left, narrowed(after), {
+    budgetOf: (problem, metric) => budgetOf(wishes.budgets, problem, metric),
+    remedy: remedies[from.kind],
+  });
   if (leftOut > 0) {
     warnings.push(
       `the candidate was told to measure less than the base: ${leftOut} exact samples of the base are not compared (candidate: ${head.run.command})`,
     );
   }
+  const untold = candidate === null ? onlyNative([...before.values.values()].filter(({ name }) => !isVoid(name))) : [];
+  if (untold.length > 0) {
+    warnings.push(
+      `the candidate is not run natively, so what the base has of native runs alone is not compared: ${untold.join(", ")}`,
+    );
+  }
   if (from.kind === "revision") {
     const { revision } = from;
-    const lost = problems.flatMap((problem) => lostVariants(revision, problem).map((name) => `${problem} ${name}`));
-    if (lost.length > 0 && wishes.variants.length === 0) {
+    const lost = problems.flatMap((problem) => lostOf(revision, problem, options).map((name) => `${problem} ${name}`));
+    if (lost.length > 0) {
       warnings.push(`the base has ${lost.join(", ")}, which the working tree has not any more`);
     }
   }
@@ -268,6 +317,6 @@ export async function compareExactly(
   };
 }
 
-function voidKey({ problem, variant }: { readonly problem: string; readonly variant: string }): string {
+function voidKey({ problem, variant }: VariantName): string {
   return `${problem} / ${variant}`;
 }

@@ -7,7 +7,6 @@
 // all parts are one value of the case, by their sum, their largest and the hash of all with their labels.
 
 import { createHash } from "node:crypto";
-import { InputError } from "../errors.ts";
 import type { Budget } from "../plan/gate.ts";
 import { parseBucketMetric } from "../records/histogram.ts";
 import { parseLabelledMetric } from "../records/labelled.ts";
@@ -70,8 +69,7 @@ function inOrder(one: Sample, other: Sample): number {
 
 /** What a metric of a case came to. */
 export interface ExactSummary {
-  readonly value: ExactValue;
-  readonly min: number;
+  readonly value: ExactValue & { readonly min: number };
   /** Whether its samples are parts whose number follows from what was measured; otherwise there is one for each round. */
   readonly hasParts: boolean;
 }
@@ -88,8 +86,8 @@ function summarise(samples: readonly Sample[]): ExactSummary {
     max = Math.max(max, value);
     hash.update(`${label}=${value}\n`);
   }
-  const value = { samples: sorted.length, sum, max, sha256: hash.digest("hex") };
-  return { value, min, hasParts: sorted.some(({ label }) => label !== "") };
+  const value = { samples: sorted.length, sum, max, min, sha256: hash.digest("hex") };
+  return { value, hasParts: sorted.some(({ label }) => label !== "") };
 }
 
 /** The exact metrics of one run. */
@@ -158,7 +156,7 @@ export function changeOf(
 ): ExactChange {
   if (base.value.sha256 === head.value.sha256) return "same";
   if (better === "") return "changed";
-  const worstOf = ({ value, min }: ExactSummary): number => (better === "lower" ? value.max : min);
+  const worstOf = ({ value }: ExactSummary): number => (better === "lower" ? value.max : value.min);
   const shares = [
     worseningOf(base.value.sum, head.value.sum, better),
     worseningOf(worstOf(base), worstOf(head), better),
@@ -194,8 +192,8 @@ function differenceOf(one: CaseName, other: CaseName): string {
   return `${text(own.filter((pair) => !others.includes(pair)))} to ${text(others.filter((pair) => !own.includes(pair)))}`;
 }
 
-/** Cases that are gone and came back with other parameters or CPUs. */
-function resizedText(rows: readonly ExactRow[]): string | null {
+/** Cases that are gone and came back with other parameters or CPUs, and what to do where that is meant. */
+function resizedText(rows: readonly ExactRow[], remedy: string): string | null {
   const keyOf = ({ problem, variant, workload, instrument, metric }: ExactRow): string =>
     [problem, variant, workload, instrument, metric].join("\0");
   const added = new Map<string, ExactRow>();
@@ -207,7 +205,15 @@ function resizedText(rows: readonly ExactRow[]): string | null {
   const [first] = pairs;
   if (first === undefined) return null;
   const example = differenceOf(first.row, first.other);
-  return `sizes have changed, so these cases cannot be compared: ${describeCases(pairs.map(({ row }) => row))} (${example}); if that is wanted, save a new baseline with: reclaim-bench baseline save --force`;
+  return `sizes have changed, so these cases cannot be compared: ${describeCases(pairs.map(({ row }) => row))} (${example}); if that is wanted, ${remedy}`;
+}
+
+/** What a comparison hangs on besides the two runs. */
+export interface ExactTerms {
+  /** Share by which a metric of a problem may get worse. */
+  readonly budgetOf: (problem: string, metric: string) => number;
+  /** What a user does who wants other sizes, as the end of a sentence. */
+  readonly remedy: string;
 }
 
 export interface ExactComparison {
@@ -218,16 +224,9 @@ export interface ExactComparison {
 }
 
 /**
- * Compares two runs.
- *
- * @param budgetOf share by which a metric of a problem may get worse
- * @throws {InputError} when nothing can be compared: an empty comparison would pass
+ * Compares two runs. Of a base without values nothing fails: who calls it sees to that.
  */
-export function compareExact(
-  base: ExactTable,
-  head: ExactTable,
-  budgetOf: (problem: string, metric: string) => number,
-): ExactComparison {
+export function compareExact(base: ExactTable, head: ExactTable, { budgetOf, remedy }: ExactTerms): ExactComparison {
   const rows: ExactRow[] = [];
   const untold: CaseName[] = [];
   const recounted: CaseName[] = [];
@@ -251,7 +250,6 @@ export function compareExact(
     const budget = budgetOf(name.problem, name.metric);
     rows.push({ ...name, base: null, head: summary.value, change: "added", budget, fails: false });
   }
-  if (base.values.size === 0) throw new InputError("the base has no exact metric of what is to be compared");
   const warnings: string[] = [];
   if (untold.length > 0) {
     warnings.push(
@@ -261,7 +259,7 @@ export function compareExact(
   if (recounted.length > 0) {
     warnings.push(`values have another number of rounds than in the base, which fails: ${describeCases(recounted)}`);
   }
-  const resized = resizedText(rows);
+  const resized = resizedText(rows, remedy);
   if (resized !== null) warnings.push(resized);
   return { compared, rows, warnings };
 }

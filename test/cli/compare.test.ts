@@ -144,6 +144,34 @@ describe("a comparison of what is there now", { timeout }, () => {
     expect(exact!.rows.filter(({ variant, fails }) => fails || variant === "my-buffers")).toEqual([]);
   });
 
+  test("ends with 4 where only that variant is compared", async () => {
+    edit(mine, (text) => text.replace("): void {\n  commitWith(", "): void {\n  unreachable();\n  commitWith("));
+    const { code, stdout } = await compare(["--variant", "my-buffers"]);
+    expect([code, stdout]).toEqual([4, expect.stringMatching(/^violated: .*my-buffers/)]);
+    expect(comparison().exact).toEqual({ compared: 0, rows: [] });
+    // Nor is it wrong use where the base did it, too, and so has no values.
+    editRecords((text) => text.replaceAll(/.*,my-buffers,.*\n/g, ""));
+    expect((await compare(["--variant", "my-buffers"])).code).toBe(4);
+  });
+
+  test("says what the base has of native runs alone", async () => {
+    editRecords((text) => {
+      const row = /\n(.*,my-buffers,.*,traced,.*,)(accesses-mean\[\w+\],[^,]*)(,lower,exact,.*\n)/.exec(text)!;
+      const [start, metric, end] = [row[1]!.replace(",traced,", ",native,"), row[2]!, row[3]!];
+      // Of the first the counted case has the same; of the last two one says nothing of the variant, and one is never but 0.
+      const metrics = [metric, "shrinker-bytes,bytes", "events-skipped,events", "disordered-records,records"];
+      const native = metrics.map((one) => {
+        const ended = one.startsWith("events-skipped") ? end.replace(",lower,", ",,") : end;
+        return `${start}${one}${ended}`;
+      });
+      return `${text}${native.join("")}`;
+    });
+    expect((await compare()).code).toBe(0);
+    expect(comparison().warnings).toEqual([
+      "the candidate is not run natively, so what the base has of native runs alone is not compared: shrinker-bytes",
+    ]);
+  });
+
   test("fails where a case has vanished", async () => {
     editRecords((text) => text.replaceAll(",floor,", ",gone-variant,"));
     edit(baselineFile("run.json"), (text) => text.replaceAll('"floor"', '"gone-variant"'));
@@ -241,13 +269,65 @@ describe("a comparison with a revision", { timeout }, () => {
     );
   }
 
-  test("counts what its check does, too", async () => {
+  test("counts what its check does, too, and checks its own code", async () => {
     edited("check", "true");
-    const { exact } = await compareWith(kernelFolder, ["floor"]);
-    // The candidate's run was made without.
-    const checked = exact.rows.filter(({ variant, instrument }) => variant === "floor" && instrument === "checker");
-    expect(checked.map(({ metric }) => metric)).toContain("check-states");
-    expect(new Set(checked.map(({ change }) => change))).toEqual(new Set(["gone"]));
+    const statesOf = async (kernel: string): Promise<readonly number[]> => {
+      const { exact } = await compareWith(kernel, ["floor"]);
+      const checked = exact.rows.filter(({ variant, instrument }) => variant === "floor" && instrument === "checker");
+      // The candidate's run was made without.
+      expect(new Set(checked.map(({ change }) => change))).toEqual(new Set(["gone"]));
+      return checked.flatMap(({ metric, base }) => (metric === "check-states" ? [base!.sum] : []));
+    };
+    const kernel = path.join(newOut(), "kernel");
+    cpSync(kernelFolder, kernel, { recursive: true });
+    edit(path.join(kernel, "cil/floor.ts"), (text) =>
+      text
+        .replace(
+          "import { releaseItems",
+          'import { readUnlock } from "../sync/rwsem";\nimport { lockContext, releaseItems',
+        )
+        .replace(
+          '"./commit";',
+          '"./commit";\nimport { contextLock } from "./context";\nimport { taskOf } from "./region";',
+        )
+        .replace(
+          "  releaseItems(",
+          "  lockContext(taskOf(transaction));\n  readUnlock(contextLock());\n  releaseItems(",
+        ),
+    );
+    const [present, changed] = [await statesOf(kernelFolder), await statesOf(kernel)];
+    expect(present.length).toBeGreaterThan(0);
+    expect(changed).toHaveLength(present.length);
+    expect(changed).not.toEqual(present);
+  });
+
+  test("does not miss a variant that its run was not told to measure", async () => {
+    const kernel = path.join(newOut(), "kernel");
+    cpSync(kernelFolder, kernel, { recursive: true });
+    cpSync(path.join(kernel, "cil/shadow-buffers.ts"), path.join(kernel, "cil/lost-buffers.ts"));
+    const { exact, base, warnings } = await compareWith(kernel);
+    expect(base.run.modules.map(({ variant }) => variant)).not.toContain("lost-buffers");
+    expect(exact.rows.filter(({ change }) => change === "gone")).toEqual([]);
+    expect(warnings.filter((text) => text.includes("lost-buffers"))).toEqual([]);
+  });
+
+  test("whose sizes have changed is told what helps against a revision", async () => {
+    const table = path.join(out, "results", runId, "records.csv");
+    edit(table, (text) => text.replaceAll(" transactions=6", " transactions=5"));
+    const { warnings } = await compareWith(kernelFolder, ["floor"]);
+    expect(warnings.join()).toMatch(/sizes have changed.*merge all the same.*--exit-zero/);
+    expect(warnings.join()).not.toContain("baseline save");
+  });
+
+  test("that fails in the revision alone is told, as nothing is left to compare", async () => {
+    const kernel = path.join(newOut(), "kernel");
+    cpSync(kernelFolder, kernel, { recursive: true });
+    edit(path.join(kernel, "cil/floor.ts"), (text) =>
+      text.replace("  releaseItems(", "  unreachable();\n  releaseItems("),
+    );
+    await expect(compareWith(kernel, ["floor"])).rejects.toThrow(
+      /^the base has no exact metric of what is to be compared; in the base cil \/ floor \/ .* failed .*$/,
+    );
   });
 
   test("fails where a variant is not there any more", async () => {
