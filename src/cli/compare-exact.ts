@@ -3,7 +3,7 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { Comparison } from "../compare/comparison.ts";
-import { budgetOf, compareExact, type ExactSummary, type ExactTable, gatherExact } from "../compare/exact.ts";
+import { budgetOf, compareExact, type ExactTable, gatherExact } from "../compare/exact.ts";
 import { InputError, StoppedError } from "../errors.ts";
 import type { Budget } from "../plan/gate.ts";
 import { chooseVariants } from "../plan/plan.ts";
@@ -182,10 +182,9 @@ function violationsOf(run: Run): Comparison["violations"] {
  * sizes natively only. What says of the workload alone is passed over, and so are counts of what none may do: one that is
  * not 0 is a violation.
  */
-function onlyNative(values: Iterable<{ readonly name: NamedCase; readonly summary: ExactSummary }>): string[] {
+function onlyNative(names: readonly NamedCase[]): string[] {
   const keyOf = ({ problem, variant, workload, metric }: NamedCase): string =>
     [problem, variant, workload, metric].join("\0");
-  const names = [...values].map(({ name }) => name);
   const counted = new Set(names.filter(({ instrument }) => instrument === "traced").map(keyOf));
   const isForbidden = ({ problem, metric }: NamedCase): boolean =>
     problemOf(problem)?.counters.some((one) => one.metric === metric && one.forbidden !== undefined) === true;
@@ -297,7 +296,8 @@ export async function compareExactly(
       `the candidate was told to measure less than the base: ${leftOut} exact samples of the base are not compared (candidate: ${head.run.command})`,
     );
   }
-  const untold = candidate === null ? onlyNative([...before.values.values()].filter(({ name }) => !isVoid(name))) : [];
+  const names = [...before.values.values()].map(({ name }) => name);
+  const untold = candidate === null ? onlyNative(names.filter((name) => !isVoid(name))) : [];
   if (untold.length > 0) {
     warnings.push(
       `the candidate is not run natively, so what the base has of native runs alone is not compared: ${untold.join(", ")}`,

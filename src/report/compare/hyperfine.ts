@@ -1,6 +1,7 @@
 // The times of a comparison as hyperfine's JSON, for the scripts that draw it: two commands for each row, base and head, with
 // a time for each process. Times are of one operation, in seconds; a rate is shown as the time of one. CPU times were not
-// measured, and are the 0 that the format demands. Of variants the base's command names the reference, and beside whom. Exact values, verdicts and the rest are left out.
+// measured, and are the 0 that the format demands. Of variants the base's command names the reference, and beside whom. Exact
+// values, verdicts and the rest are left out.
 
 import { max, mean, median, min, sampleStandardDeviation } from "simple-statistics";
 import type { Comparison, NativeRow } from "../../compare/comparison.ts";
