@@ -1,45 +1,20 @@
+// Exact comparisons with a baseline or a run, by the command line: what they find, leave and refuse; and baselines.
+
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { kernelFolder } from "../../src/build/compile.ts";
-import { compareExactly, type ExactOutcome } from "../../src/cli/compare-exact.ts";
-import { openRun } from "../../src/cli/sides.ts";
+import { beforeAll, describe, expect, test } from "vitest";
 import { type Comparison, comparisonSchema } from "../../src/compare/comparison.ts";
 import { packageRoot } from "../../src/package-root.ts";
-import { call, newOut, type Outcome } from "./program.ts";
-
-const timeout = 120_000;
-/** A variant of the user's, in a file that the tests edit. */
-let mine: string;
-let original: string;
-/** Where a run and its baseline are; each test has a copy. */
-let saved: string;
-let runId: string;
-let out: string;
-
-const small = ["--workload", "metadata-commits", "--set", "transactions=6", "--set", "items=8"];
+import { edit, mine, original, out, runId, saved, timeout } from "./compared.ts";
+import { call, type Outcome } from "./program.ts";
 
 beforeAll(async () => {
-  saved = newOut();
-  original = readFileSync(path.join(packageRoot, "src/kernel/cil/shadow-buffers.ts"), "utf8");
-  mine = path.join(saved, "my-buffers.ts");
-  writeFileSync(mine, original);
-  const variants = ["--variant-file", mine, "--variant", "floor"];
-  const counted = ["--quick", "--no-check", "--instrument", "traced", ...variants, ...small];
-  expect((await call(["run", "cil", ...counted, "--out", saved])).code).toBe(0);
-  [runId = ""] = readdirSync(path.join(saved, "results"));
   const { code, stdout } = await call(["baseline", "save", "--out", saved]);
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^baseline main: run .*, 5 modules \(\d+ KiB\), in /)]);
 }, timeout);
-
-beforeEach(() => {
-  writeFileSync(mine, original);
-  out = newOut();
-  cpSync(path.join(saved, "results"), path.join(out, "results"), { recursive: true });
-});
 
 function baselineFile(name: string): string {
   return path.join(out, "results", "baseline", "main", name);
@@ -55,13 +30,6 @@ function editRecords(change: (text: string) => string): void {
   edit(baselineFile("baseline.json"), (text) =>
     text.replace(/(?<="recordsSha256": ")[0-9a-f]+/, createHash("sha256").update(after).digest("hex")),
   );
-}
-
-function edit(file: string, change: (text: string) => string): void {
-  const before = readFileSync(file, "utf8");
-  const after = change(before);
-  expect(after).not.toBe(before);
-  writeFileSync(file, after);
 }
 
 function compare(options: readonly string[] = [], stopAt?: string): Promise<Outcome> {
@@ -247,103 +215,6 @@ describe("a comparison of a run's folder", { timeout }, () => {
       2,
       expect.stringContaining("the base has no exact metric of what is to be compared"),
     ]);
-  });
-});
-
-describe("a comparison with a revision", { timeout }, () => {
-  function edited(option: string, value: string): void {
-    edit(path.join(out, "results", runId, "run.json"), (text) =>
-      text.replace(new RegExp(`"${option}": [^\\n]*?(,?)\\n`), `"${option}": ${value}$1\n`),
-    );
-  }
-
-  async function compareWith(kernel: string, variants: readonly string[] = []): Promise<ExactOutcome> {
-    const revision = { name: "HEAD", commit: "0".repeat(40), kernelFolder: kernel, close: async () => {} };
-    const quiet = { write: () => {}, warn: () => {}, clock: () => new Date(), isTerminal: false, columns: 80 };
-    return await compareExactly(
-      { kind: "revision", label: "HEAD", revision },
-      await openRun(runId, out),
-      { problems: ["cil"], variants, budgets: [], workers: 1, out, command: "compare" },
-      quiet,
-      new AbortController().signal,
-    );
-  }
-
-  test("counts what its check does, too, and checks its own code", async () => {
-    edited("check", "true");
-    const statesOf = async (kernel: string): Promise<readonly number[]> => {
-      const { exact } = await compareWith(kernel, ["floor"]);
-      const checked = exact.rows.filter(({ variant, instrument }) => variant === "floor" && instrument === "checker");
-      // The candidate's run was made without.
-      expect(new Set(checked.map(({ change }) => change))).toEqual(new Set(["gone"]));
-      return checked.flatMap(({ metric, base }) => (metric === "check-states" ? [base!.sum] : []));
-    };
-    const kernel = path.join(newOut(), "kernel");
-    cpSync(kernelFolder, kernel, { recursive: true });
-    edit(path.join(kernel, "cil/floor.ts"), (text) =>
-      text
-        .replace(
-          "import { releaseItems",
-          'import { readUnlock } from "../sync/rwsem";\nimport { lockContext, releaseItems',
-        )
-        .replace(
-          '"./commit";',
-          '"./commit";\nimport { contextLock } from "./context";\nimport { taskOf } from "./region";',
-        )
-        .replace(
-          "  releaseItems(",
-          "  lockContext(taskOf(transaction));\n  readUnlock(contextLock());\n  releaseItems(",
-        ),
-    );
-    const [present, changed] = [await statesOf(kernelFolder), await statesOf(kernel)];
-    expect(present.length).toBeGreaterThan(0);
-    expect(changed).toHaveLength(present.length);
-    expect(changed).not.toEqual(present);
-  });
-
-  test("does not miss a variant that its run was not told to measure", async () => {
-    const kernel = path.join(newOut(), "kernel");
-    cpSync(kernelFolder, kernel, { recursive: true });
-    cpSync(path.join(kernel, "cil/shadow-buffers.ts"), path.join(kernel, "cil/lost-buffers.ts"));
-    const { exact, base, warnings } = await compareWith(kernel);
-    expect(base.run.modules.map(({ variant }) => variant)).not.toContain("lost-buffers");
-    expect(exact.rows.filter(({ change }) => change === "gone")).toEqual([]);
-    expect(warnings.filter((text) => text.includes("lost-buffers"))).toEqual([]);
-  });
-
-  test("whose sizes have changed is told what helps against a revision", async () => {
-    const table = path.join(out, "results", runId, "records.csv");
-    edit(table, (text) => text.replaceAll(" transactions=6", " transactions=5"));
-    const { warnings } = await compareWith(kernelFolder, ["floor"]);
-    expect(warnings.join()).toMatch(/sizes have changed.*merge all the same.*--exit-zero/);
-    expect(warnings.join()).not.toContain("baseline save");
-  });
-
-  test("that fails in the revision alone is told, as nothing is left to compare", async () => {
-    const kernel = path.join(newOut(), "kernel");
-    cpSync(kernelFolder, kernel, { recursive: true });
-    edit(path.join(kernel, "cil/floor.ts"), (text) =>
-      text.replace("  releaseItems(", "  unreachable();\n  releaseItems("),
-    );
-    await expect(compareWith(kernel, ["floor"])).rejects.toThrow(
-      /^the base has no exact metric of what is to be compared; in the base cil \/ floor \/ .* failed .*$/,
-    );
-  });
-
-  test("fails where a variant is not there any more", async () => {
-    const kernel = path.join(newOut(), "kernel");
-    cpSync(kernelFolder, kernel, { recursive: true });
-    cpSync(path.join(kernel, "cil/shadow-buffers.ts"), path.join(kernel, "cil/lost-buffers.ts"));
-    // A run that was told to measure all variants of the suite.
-    edited("variants", '"[]"');
-    const { exact, warnings } = await compareWith(kernel);
-    const lost = exact.rows.filter(({ variant }) => variant === "lost-buffers");
-    expect(lost.length).toBeGreaterThan(10);
-    expect(new Set(lost.map(({ change, fails }) => `${change} ${fails}`))).toEqual(new Set(["gone true"]));
-    // What is there now has not vanished, and is the same.
-    const kept = exact.rows.filter(({ variant }) => variant === "floor");
-    expect(new Set(kept.map(({ change }) => change))).toEqual(new Set(["same"]));
-    expect(warnings).toContain("the base has cil lost-buffers, which the working tree has not any more");
   });
 });
 
