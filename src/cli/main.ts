@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { suites } from "../../bench/index.ts";
 import { InputError } from "../errors.ts";
 import { packageRoot } from "../package-root.ts";
+import { gateRounds } from "../plan/gate.ts";
 import { checkFormats } from "../report/check/formats.ts";
 import { compareFormats } from "../report/compare/formats.ts";
 import {
@@ -163,7 +164,7 @@ function buildProgram(argv: readonly string[], io: Io, signal: AbortSignal, exit
     .option("--min-effect <share>", "smallest difference that counts, such as 0.05 or 5%")
     .option("--alpha <share>", "false alarms allowed, as a share of comparisons")
     .option("--processes <number>", "processes of each timed row; what the number of rows needs unless given")
-    .option("--rounds <number>", "rounds of each process")
+    .option("--rounds <number>", `rounds of each process, ${gateRounds} at most`)
     .option("--all", "time what has the same code on both sides, too", false)
     .option("--workers <count>", "threads that check and simulate; as many as there are CPUs unless given")
     .option("--seed <number>", "seed of the order in which sides take turns, from 0 to 4294967295", "1")
