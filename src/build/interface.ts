@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { kernelFolder } from "./compile.ts";
+import { headerBytes, WasmReader } from "./wasm-reader.ts";
 
 /** Files of constants that the host goes by, of all problems and of each. */
 const sharedFiles = "cpu-block events histogram layout notes statistics symbols".split(" ").map((name) => `${name}.ts`);
@@ -18,62 +19,16 @@ const importSection = 2;
 const functionSection = 3;
 const exportSection = 7;
 
-/** Reads the binary format, from one section to the next. */
-class SectionReader {
-  readonly #bytes: Uint8Array;
-  #at: number;
-
-  constructor(bytes: Uint8Array, at = 0) {
-    this.#bytes = bytes;
-    this.#at = at;
-  }
-
-  get isAtEnd(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-
-  byte(): number {
-    const byte = this.#bytes[this.#at++];
-    if (byte === undefined) throw new RangeError("the module ends in the middle of a section");
-    return byte;
-  }
-
-  /** A number in LEB128. */
-  number(): number {
-    let value = 0;
-    for (let factor = 1; ; factor *= 128) {
-      const byte = this.byte();
-      value += (byte & 127) * factor;
-      if (byte < 128) return value;
-    }
-  }
-
-  bytes(): Uint8Array {
-    const length = this.number();
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
-  }
-
-  name(): string {
-    return Buffer.from(this.bytes()).toString("utf8");
-  }
-
-  list<Item>(read: () => Item): Item[] {
-    return Array.from({ length: this.number() }, read);
-  }
-}
-
 /** Content of a module's sections by number; absent ones are empty lists. */
-function sectionsOf(wasm: Uint8Array): (section: number) => SectionReader {
-  // What is before them names the format.
-  const reader = new SectionReader(wasm, 8);
+function sectionsOf(wasm: Uint8Array): (section: number) => WasmReader {
+  const reader = new WasmReader(wasm, headerBytes);
   const sections = new Map<number, Uint8Array>();
   while (!reader.isAtEnd) sections.set(reader.byte(), reader.bytes());
-  return (section) => new SectionReader(sections.get(section) ?? new Uint8Array(1));
+  return (section) => new WasmReader(sections.get(section) ?? new Uint8Array(1));
 }
 
 /** A function's type as a text, such as `7f,7e>7d`: numbers of the types of its parameters and results. */
-function readType(section: SectionReader): string {
+function readType(section: WasmReader): string {
   const form = section.byte();
   if (form !== 0x60) throw new RangeError(`the module has a type of form ${form}, which is none of a function`);
   const values = (): string => Array.from(section.bytes(), (type) => type.toString(16)).join(",");
@@ -81,7 +36,7 @@ function readType(section: SectionReader): string {
 }
 
 /** What follows the kind of an import, but for a function. */
-function readImported(section: SectionReader, kind: (typeof kinds)[number]): string {
+function readImported(section: WasmReader, kind: (typeof kinds)[number]): string {
   if (kind === "global") return `${section.byte().toString(16)} ${section.byte()}`;
   if (kind === "table") section.byte();
   // The least and the most of a table or of memory: the host gives what is asked for.

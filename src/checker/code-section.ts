@@ -1,34 +1,8 @@
 // Where in a module the code of each function begins.
 
-const headerBytes = 8;
+import { headerBytes, WasmReader } from "../build/wasm-reader.ts";
+
 const codeSection = 10;
-
-class Reader {
-  readonly #bytes: Uint8Array;
-  position = headerBytes;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get isAtEnd(): boolean {
-    return this.position >= this.#bytes.length;
-  }
-
-  byte(): number {
-    return this.#bytes[this.position++] ?? 0;
-  }
-
-  /** Seven bits a byte, the lowest first. */
-  number(): number {
-    let value = 0;
-    for (let factor = 1; ; factor *= 128) {
-      const byte = this.byte();
-      value += (byte & 127) * factor;
-      if (byte < 128) return value;
-    }
-  }
-}
 
 /**
  * Finds where the functions of a module begin, as positions in its bytes, in ascending order.
@@ -36,20 +10,20 @@ class Reader {
  * @param wasm a valid module
  */
 export function functionStarts(wasm: Uint8Array): Int32Array {
-  const reader = new Reader(wasm);
+  const reader = new WasmReader(wasm, headerBytes);
   while (!reader.isAtEnd) {
-    const section = reader.byte();
-    const bytes = reader.number();
-    if (section !== codeSection) {
-      reader.position += bytes;
+    if (reader.byte() !== codeSection) {
+      reader.bytes();
       continue;
     }
-    return Int32Array.from({ length: reader.number() }, () => {
-      const size = reader.number();
-      const start = reader.position;
-      reader.position += size;
-      return start;
-    });
+    // The section's own length.
+    reader.number();
+    return Int32Array.from(
+      reader.list(() => {
+        const code = reader.bytes();
+        return reader.position - code.length;
+      }),
+    );
   }
   return new Int32Array();
 }

@@ -26,7 +26,7 @@ export const machineFloorSchema = z.strictObject({
 export type MachineFloor = z.infer<typeof machineFloorSchema>;
 
 /** A machine on which the same code differs by more is none to measure on; and what is smaller would go unseen. */
-export const machineFloorMax = 0.1;
+const machineFloorMax = 0.1;
 
 /** Folder of a machine's study. */
 export function studyFolder(results: string, environmentId: string): string {

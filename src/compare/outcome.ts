@@ -5,8 +5,7 @@ import type { Comparison } from "./comparison.ts";
 /**
  * The outcome. A violation weighs more than anything measured. What is exact holds on any machine, so it regresses even where
  * timings cannot be trusted. A gated row that was timed and could not be told is listed and fails nothing, for among many some
- * never can; one that could not be timed at all, or is suspected and could not be
- * timed again, leaves a hole in the gate.
+ * never can; one that could not be timed at all, or is suspected and could not be timed again, leaves a hole in the gate.
  */
 export function outcomeOf({
   exact,

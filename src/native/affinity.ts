@@ -4,16 +4,13 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { Random } from "../workloads/random.ts";
-import { parseCpuList } from "./fitness.ts";
+import { parseAllowedCpus } from "./fitness.ts";
 
 /** CPUs that this process may use; null where the system does not tell. */
 export function allowedCpus(): readonly number[] | null {
   try {
-    const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
-    if (list === undefined) return null;
-    // The list may name CPUs that the machine does not have.
-    const online = parseCpuList(readFileSync("/sys/devices/system/cpu/online", "utf8"));
-    return [...parseCpuList(list)].filter((cpu) => online.has(cpu));
+    const read = (file: string): string => readFileSync(file, "utf8");
+    return parseAllowedCpus(read("/proc/self/status"), read("/sys/devices/system/cpu/online"));
   } catch {
     return null;
   }

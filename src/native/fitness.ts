@@ -275,17 +275,22 @@ export function parseCpuList(list: string): Set<number> {
 }
 
 /**
- * How many of the CPUs online this process may use.
+ * The CPUs online that this process may use.
  *
  * @param status text of `/proc/self/status`; its list may name CPUs that the machine does not have
  * @param online text of `/sys/devices/system/cpu/online`
  * @returns `null` when either text does not tell
  */
-export function parseAllowedCores(status: string, online: string): number | null {
+export function parseAllowedCpus(status: string, online: string): number[] | null {
   const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1];
   if (list === undefined || online.trim() === "") return null;
   const allowed = parseCpuList(list);
-  return [...parseCpuList(online)].filter((cpu) => allowed.has(cpu)).length;
+  return [...parseCpuList(online)].filter((cpu) => allowed.has(cpu));
+}
+
+/** How many {@link parseAllowedCpus} finds. */
+export function parseAllowedCores(status: string, online: string): number | null {
+  return parseAllowedCpus(status, online)?.length ?? null;
 }
 
 /**
